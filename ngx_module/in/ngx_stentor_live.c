@@ -1,0 +1,482 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The event loop's side of a live stream (see ngx_stentor_live.h).  Nothing
+ * here blocks for longer than the thread holds the mutex: it copies units
+ * under it and does all its work without.
+ */
+
+#include "ngx_stentor_live.h"
+
+
+#include <signal.h>
+
+
+/* An exiting worker stays while it has lives; looked at this often. */
+#define NGX_STENTOR_LIVE_KEEP_MS  200
+
+/* How often a session's figures go to the store. */
+#define NGX_STENTOR_LIVE_SHOW_MS  1000
+
+
+static ngx_stentor_live_t *ngx_stentor_live_find(ngx_stentor_lives_t *lives,
+    ngx_str_t *name);
+static ngx_stentor_live_t *ngx_stentor_live_create(ngx_stentor_lives_t *lives,
+    ngx_stentor_app_t *app, ngx_str_t *name);
+static ngx_int_t ngx_stentor_live_start(ngx_stentor_live_t *live);
+static void ngx_stentor_live_free(ngx_stentor_live_t *live);
+static void ngx_stentor_live_say(ngx_stentor_live_t *live,
+    ngx_stentor_live_event_e ev, const char *reason);
+static void ngx_stentor_lives_wake(void *data, ngx_stentor_stream_t *st);
+static void ngx_stentor_lives_keep(ngx_event_t *ev);
+static void ngx_stentor_live_look(ngx_stentor_live_t *live);
+
+
+ngx_stentor_lives_t *
+ngx_stentor_lives_create(ngx_cycle_t *cycle, ngx_stentor_store_t *store,
+    ngx_stentor_wake_t *wake)
+{
+    ngx_stentor_lives_t  *lives;
+
+    lives = ngx_pcalloc(cycle->pool, sizeof(ngx_stentor_lives_t));
+    if (lives == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&lives->queue);
+
+    lives->store = store;
+    lives->wake = wake;
+    lives->log = cycle->log;
+
+    lives->keep.handler = ngx_stentor_lives_keep;
+    lives->keep.data = wake->connection;
+    lives->keep.log = cycle->log;
+
+    if (ngx_stentor_wake_hook(wake, ngx_stentor_lives_wake, lives) != NGX_OK) {
+        return NULL;
+    }
+
+    return lives;
+}
+
+
+void
+ngx_stentor_lives_exit(ngx_stentor_lives_t *lives)
+{
+    ngx_queue_t         *q;
+    ngx_stentor_live_t  *live;
+
+    while (!ngx_queue_empty(&lives->queue)) {
+        q = ngx_queue_head(&lives->queue);
+        live = ngx_queue_data(q, ngx_stentor_live_t, queue);
+
+        if (live->source) {
+            live->source->live = NULL;
+        }
+
+        ngx_stentor_live_free(live);
+    }
+}
+
+
+ngx_int_t
+ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
+    ngx_str_t *name, ngx_stentor_source_t *source)
+{
+    u_char               full[NGX_STENTOR_NAME_MAX];
+    ngx_str_t            key;
+    ngx_stentor_live_t  *live;
+
+    if (ngx_stentor_name_check(name) != NGX_OK
+        || app->name.len + 1 + name->len > sizeof(full))
+    {
+        return NGX_DECLINED;
+    }
+
+    key.data = full;
+    key.len = ngx_sprintf(full, "%V/%V", &app->name, name) - full;
+
+    live = ngx_stentor_live_find(lives, &key);
+
+    if (live == NULL) {
+        live = ngx_stentor_live_create(lives, app, &key);
+        if (live == NULL) {
+            return NGX_ERROR;
+        }
+
+    } else if (live->source) {
+        ngx_stentor_live_say(live, NGX_STENTOR_LIVE_TAKEN,
+                             "another session publishes the stream now");
+    }
+
+    live->source = source;
+    source->live = live;
+    source->since_ms = ngx_stentor_store_now();
+
+    return NGX_OK;
+}
+
+
+static ngx_stentor_live_t *
+ngx_stentor_live_find(ngx_stentor_lives_t *lives, ngx_str_t *name)
+{
+    ngx_queue_t         *q;
+    ngx_stentor_live_t  *live;
+
+    for (q = ngx_queue_head(&lives->queue);
+         q != ngx_queue_sentinel(&lives->queue);
+         q = ngx_queue_next(q))
+    {
+        live = ngx_queue_data(q, ngx_stentor_live_t, queue);
+
+        if (live->name.len == name->len
+            && ngx_memcmp(live->name.data, name->data, name->len) == 0)
+        {
+            return live;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_stentor_live_t *
+ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
+    ngx_str_t *name)
+{
+    pthread_condattr_t   attr;
+    ngx_stentor_live_t  *live;
+
+    live = ngx_calloc(sizeof(ngx_stentor_live_t), lives->log);
+    if (live == NULL) {
+        return NULL;
+    }
+
+    if (stn_fifo_init(&live->units, NGX_STENTOR_LIVE_QUEUE) != STN_OK) {
+        ngx_free(live);
+        return NULL;
+    }
+
+    live->lives = lives;
+    live->app = *app;
+    live->log = *lives->log;
+
+    live->name.len = name->len;
+    live->name.data = live->name_data;
+    ngx_memcpy(live->name_data, name->data, name->len);
+
+    pthread_mutex_init(&live->mutex, NULL);
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&live->cond, &attr);
+    pthread_condattr_destroy(&attr);
+
+    ngx_queue_insert_tail(&lives->queue, &live->queue);
+
+    if (!lives->keep.timer_set) {
+        ngx_add_timer(&lives->keep, NGX_STENTOR_LIVE_KEEP_MS);
+    }
+
+    return live;
+}
+
+
+ngx_int_t
+ngx_stentor_live_config(ngx_stentor_source_t *source,
+    const stn_format_t *format)
+{
+    ngx_stentor_live_t  *live;
+
+    live = source->live;
+
+    if (live->started) {
+
+        if (live->format.asc_len != format->asc_len
+            || ngx_memcmp(live->format.asc, format->asc, format->asc_len)
+               != 0)
+        {
+            return NGX_DECLINED;
+        }
+
+    } else {
+        live->format = *format;
+        live->bitrate = source->bitrate;
+
+        if (ngx_stentor_live_start(live) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    pthread_mutex_lock(&live->mutex);
+
+    stn_fifo_reset(&live->units);
+    live->arrived = 1;
+    live->left = 0;
+
+    pthread_cond_signal(&live->cond);
+    pthread_mutex_unlock(&live->mutex);
+
+    return NGX_OK;
+}
+
+
+/* Signals are for the event loop: the thread is born with all of them
+ * blocked. */
+
+static ngx_int_t
+ngx_stentor_live_start(ngx_stentor_live_t *live)
+{
+    int       err;
+    sigset_t  all, former;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+
+    err = pthread_create(&live->thread, NULL, ngx_stentor_live_run, live);
+
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+
+    if (err) {
+        ngx_log_error(NGX_LOG_ERR, &live->log, err,
+                      "pthread_create() failed for stream \"%V\"",
+                      &live->name);
+        return NGX_ERROR;
+    }
+
+    live->started = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_stentor_live_feed(ngx_stentor_source_t *source, const stn_au_t *au)
+{
+    int                  rc;
+    ngx_stentor_live_t  *live;
+
+    live = source->live;
+
+    if (!live->started) {
+        return NGX_DECLINED;
+    }
+
+    pthread_mutex_lock(&live->mutex);
+
+    rc = stn_fifo_put(&live->units, au);
+    live->full = (rc != STN_OK);
+
+    pthread_cond_signal(&live->cond);
+    pthread_mutex_unlock(&live->mutex);
+
+    if (rc != STN_OK) {
+        return NGX_AGAIN;
+    }
+
+    source->audio_frames++;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_stentor_live_detach(ngx_stentor_source_t *source)
+{
+    ngx_stentor_live_t  *live;
+
+    live = source->live;
+
+    if (live == NULL) {
+        return;
+    }
+
+    source->live = NULL;
+    live->source = NULL;
+
+    if (!live->started) {
+        ngx_stentor_live_free(live);
+        return;
+    }
+
+    pthread_mutex_lock(&live->mutex);
+
+    live->left = 1;
+    live->full = 0;
+
+    if (live->claimed && ngx_stentor_store_valid(&live->claim)) {
+        live->claim.stream->session.id = 0;
+    }
+
+    pthread_cond_signal(&live->cond);
+    pthread_mutex_unlock(&live->mutex);
+}
+
+
+void
+ngx_stentor_live_show(ngx_stentor_source_t *source, ngx_uint_t now)
+{
+    ngx_stentor_live_t     *live;
+    ngx_stentor_session_t  *s;
+
+    live = source->live;
+
+    if (live == NULL
+        || (!now && ngx_current_msec - source->shown
+                    < NGX_STENTOR_LIVE_SHOW_MS))
+    {
+        return;
+    }
+
+    source->shown = ngx_current_msec;
+
+    pthread_mutex_lock(&live->mutex);
+
+    if (live->claimed && ngx_stentor_store_valid(&live->claim)) {
+        s = &live->claim.stream->session;
+
+        __atomic_fetch_add(&s->seq, 1, __ATOMIC_SEQ_CST);
+
+        s->id = source->id;
+        s->since_ms = source->since_ms;
+        s->bytes = source->bytes;
+        s->audio_frames = source->audio_frames;
+        s->video_messages = source->video_messages;
+        s->video_bytes = source->video_bytes;
+
+        ngx_memcpy(s->address, source->address, sizeof(s->address));
+        ngx_memcpy(s->encoder, source->encoder, sizeof(s->encoder));
+        ngx_cpystrn((u_char *) s->protocol, (u_char *) source->protocol,
+                    sizeof(s->protocol));
+
+        __atomic_fetch_add(&s->seq, 1, __ATOMIC_SEQ_CST);
+    }
+
+    pthread_mutex_unlock(&live->mutex);
+}
+
+
+/* Tells the source that it is no longer one; it is detached first, so that
+ * whatever it does then does not come back here. */
+
+static void
+ngx_stentor_live_say(ngx_stentor_live_t *live, ngx_stentor_live_event_e ev,
+    const char *reason)
+{
+    ngx_stentor_source_t  *source;
+
+    source = live->source;
+
+    if (source == NULL) {
+        return;
+    }
+
+    if (ev != NGX_STENTOR_LIVE_ROOM) {
+        live->source = NULL;
+        source->live = NULL;
+    }
+
+    source->handler(source->data, ev, reason);
+}
+
+
+static void
+ngx_stentor_live_free(ngx_stentor_live_t *live)
+{
+    if (live->started) {
+        pthread_mutex_lock(&live->mutex);
+        live->quit = 1;
+        pthread_cond_signal(&live->cond);
+        pthread_mutex_unlock(&live->mutex);
+
+        pthread_join(live->thread, NULL);
+    }
+
+    ngx_queue_remove(&live->queue);
+
+    pthread_cond_destroy(&live->cond);
+    pthread_mutex_destroy(&live->mutex);
+    stn_fifo_free(&live->units);
+    ngx_free(live);
+}
+
+
+/* A wake-up that is for no stream may be a live thread's. */
+
+static void
+ngx_stentor_lives_wake(void *data, ngx_stentor_stream_t *st)
+{
+    ngx_stentor_lives_t *lives = data;
+
+    ngx_queue_t  *q, *next;
+
+    if (st) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&lives->queue);
+         q != ngx_queue_sentinel(&lives->queue);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        ngx_stentor_live_look(ngx_queue_data(q, ngx_stentor_live_t, queue));
+    }
+}
+
+
+static void
+ngx_stentor_live_look(ngx_stentor_live_t *live)
+{
+    ngx_uint_t                room, ended, claimed;
+    ngx_stentor_live_event_e  outcome;
+
+    pthread_mutex_lock(&live->mutex);
+
+    room = live->room;
+    ended = live->ended;
+    claimed = live->claimed;
+    outcome = live->outcome;
+    live->room = 0;
+
+    pthread_mutex_unlock(&live->mutex);
+
+    if (ended) {
+        if (outcome == NGX_STENTOR_LIVE_TAKEN) {
+            ngx_stentor_store_count(live->lives->store,
+                                    live->lives->wake->slot,
+                                    NGX_STENTOR_INGEST_TAKEOVERS, 1);
+        }
+
+        ngx_stentor_live_say(live, outcome, live->reason);
+        ngx_stentor_live_free(live);
+        return;
+    }
+
+    if (claimed && live->source && live->claim.stream->session.id
+                                   != live->source->id)
+    {
+        ngx_stentor_live_show(live->source, 1);
+    }
+
+    if (room) {
+        ngx_stentor_live_say(live, NGX_STENTOR_LIVE_ROOM, NULL);
+    }
+}
+
+
+/* A worker is not done while it has a stream: without a timer that counts,
+ * nginx would let it exit under the feet of its live threads. */
+
+static void
+ngx_stentor_lives_keep(ngx_event_t *ev)
+{
+    ngx_stentor_lives_t  *lives;
+
+    lives = ngx_stentor_container(ev, ngx_stentor_lives_t, keep);
+
+    if (!ngx_queue_empty(&lives->queue)) {
+        ngx_add_timer(ev, NGX_STENTOR_LIVE_KEEP_MS);
+    }
+}

@@ -1,0 +1,94 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * What every Stentor module shares: the configuration of the stentor {} block
+ * and the one structure that a worker hangs off its cycle.  Modules under in/
+ * and out/ meet here and in the store, never in each other's headers.
+ */
+
+#ifndef _NGX_STENTOR_H_INCLUDED_
+#define _NGX_STENTOR_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+
+#define NGX_STENTOR_VERSION  "0.1.0"
+
+/* The longest "application/name" of a stream. */
+#define NGX_STENTOR_NAME_MAX  128
+
+/* Limits of part_duration, segment_parts and window. */
+#define NGX_STENTOR_PART_MIN_MS   200
+#define NGX_STENTOR_PART_MAX_MS   5000
+#define NGX_STENTOR_PARTS_MIN     2
+#define NGX_STENTOR_PARTS_MAX     32
+#define NGX_STENTOR_SEGMENTS_MIN  6
+#define NGX_STENTOR_SEGMENTS_MAX  300
+
+
+/* The structure of that type whose field lies at p. */
+#define ngx_stentor_container(p, type, field)                                 \
+    ((type *) ((u_char *) (p) - offsetof(type, field)))
+
+
+typedef struct ngx_stentor_store_s   ngx_stentor_store_t;
+typedef struct ngx_stentor_wake_s    ngx_stentor_wake_t;
+typedef struct ngx_stentor_lives_s   ngx_stentor_lives_t;
+typedef struct ngx_stentor_shelf_s   ngx_stentor_shelf_t;
+
+
+/* An application {} block. */
+
+typedef struct {
+    ngx_str_t             name;
+    ngx_msec_t            part_duration;
+    ngx_uint_t            segment_parts;
+    ngx_msec_t            window;
+    ngx_msec_t            grace;
+    ngx_msec_t            linger;
+    size_t                max_bitrate;     /* bit/s */
+} ngx_stentor_app_t;
+
+
+/* What a worker keeps: made in init_process, gone with the process. */
+
+typedef struct {
+    ngx_stentor_wake_t   *wake;
+    ngx_stentor_lives_t  *lives;       /* streams that this worker owns */
+    ngx_stentor_shelf_t  *shelf;       /* readers of this worker */
+} ngx_stentor_worker_t;
+
+
+/* The stentor {} block. */
+
+typedef struct {
+    size_t                zone_size;
+    ngx_uint_t            streams;     /* most streams at once */
+    ngx_array_t           apps;        /* of ngx_stentor_app_t */
+    ngx_stentor_store_t  *store;       /* NULL: no stentor {} block */
+    ngx_stentor_worker_t  worker;
+} ngx_stentor_conf_t;
+
+
+/* The configuration of this cycle; its store is NULL without a stentor {}. */
+ngx_stentor_conf_t *ngx_stentor_conf(ngx_cycle_t *cycle);
+
+/* The application of that name, or NULL. */
+ngx_stentor_app_t *ngx_stentor_app(ngx_stentor_conf_t *scf, ngx_str_t *name);
+
+/*
+ * Whether name is fit to be a stream's: 1..64 letters, digits, '.', '_', '-'
+ * a level, levels split by '/', none of them all dots.  Returns NGX_OK or
+ * NGX_DECLINED.
+ */
+ngx_int_t ngx_stentor_name_check(ngx_str_t *name);
+
+
+extern ngx_module_t  ngx_stentor_module;
+
+
+#endif /* _NGX_STENTOR_H_INCLUDED_ */

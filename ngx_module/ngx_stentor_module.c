@@ -1,0 +1,465 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The core module: the stentor {} block with its application {} blocks, the
+ * zone, and what each worker opens at its start (wake, lives, shelf) and
+ * closes at its end.  Without a stentor {} block it does nothing.
+ */
+
+#include "ngx_stentor.h"
+#include "in/ngx_stentor_live.h"
+#include "store/ngx_stentor_reader.h"
+#include "store/ngx_stentor_wake.h"
+
+
+/* Where directives are allowed; only this module's parser uses them. */
+#define NGX_STENTOR_CONF      0x02000000
+#define NGX_STENTOR_APP_CONF  0x04000000
+
+#define NGX_STENTOR_ZONE_MIN  (8 * 1024 * 1024)
+
+/* Characters in a level of a stream's name. */
+#define NGX_STENTOR_LEVEL_MAX  64
+
+
+static void *ngx_stentor_create_conf(ngx_cycle_t *cycle);
+static char *ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf);
+static ngx_int_t ngx_stentor_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_stentor_init_process(ngx_cycle_t *cycle);
+static void ngx_stentor_exit_process(ngx_cycle_t *cycle);
+static char *ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf);
+static char *ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app);
+
+
+static ngx_command_t  ngx_stentor_commands[] = {
+
+    { ngx_string("stentor"),
+      NGX_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
+      ngx_stentor_block,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("zone"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      0,
+      offsetof(ngx_stentor_conf_t, zone_size),
+      NULL },
+
+    { ngx_string("streams"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      0,
+      offsetof(ngx_stentor_conf_t, streams),
+      NULL },
+
+    { ngx_string("application"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_stentor_application,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("part_duration"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_stentor_app_t, part_duration),
+      NULL },
+
+    { ngx_string("segment_parts"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      0,
+      offsetof(ngx_stentor_app_t, segment_parts),
+      NULL },
+
+    { ngx_string("window"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_stentor_app_t, window),
+      NULL },
+
+    { ngx_string("grace"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_stentor_app_t, grace),
+      NULL },
+
+    { ngx_string("linger"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_stentor_app_t, linger),
+      NULL },
+
+    { ngx_string("max_bitrate"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      0,
+      offsetof(ngx_stentor_app_t, max_bitrate),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_core_module_t  ngx_stentor_module_ctx = {
+    ngx_string("stentor"),
+    ngx_stentor_create_conf,
+    ngx_stentor_init_conf
+};
+
+
+ngx_module_t  ngx_stentor_module = {
+    NGX_MODULE_V1,
+    &ngx_stentor_module_ctx,               /* module context */
+    ngx_stentor_commands,                  /* module directives */
+    NGX_CORE_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_stentor_init_module,               /* init module */
+    ngx_stentor_init_process,              /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_stentor_exit_process,              /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+ngx_stentor_conf_t *
+ngx_stentor_conf(ngx_cycle_t *cycle)
+{
+    return (ngx_stentor_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                               ngx_stentor_module);
+}
+
+
+ngx_stentor_app_t *
+ngx_stentor_app(ngx_stentor_conf_t *scf, ngx_str_t *name)
+{
+    ngx_uint_t          i;
+    ngx_stentor_app_t  *app;
+
+    app = scf->apps.elts;
+
+    for (i = 0; i < scf->apps.nelts; i++) {
+        if (app[i].name.len == name->len
+            && ngx_memcmp(app[i].name.data, name->data, name->len) == 0)
+        {
+            return &app[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_stentor_name_check(ngx_str_t *name)
+{
+    u_char      ch;
+    size_t      i, level, dots;
+
+    level = 0;
+    dots = 0;
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if (ch == '/') {
+            if (level == dots) {
+                return NGX_DECLINED;
+            }
+
+            level = 0;
+            dots = 0;
+            continue;
+        }
+
+        if (!(ch >= '0' && ch <= '9') && !(ch >= 'a' && ch <= 'z')
+            && !(ch >= 'A' && ch <= 'Z')
+            && ch != '.' && ch != '_' && ch != '-')
+        {
+            return NGX_DECLINED;
+        }
+
+        level++;
+        dots += (ch == '.');
+
+        if (level > NGX_STENTOR_LEVEL_MAX) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return level == dots ? NGX_DECLINED : NGX_OK;
+}
+
+
+static void *
+ngx_stentor_create_conf(ngx_cycle_t *cycle)
+{
+    ngx_stentor_conf_t  *scf;
+
+    scf = ngx_pcalloc(cycle->pool, sizeof(ngx_stentor_conf_t));
+    if (scf == NULL) {
+        return NULL;
+    }
+
+    scf->zone_size = NGX_CONF_UNSET_SIZE;
+    scf->streams = NGX_CONF_UNSET_UINT;
+
+    return scf;
+}
+
+
+static char *
+ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf)
+{
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_init_module(ngx_cycle_t *cycle)
+{
+    ngx_stentor_conf_t  *scf;
+
+    scf = ngx_stentor_conf(cycle);
+
+    if (scf->store == NULL || ngx_test_config) {
+        return NGX_OK;
+    }
+
+    return ngx_stentor_wake_init_fds(scf->store, cycle->log);
+}
+
+
+static ngx_int_t
+ngx_stentor_init_process(ngx_cycle_t *cycle)
+{
+    ngx_stentor_conf_t    *scf;
+    ngx_stentor_worker_t  *worker;
+
+    scf = ngx_stentor_conf(cycle);
+
+    if (scf->store == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    worker = &scf->worker;
+
+    worker->wake = ngx_stentor_wake_open(cycle, scf->store);
+    if (worker->wake == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->lives = ngx_stentor_lives_create(cycle, scf->store, worker->wake);
+    worker->shelf = ngx_stentor_shelf_create(cycle, scf->store, worker->wake);
+
+    if (worker->lives == NULL || worker->shelf == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_stentor_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_stentor_worker_t  *worker;
+
+    worker = &ngx_stentor_conf(cycle)->worker;
+
+    if (worker->lives) {
+        ngx_stentor_lives_exit(worker->lives);
+    }
+
+    if (worker->shelf) {
+        ngx_stentor_shelf_exit(worker->shelf);
+    }
+
+    if (worker->wake) {
+        ngx_stentor_wake_close(worker->wake);
+    }
+}
+
+
+static char *
+ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                *rv;
+    ngx_stentor_conf_t  *scf;
+
+    scf = ngx_stentor_conf(cf->cycle);
+
+    if (scf->store) {
+        return "is duplicate";
+    }
+
+    if (ngx_array_init(&scf->apps, cf->pool, 4, sizeof(ngx_stentor_app_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_stentor_parse(cf, NGX_STENTOR_CONF, scf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    ngx_conf_init_size_value(scf->zone_size, 128 * 1024 * 1024);
+    ngx_conf_init_uint_value(scf->streams, 256);
+
+    if (scf->zone_size < NGX_STENTOR_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"zone\" must be at least 8m");
+        return NGX_CONF_ERROR;
+    }
+
+    if (scf->streams < 1 || scf->streams > 4096) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"streams\" must be between 1 and 4096");
+        return NGX_CONF_ERROR;
+    }
+
+    scf->store = ngx_stentor_store_create(cf, scf->zone_size, scf->streams);
+
+    return scf->store ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_stentor_conf_t *scf = conf;
+
+    char               *rv;
+    ngx_str_t          *value;
+    ngx_stentor_app_t  *app;
+
+    value = cf->args->elts;
+
+    if (ngx_stentor_name_check(&value[1]) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid application name \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_stentor_app(scf, &value[1])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate application \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    app = ngx_array_push(&scf->apps);
+    if (app == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    app->name = value[1];
+    app->part_duration = NGX_CONF_UNSET_MSEC;
+    app->segment_parts = NGX_CONF_UNSET_UINT;
+    app->window = NGX_CONF_UNSET_MSEC;
+    app->grace = NGX_CONF_UNSET_MSEC;
+    app->linger = NGX_CONF_UNSET_MSEC;
+    app->max_bitrate = NGX_CONF_UNSET_SIZE;
+
+    rv = ngx_stentor_parse(cf, NGX_STENTOR_APP_CONF, app);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_stentor_app_defaults(cf, app);
+}
+
+
+/* Parses a block whose directives (of NGX_DIRECT_CONF) go to conf. */
+
+static char *
+ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
+{
+    char        *rv;
+    void       **ctx;
+    ngx_conf_t   save;
+
+    ctx = ngx_pcalloc(cf->pool, ngx_max_module * sizeof(void *));
+    if (ctx == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ctx[ngx_stentor_module.index] = conf;
+
+    save = *cf;
+
+    cf->ctx = ctx;
+    cf->module_type = NGX_CORE_MODULE;
+    cf->cmd_type = type;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = save;
+
+    return rv;
+}
+
+
+static char *
+ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app)
+{
+    ngx_msec_t  segment;
+
+    ngx_conf_init_msec_value(app->part_duration, 1000);
+    ngx_conf_init_uint_value(app->segment_parts, 6);
+    ngx_conf_init_msec_value(app->window, 60000);
+    ngx_conf_init_msec_value(app->grace, 1000);
+    ngx_conf_init_msec_value(app->linger, 30000);
+    ngx_conf_init_size_value(app->max_bitrate, 320000);
+
+    if (app->part_duration < NGX_STENTOR_PART_MIN_MS
+        || app->part_duration > NGX_STENTOR_PART_MAX_MS)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"part_duration\" must be between 200ms and 5s");
+        return NGX_CONF_ERROR;
+    }
+
+    if (app->segment_parts < NGX_STENTOR_PARTS_MIN
+        || app->segment_parts > NGX_STENTOR_PARTS_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"segment_parts\" must be between 2 and 32");
+        return NGX_CONF_ERROR;
+    }
+
+    segment = app->part_duration * app->segment_parts;
+
+    if (app->window < segment * NGX_STENTOR_SEGMENTS_MIN
+        || app->window > segment * NGX_STENTOR_SEGMENTS_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"window\" must be between 6 and 300 segments of "
+                           "%Mms", segment);
+        return NGX_CONF_ERROR;
+    }
+
+    if (app->max_bitrate < 8000 || app->max_bitrate > 3000000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"max_bitrate\" must be between 8k and 3000k");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}

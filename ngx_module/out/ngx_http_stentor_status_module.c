@@ -1,0 +1,702 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Status: what the node knows of itself, read from the store, so that every
+ * worker says the same.  "stentor_status" answers JSON, "stentor_status
+ * prometheus" the text format of Prometheus.  docs/status.md names all fields.
+ */
+
+#include "pack/stn_playlist.h"
+#include "store/ngx_stentor_wake.h"
+
+#include <ngx_http.h>
+
+
+/* The longest answer: some 2 KiB a stream. */
+#define NGX_HTTP_STENTOR_STATUS_MAX  (16 * 1024 * 1024)
+
+/* Looks at a session that is being written before it is left out. */
+#define NGX_HTTP_STENTOR_STATUS_TRIES  100
+
+
+typedef struct {
+    ngx_uint_t            prometheus;    /* boolean */
+    ngx_uint_t            enable;        /* boolean */
+} ngx_http_stentor_status_conf_t;
+
+
+typedef struct {
+    const char           *group;         /* of JSON */
+    const char           *name;
+    const char           *help;
+} ngx_http_stentor_status_field_t;
+
+
+static ngx_int_t ngx_http_stentor_status_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_stentor_status_send(ngx_http_request_t *r,
+    stn_buf_t *text, ngx_uint_t prometheus);
+static void ngx_http_stentor_status_json(ngx_stentor_store_t *store,
+    stn_buf_t *out);
+static void ngx_http_stentor_status_group(ngx_stentor_store_t *store,
+    const char *group, stn_buf_t *out);
+static void ngx_http_stentor_status_stream(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, stn_buf_t *out);
+static void ngx_http_stentor_status_session(ngx_stentor_stream_t *st,
+    stn_buf_t *out);
+static void ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, stn_buf_t *out);
+static void ngx_http_stentor_status_text(stn_buf_t *out, const char *s);
+static void ngx_http_stentor_status_prometheus(ngx_stentor_store_t *store,
+    stn_buf_t *out);
+static void ngx_http_stentor_status_metric(stn_buf_t *out, const char *name,
+    const char *type, const char *help);
+static void ngx_http_stentor_status_streams(ngx_stentor_store_t *store,
+    stn_buf_t *out);
+static ngx_stentor_stream_t *ngx_http_stentor_status_next(
+    ngx_stentor_store_t *store, ngx_uint_t *i);
+static const char *ngx_http_stentor_status_state(ngx_stentor_stream_t *st);
+static uint64_t ngx_http_stentor_status_sum(ngx_stentor_store_t *store,
+    ngx_uint_t counter);
+static uint64_t ngx_http_stentor_status_waiters(ngx_stentor_store_t *store,
+    ngx_uint_t index);
+static ngx_uint_t ngx_http_stentor_status_workers(ngx_stentor_store_t *store);
+static void *ngx_http_stentor_status_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_stentor_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* In the order of ngx_stentor_counter_e. */
+
+static const ngx_http_stentor_status_field_t
+    ngx_http_stentor_status_counters[] =
+{
+    { "ingest", "connections", "Connections of broadcasters accepted" },
+    { "ingest", "handshake_failures", "Connections that were not RTMP" },
+    { "ingest", "protocol_errors", "Sessions ended for breaking RTMP" },
+    { "ingest", "timeouts", "Sessions ended for sending nothing" },
+    { "ingest", "refused_application", "Sessions for unknown applications" },
+    { "ingest", "refused_name", "Sessions for impossible stream names" },
+    { "ingest", "refused_codec", "Sessions with audio not carried" },
+    { "ingest", "refused_full", "Sessions refused for want of memory" },
+    { "ingest", "refused_play", "Attempts to play over RTMP" },
+    { "ingest", "takeovers", "Streams taken over by another worker" },
+    { "ingest", "bytes", "Bytes received from broadcasters" },
+    { "ingest", "video_messages", "Video messages dropped" },
+    { "ingest", "video_bytes", "Video bytes dropped" },
+    { "hls", "playlists", "Playlists served" },
+    { "hls", "parts", "Parts served" },
+    { "hls", "segments", "Segments served" },
+    { "hls", "inits", "Init segments served" },
+    { "hls", "not_modified", "Answers 304 among those" },
+    { "hls", "bad_requests", "Malformed or absurd requests" },
+    { "hls", "not_found", "Requests for what is not there" },
+    { "hls", "holds", "Requests held until something was there" },
+    { "hls", "hold_timeouts", "Requests held in vain" },
+    { "hls", "pending_refused", "Requests not held: too many were" },
+    { "hls", "renders", "Playlists rendered" },
+    { "hls", "gzip_renders", "Playlists compressed" },
+    { "hls", "wakes", "Wake-ups of workers" },
+    { "ingest", "sessions", "Sessions publishing now" },
+    { "hls", "pending", "Requests waiting for streams to open now" },
+};
+
+
+/* In the order of ngx_stentor_stream_counter_e; group NULL: the stream. */
+
+static const ngx_http_stentor_status_field_t
+    ngx_http_stentor_status_stream_counters[] =
+{
+    { NULL, "parts", "Parts made" },
+    { NULL, "segments", "Segments made" },
+    { NULL, "bytes", "Bytes of parts made" },
+    { NULL, "wakes", "Workers woken for parts" },
+    { "repairs", "gaps_filled", "Frames put where units were missing" },
+    { "repairs", "stale_dropped", "Units that came after their time" },
+    { "repairs", "resyncs", "Jumps of the broadcaster's clock" },
+    { "repairs", "hold_frames", "Frames of hold audio" },
+    { "repairs", "live_frames", "Frames of the broadcaster" },
+};
+
+
+static ngx_command_t  ngx_http_stentor_status_commands[] = {
+
+    { ngx_string("stentor_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_stentor_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_stentor_status_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_stentor_status_create_loc_conf,
+                                           /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_stentor_status_module = {
+    NGX_MODULE_V1,
+    &ngx_http_stentor_status_module_ctx,   /* module context */
+    ngx_http_stentor_status_commands,      /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_stentor_status_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    stn_buf_t                        text;
+    ngx_stentor_conf_t              *scf;
+    ngx_http_stentor_status_conf_t  *conf;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    scf = ngx_stentor_conf((ngx_cycle_t *) ngx_cycle);
+
+    if (scf->store == NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"stentor_status\" needs a \"stentor\" block");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_stentor_status_module);
+
+    stn_buf_init(&text, NGX_HTTP_STENTOR_STATUS_MAX);
+
+    if (conf->prometheus) {
+        ngx_http_stentor_status_prometheus(scf->store, &text);
+    } else {
+        ngx_http_stentor_status_json(scf->store, &text);
+    }
+
+    rc = text.failed ? NGX_HTTP_INTERNAL_SERVER_ERROR
+                     : ngx_http_stentor_status_send(r, &text,
+                                                    conf->prometheus);
+    stn_buf_free(&text);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_stentor_status_send(ngx_http_request_t *r, stn_buf_t *text,
+    ngx_uint_t prometheus)
+{
+    ngx_int_t         rc;
+    ngx_buf_t        *b;
+    ngx_chain_t       out;
+    ngx_table_elt_t  *h;
+
+    b = ngx_create_temp_buf(r->pool, text->len);
+    h = ngx_list_push(&r->headers_out.headers);
+    if (b == NULL || h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+    h->hash = 1;
+    ngx_str_set(&h->key, "Cache-Control");
+    ngx_str_set(&h->value, "no-store");
+
+    b->last = ngx_cpymem(b->pos, text->data, text->len);
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    if (prometheus) {
+        ngx_str_set(&r->headers_out.content_type,
+                    "text/plain; version=0.0.4; charset=utf-8");
+    } else {
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+    }
+
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = text->len;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+static void
+ngx_http_stentor_status_json(ngx_stentor_store_t *store, stn_buf_t *out)
+{
+    ngx_uint_t             i, n;
+    stn_buf_t              streams;
+    ngx_stentor_stream_t  *st;
+
+    stn_buf_init(&streams, NGX_HTTP_STENTOR_STATUS_MAX);
+
+    for (i = 0, n = 0; (st = ngx_http_stentor_status_next(store, &i)); n++) {
+        stn_buf_str(&streams, n ? ",\n    " : "\n    ");
+        ngx_http_stentor_status_stream(store, st, &streams);
+    }
+
+    stn_buf_printf(out, "{\n  \"version\": \"" NGX_STENTOR_VERSION "\",\n"
+                   "  \"uptime_s\": %lld,\n  \"workers\": %llu,\n",
+                   (long long) (ngx_stentor_store_now()
+                                - store->head->born_ms) / 1000,
+                   (unsigned long long)
+                   ngx_http_stentor_status_workers(store));
+
+    stn_buf_printf(out, "  \"store\": {\"zone_bytes\": %zu, "
+                   "\"free_bytes\": %zu, \"streams_max\": %llu, "
+                   "\"streams\": %llu},\n",
+                   store->zone->shm.size,
+                   (size_t) store->pool->pfree * ngx_pagesize,
+                   (unsigned long long) store->nstreams,
+                   (unsigned long long) n);
+
+    ngx_http_stentor_status_group(store, "ingest", out);
+    ngx_http_stentor_status_group(store, "hls", out);
+
+    stn_buf_str(out, "  \"streams\": [");
+    stn_buf_put(out, streams.data, streams.len);
+    stn_buf_str(out, "\n  ]\n}\n");
+
+    if (streams.failed) {
+        out->failed = streams.failed;
+    }
+
+    stn_buf_free(&streams);
+}
+
+
+static void
+ngx_http_stentor_status_group(ngx_stentor_store_t *store, const char *group,
+    stn_buf_t *out)
+{
+    ngx_uint_t                              i;
+    const ngx_http_stentor_status_field_t  *f;
+
+    stn_buf_printf(out, "  \"%s\": {", group);
+
+    if (ngx_strcmp(group, "hls") == 0) {
+        stn_buf_printf(out, "\"waiters\": %llu, ", (unsigned long long)
+                       ngx_http_stentor_status_waiters(store,
+                                                       NGX_CONF_UNSET_UINT));
+    }
+
+    for (i = 0, f = ngx_http_stentor_status_counters;
+         i < NGX_STENTOR_COUNTERS;
+         i++, f++)
+    {
+        if (ngx_strcmp(f->group, group) == 0) {
+            stn_buf_printf(out, "\"%s\": %llu, ", f->name,
+                           (unsigned long long)
+                           ngx_http_stentor_status_sum(store, i));
+        }
+    }
+
+    if (!out->failed) {
+        out->len -= 2;    /* the last ", " */
+    }
+
+    stn_buf_str(out, "},\n");
+}
+
+
+static void
+ngx_http_stentor_status_stream(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, stn_buf_t *out)
+{
+    ngx_uint_t  i;
+
+    stn_buf_printf(out, "{\"name\": \"%.*s\", \"state\": \"%s\", "
+                   "\"opened_s\": %lld, \"epoch\": %llu, "
+                   "\"owner_pid\": %lld, \"waiters\": %llu",
+                   (int) st->name_len, st->name,
+                   ngx_http_stentor_status_state(st),
+                   (long long) (ngx_stentor_store_now() - st->opened_ms)
+                   / 1000,
+                   (unsigned long long) st->epoch,
+                   (long long) st->owner_pid,
+                   (unsigned long long)
+                   ngx_http_stentor_status_waiters(store, st->index));
+
+    for (i = 0; i < NGX_STENTOR_STREAM_GAPS_FILLED; i++) {
+        stn_buf_printf(out, ", \"%s\": %llu",
+                       ngx_http_stentor_status_stream_counters[i].name,
+                       (unsigned long long) st->counters[i]);
+    }
+
+    stn_buf_str(out, ",\n     \"repairs\": {");
+
+    for ( /* void */ ; i < NGX_STENTOR_STREAM_COUNTERS; i++) {
+        stn_buf_printf(out, "%s\"%s\": %llu",
+                       i == NGX_STENTOR_STREAM_GAPS_FILLED ? "" : ", ",
+                       ngx_http_stentor_status_stream_counters[i].name,
+                       (unsigned long long) st->counters[i]);
+    }
+
+    stn_buf_str(out, "},\n     \"session\": ");
+    ngx_http_stentor_status_session(st, out);
+
+    stn_buf_str(out, ",\n     \"renditions\": [");
+
+    for (i = 0; i < st->nrenditions; i++) {
+        stn_buf_str(out, i ? ", " : "");
+        ngx_http_stentor_status_rendition(store, &st->renditions[i], out);
+    }
+
+    stn_buf_str(out, "]}");
+}
+
+
+static void
+ngx_http_stentor_status_session(ngx_stentor_stream_t *st, stn_buf_t *out)
+{
+    ngx_uint_t             i;
+    ngx_atomic_uint_t      seq;
+    ngx_stentor_session_t  s;
+
+    for (i = 0; i < NGX_HTTP_STENTOR_STATUS_TRIES; i++) {
+        seq = __atomic_load_n(&st->session.seq, __ATOMIC_ACQUIRE);
+        s = st->session;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+        if (seq % 2 == 0
+            && seq == __atomic_load_n(&st->session.seq, __ATOMIC_ACQUIRE))
+        {
+            break;
+        }
+    }
+
+    if (s.id == 0 || i == NGX_HTTP_STENTOR_STATUS_TRIES) {
+        stn_buf_str(out, "null");
+        return;
+    }
+
+    stn_buf_printf(out, "{\"id\": %llu, \"protocol\": \"%s\", "
+                   "\"address\": ", (unsigned long long) s.id, s.protocol);
+    ngx_http_stentor_status_text(out, s.address);
+    stn_buf_str(out, ", \"encoder\": ");
+    ngx_http_stentor_status_text(out, s.encoder);
+    stn_buf_printf(out, ", \"since_s\": %lld, \"bytes\": %llu, "
+                   "\"audio_frames\": %llu, \"video_messages\": %llu, "
+                   "\"video_bytes\": %llu}",
+                   (long long) (ngx_stentor_store_now() - s.since_ms) / 1000,
+                   (unsigned long long) s.bytes,
+                   (unsigned long long) s.audio_frames,
+                   (unsigned long long) s.video_messages,
+                   (unsigned long long) s.video_bytes);
+}
+
+
+/* The edge is read from the newest record; a writer may be at it. */
+
+static void
+ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, stn_buf_t *out)
+{
+    ngx_atomic_uint_t     head;
+    ngx_stentor_record_t  first, last;
+
+    head = __atomic_load_n(&rend->head, __ATOMIC_ACQUIRE);
+
+    ngx_memzero(&first, sizeof(ngx_stentor_record_t));
+    ngx_memzero(&last, sizeof(ngx_stentor_record_t));
+
+    if (head) {
+        (void) ngx_stentor_store_record(store, &rend->ring, head - 1, &last);
+        (void) ngx_stentor_store_record(store, &rend->ring,
+                                        head > rend->ring.nrecords
+                                        ? head - rend->ring.nrecords + 1 : 0,
+                                        &first);
+    }
+
+    stn_buf_printf(out, "{\"name\": \"%s\", \"codecs\": \"%s\", "
+                   "\"rate\": %u, \"channels\": %u, \"bandwidth\": %u, "
+                   "\"average_bandwidth\": %u, \"init\": \"%08x\", ",
+                   rend->name, rend->codecs, rend->rate, rend->channels,
+                   rend->bandwidth, rend->average, rend->ring.init);
+
+    stn_buf_printf(out, "\"first_msn\": %llu, \"msn\": %llu, \"part\": %d, "
+                   "\"edge_ms\": %lld, \"window_bytes\": %zu}",
+                   (unsigned long long) first.msn,
+                   (unsigned long long) last.msn,
+                   head ? (int) last.part : -1,
+                   (long long) ((last.pos + last.duration) / rend->rate * 1000
+                                + (last.pos + last.duration) % rend->rate
+                                  * 1000 / rend->rate),
+                   rend->ring.size);
+}
+
+
+/* A JSON string; what is kept in the store is printable already. */
+
+static void
+ngx_http_stentor_status_text(stn_buf_t *out, const char *s)
+{
+    stn_buf_u8(out, '"');
+
+    for ( /* void */ ; *s; s++) {
+        if (*s == '"' || *s == '\\') {
+            stn_buf_u8(out, '\\');
+        }
+
+        stn_buf_u8(out, *s);
+    }
+
+    stn_buf_u8(out, '"');
+}
+
+
+static void
+ngx_http_stentor_status_prometheus(ngx_stentor_store_t *store, stn_buf_t *out)
+{
+    char                                    name[64];
+    ngx_uint_t                              i;
+    const ngx_http_stentor_status_field_t  *f;
+
+    for (i = 0, f = ngx_http_stentor_status_counters;
+         i < NGX_STENTOR_COUNTERS;
+         i++, f++)
+    {
+        ngx_snprintf((u_char *) name, sizeof(name), "stentor_%s_%s%s%Z",
+                     f->group, f->name,
+                     i < NGX_STENTOR_FIRST_GAUGE ? "_total" : "");
+
+        ngx_http_stentor_status_metric(out, name, i < NGX_STENTOR_FIRST_GAUGE
+                                                  ? "counter" : "gauge",
+                                       f->help);
+        stn_buf_printf(out, "%s %llu\n", name, (unsigned long long)
+                       ngx_http_stentor_status_sum(store, i));
+    }
+
+    ngx_http_stentor_status_metric(out, "stentor_workers", "gauge",
+                                   "Workers that run now");
+    stn_buf_printf(out, "stentor_workers %llu\n", (unsigned long long)
+                   ngx_http_stentor_status_workers(store));
+
+    ngx_http_stentor_status_metric(out, "stentor_store_free_bytes", "gauge",
+                                   "Bytes of the zone that are free");
+    stn_buf_printf(out, "stentor_store_free_bytes %zu\n",
+                   (size_t) store->pool->pfree * ngx_pagesize);
+
+    ngx_http_stentor_status_streams(store, out);
+}
+
+
+static void
+ngx_http_stentor_status_metric(stn_buf_t *out, const char *name,
+    const char *type, const char *help)
+{
+    stn_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
+                   type);
+}
+
+
+static void
+ngx_http_stentor_status_streams(ngx_stentor_store_t *store, stn_buf_t *out)
+{
+    char                                    name[64];
+    ngx_uint_t                              i, k;
+    ngx_stentor_stream_t                   *st;
+    const ngx_http_stentor_status_field_t  *f;
+
+    for (k = 0, f = ngx_http_stentor_status_stream_counters;
+         k < NGX_STENTOR_STREAM_COUNTERS;
+         k++, f++)
+    {
+        ngx_snprintf((u_char *) name, sizeof(name), "stentor_stream_%s_total%Z",
+                     f->name);
+        ngx_http_stentor_status_metric(out, name, "counter", f->help);
+
+        for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
+            stn_buf_printf(out, "%s{stream=\"%.*s\"} %llu\n", name,
+                           (int) st->name_len, st->name,
+                           (unsigned long long) st->counters[k]);
+        }
+    }
+
+    ngx_http_stentor_status_metric(out, "stentor_stream_waiters", "gauge",
+                                   "Requests held for the next part now");
+
+    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
+        stn_buf_printf(out, "stentor_stream_waiters{stream=\"%.*s\"} %llu\n",
+                       (int) st->name_len, st->name, (unsigned long long)
+                       ngx_http_stentor_status_waiters(store, st->index));
+    }
+
+    ngx_http_stentor_status_metric(out, "stentor_stream_live", "gauge",
+                                   "Whether the broadcaster is heard now");
+
+    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
+        stn_buf_printf(out, "stentor_stream_live{stream=\"%.*s\"} %d\n",
+                       (int) st->name_len, st->name, st->live ? 1 : 0);
+    }
+}
+
+
+/* The streams that there are, one by one: *i goes from 0. */
+
+static ngx_stentor_stream_t *
+ngx_http_stentor_status_next(ngx_stentor_store_t *store, ngx_uint_t *i)
+{
+    ngx_str_t              name;
+    ngx_stentor_stream_t  *st;
+
+    while (*i < store->nstreams) {
+        st = ngx_stentor_store_stream(store, (*i)++);
+
+        name.data = st->name;
+        name.len = st->name_len;
+
+        if (st->state != NGX_STENTOR_FREE
+            && ngx_stentor_store_find(store, &name) == st)
+        {
+            return st;
+        }
+    }
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_stentor_status_state(ngx_stentor_stream_t *st)
+{
+    if (st->state == NGX_STENTOR_CLOSED) {
+        return "closed";
+    }
+
+    return st->live ? "live" : "hold";
+}
+
+
+static uint64_t
+ngx_http_stentor_status_sum(ngx_stentor_store_t *store, ngx_uint_t counter)
+{
+    uint64_t    sum;
+    ngx_uint_t  i;
+
+    for (sum = 0, i = 0; i < NGX_STENTOR_SLOTS; i++) {
+
+        /* what goes up and down is gone with its worker */
+
+        if (counter < NGX_STENTOR_FIRST_GAUGE || store->head->slots[i].pid) {
+            sum += store->head->slots[i].counters[counter];
+        }
+    }
+
+    return sum;
+}
+
+
+/* Requests that wait for the next part of a stream, or of all. */
+
+static uint64_t
+ngx_http_stentor_status_waiters(ngx_stentor_store_t *store, ngx_uint_t index)
+{
+    uint64_t    sum;
+    uint32_t   *waiters;
+    ngx_uint_t  i, k;
+
+    sum = 0;
+
+    for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
+        waiters = ngx_stentor_store_waiters(store, i);
+
+        if (index != NGX_CONF_UNSET_UINT) {
+            sum += waiters[index];
+            continue;
+        }
+
+        for (k = 0; k < store->nstreams; k++) {
+            sum += waiters[k];
+        }
+    }
+
+    return sum;
+}
+
+
+static ngx_uint_t
+ngx_http_stentor_status_workers(ngx_stentor_store_t *store)
+{
+    ngx_uint_t  i, n;
+
+    for (n = 0, i = 0; i < NGX_STENTOR_SLOTS; i++) {
+        n += (store->head->slots[i].pid != 0);
+    }
+
+    return n;
+}
+
+
+static void *
+ngx_http_stentor_status_create_loc_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_stentor_status_conf_t));
+}
+
+
+static char *
+ngx_http_stentor_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_stentor_status_conf_t *scf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (scf->enable) {
+        return "is duplicate";
+    }
+
+    scf->enable = 1;
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "prometheus") == 0) {
+            scf->prometheus = 1;
+
+        } else if (ngx_strcmp(value[1].data, "json") != 0) {
+            return "is neither \"json\" nor \"prometheus\"";
+        }
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_stentor_status_handler;
+
+    return NGX_CONF_OK;
+}

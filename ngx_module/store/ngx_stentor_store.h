@@ -1,0 +1,333 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The store: one shared-memory zone with the live window of every stream.
+ *
+ *     zone: | head | slots | streams ... | rings of stream A | of B | ...
+ *
+ *     rendition:  records  | part n-2 | part n-1 | part n |  (a ring)
+ *                 bytes    |...moof mdat|moof mdat|...|      (a ring)
+ *
+ * One writer per stream (its live thread, or a relay), told from former ones
+ * by the stream's epoch.  Readers copy a part out and then check that nobody
+ * has written over it; they never lock.  The zone's mutex guards opening and
+ * closing only.  Memory for a stream is taken when it is opened and nothing
+ * is allocated per part.
+ */
+
+#ifndef _NGX_STENTOR_STORE_H_INCLUDED_
+#define _NGX_STENTOR_STORE_H_INCLUDED_
+
+
+#include "ngx_stentor.h"
+
+
+/* Worker slots: two generations of workers live side by side in a reload. */
+#define NGX_STENTOR_SLOTS  128
+
+#define NGX_STENTOR_RENDITIONS     8
+#define NGX_STENTOR_RENDITION_MAX  32      /* bytes of a rendition's name */
+#define NGX_STENTOR_CODECS_MAX     16
+#define NGX_STENTOR_INIT_MAX       2048    /* bytes of an init segment */
+#define NGX_STENTOR_ADDRESS_MAX    64
+#define NGX_STENTOR_ENCODER_MAX    96
+
+
+/* States of a stream's record. */
+
+#define NGX_STENTOR_FREE     0
+#define NGX_STENTOR_OPENING  1     /* claimed, its window is not full yet */
+#define NGX_STENTOR_OPEN     2
+#define NGX_STENTOR_CLOSED   3     /* ended, still readable */
+
+
+/* Counters a worker keeps in its slot; summed over slots they never go back.
+ * Names and help are in ngx_stentor_counters[]. */
+
+typedef enum {
+    NGX_STENTOR_INGEST_CONNECTIONS,
+    NGX_STENTOR_INGEST_HANDSHAKE_FAILURES,
+    NGX_STENTOR_INGEST_PROTOCOL_ERRORS,
+    NGX_STENTOR_INGEST_TIMEOUTS,
+    NGX_STENTOR_INGEST_REFUSED_APPLICATION,
+    NGX_STENTOR_INGEST_REFUSED_NAME,
+    NGX_STENTOR_INGEST_REFUSED_CODEC,
+    NGX_STENTOR_INGEST_REFUSED_FULL,
+    NGX_STENTOR_INGEST_REFUSED_PLAY,
+    NGX_STENTOR_INGEST_TAKEOVERS,
+    NGX_STENTOR_INGEST_BYTES,
+    NGX_STENTOR_INGEST_VIDEO_MESSAGES,
+    NGX_STENTOR_INGEST_VIDEO_BYTES,
+    NGX_STENTOR_HLS_PLAYLISTS,
+    NGX_STENTOR_HLS_PARTS,
+    NGX_STENTOR_HLS_SEGMENTS,
+    NGX_STENTOR_HLS_INITS,
+    NGX_STENTOR_HLS_NOT_MODIFIED,
+    NGX_STENTOR_HLS_BAD_REQUESTS,
+    NGX_STENTOR_HLS_NOT_FOUND,
+    NGX_STENTOR_HLS_HOLDS,
+    NGX_STENTOR_HLS_HOLD_TIMEOUTS,
+    NGX_STENTOR_HLS_PENDING_REFUSED,
+    NGX_STENTOR_HLS_RENDERS,
+    NGX_STENTOR_HLS_GZIP_RENDERS,
+    NGX_STENTOR_HLS_WAKES,
+    /* the rest go up and down and die with their worker */
+    NGX_STENTOR_INGEST_SESSIONS,
+    NGX_STENTOR_HLS_PENDING,
+    NGX_STENTOR_COUNTERS
+} ngx_stentor_counter_e;
+
+#define NGX_STENTOR_FIRST_GAUGE  NGX_STENTOR_INGEST_SESSIONS
+
+
+/* Counters of one stream; its writer keeps them. */
+
+typedef enum {
+    NGX_STENTOR_STREAM_PARTS,
+    NGX_STENTOR_STREAM_SEGMENTS,
+    NGX_STENTOR_STREAM_BYTES,
+    NGX_STENTOR_STREAM_WAKES,
+    NGX_STENTOR_STREAM_GAPS_FILLED,
+    NGX_STENTOR_STREAM_STALE_DROPPED,
+    NGX_STENTOR_STREAM_RESYNCS,
+    NGX_STENTOR_STREAM_HOLD_FRAMES,
+    NGX_STENTOR_STREAM_LIVE_FRAMES,
+    NGX_STENTOR_STREAM_COUNTERS
+} ngx_stentor_stream_counter_e;
+
+
+/* A worker's place: where it is woken and what it counted. */
+
+typedef struct {
+    ngx_atomic_t             pid;        /* 0: free */
+    size_t                   dirty;      /* offset: a bit per stream */
+    size_t                   waiters;    /* offset: a uint32_t per stream */
+    uint64_t                 counters[NGX_STENTOR_COUNTERS];
+} ngx_stentor_slot_t;
+
+
+/* A broadcaster's session as status shows it; its worker writes it, readers
+ * check seq before and after (odd: being written). */
+
+typedef struct {
+    ngx_atomic_t             seq;
+    ngx_atomic_t             id;         /* connection number; 0: none */
+    int64_t                  since_ms;   /* Unix time */
+    uint64_t                 bytes;
+    uint64_t                 audio_frames;
+    uint64_t                 video_messages;
+    uint64_t                 video_bytes;
+    char                     protocol[8];
+    char                     address[NGX_STENTOR_ADDRESS_MAX];
+    char                     encoder[NGX_STENTOR_ENCODER_MAX];
+} ngx_stentor_session_t;
+
+
+/* A part's record. */
+
+typedef struct {
+    ngx_atomic_t             seq;        /* its number + 1; 0: being written */
+    uint64_t                 msn;
+    int64_t                  pos;        /* tfdt */
+    uint64_t                 offset;     /* in the endless stream of bytes */
+    uint32_t                 part;       /* index in its segment */
+    uint32_t                 duration;   /* samples */
+    uint32_t                 len;        /* bytes */
+    uint32_t                 init;       /* names its init segment */
+} ngx_stentor_record_t;
+
+
+/* Where a rendition's rings lie.  A reader keeps a copy of its own: the
+ * record in the zone may be given to another stream at any time. */
+
+typedef struct {
+    size_t                   records;    /* offset of the ring of records */
+    size_t                   nrecords;
+    size_t                   bytes;      /* offset of the ring of bytes */
+    size_t                   size;       /* of the ring of bytes */
+    size_t                   init_data;  /* offset of the init segment */
+    size_t                   init_len;
+    uint32_t                 init;       /* names the init segment */
+} ngx_stentor_ring_t;
+
+
+typedef struct {
+    char                     name[NGX_STENTOR_RENDITION_MAX];
+    char                     codecs[NGX_STENTOR_CODECS_MAX];
+    uint32_t                 rate;       /* Hz; the time scale */
+    uint32_t                 channels;
+    uint32_t                 part;       /* samples a part */
+    uint32_t                 parts;      /* parts a segment */
+    uint32_t                 window;     /* whole segments listed */
+    uint32_t                 bandwidth;  /* peak, bit/s */
+    uint32_t                 average;    /* bit/s */
+    ngx_stentor_ring_t       ring;
+    ngx_atomic_t             head;       /* parts ever appended */
+    ngx_atomic_t             reserved;   /* bytes ever written or promised */
+} ngx_stentor_rendition_t;
+
+
+typedef struct {
+    uint32_t                 magic;
+    uint32_t                 index;
+    ngx_atomic_t             state;
+    ngx_atomic_t             incarnation;    /* grows with each new window */
+    ngx_atomic_t             epoch;          /* grows with each claim */
+    ngx_atomic_t             writing;        /* boolean: in an append */
+    ngx_atomic_t             owner;          /* slot of the writer */
+    ngx_atomic_t             owner_pid;
+    ngx_atomic_t             readers[NGX_STENTOR_SLOTS / 64];
+    int64_t                  opened_ms;      /* Unix time */
+    int64_t                  closed_ms;
+    uint64_t                 msn_base;       /* see stn_segmenter_t */
+    uint64_t                 last_msn;       /* ever used for this name */
+    int64_t                  end_pos;        /* the next part's tfdt */
+    ngx_atomic_t             live;           /* boolean: not hold audio */
+    ngx_stentor_session_t    session;
+    uint64_t                 counters[NGX_STENTOR_STREAM_COUNTERS];
+    ngx_uint_t               nrenditions;
+    ngx_stentor_rendition_t  renditions[NGX_STENTOR_RENDITIONS];
+    size_t                   memory;         /* offset of the rings; 0: none */
+    size_t                   memory_size;
+    size_t                   name_len;
+    uint32_t                 hash;
+    u_char                   name[NGX_STENTOR_NAME_MAX];
+} ngx_stentor_stream_t;
+
+
+/* The head of the zone. */
+
+typedef struct {
+    uint32_t                 magic;
+    int64_t                  born_ms;        /* Unix time */
+    ngx_uint_t               nstreams;
+    size_t                   streams;        /* offset of the table */
+    ngx_atomic_t             incarnations;   /* windows ever made */
+    ngx_atomic_t             opens;          /* streams ever let in to */
+    int                      fds[NGX_STENTOR_SLOTS];  /* wakes; -1: none */
+    ngx_stentor_slot_t       slots[NGX_STENTOR_SLOTS];
+} ngx_stentor_head_t;
+
+
+struct ngx_stentor_store_s {
+    ngx_shm_zone_t          *zone;
+    ngx_slab_pool_t         *pool;
+    ngx_stentor_head_t      *head;
+    ngx_uint_t               nstreams;
+};
+
+
+/* What an opener says of a rendition; sizes follow from it. */
+
+typedef struct {
+    const char              *name;
+    const char              *codecs;
+    uint32_t                 rate;
+    uint32_t                 channels;
+    uint32_t                 part;           /* samples */
+    uint32_t                 parts;
+    uint32_t                 window;         /* segments */
+    uint32_t                 bandwidth;      /* bit/s, peak */
+    uint32_t                 average;        /* bit/s */
+    uint32_t                 max_bandwidth;  /* bit/s, the ring must carry */
+    const u_char            *init_data;
+    size_t                   init_len;
+} ngx_stentor_params_t;
+
+
+/* The right to write to a stream. */
+
+typedef struct {
+    ngx_stentor_store_t     *store;
+    ngx_stentor_stream_t    *stream;
+    ngx_atomic_uint_t        epoch;
+    int64_t                  resume_pos;     /* go on here; -1: a new window */
+    uint64_t                 last_msn;       /* of former windows; 0: none */
+    const char              *reason;         /* why a claim failed */
+} ngx_stentor_claim_t;
+
+
+/* Declares the zone for this configuration; called while it is read. */
+ngx_stentor_store_t *ngx_stentor_store_create(ngx_conf_t *cf, size_t size,
+    ngx_uint_t nstreams);
+
+/* The record at index (below nstreams), in whatever state it is. */
+ngx_stentor_stream_t *ngx_stentor_store_stream(ngx_stentor_store_t *store,
+    ngx_uint_t index);
+
+ngx_stentor_slot_t *ngx_stentor_store_slot(ngx_stentor_store_t *store,
+    ngx_uint_t slot);
+
+/* The words of bits, one bit a stream, that say what slot must look at. */
+ngx_atomic_t *ngx_stentor_store_dirty(ngx_stentor_store_t *store,
+    ngx_uint_t slot);
+
+/* The numbers of requests, one a stream, that wait in slot's worker. */
+uint32_t *ngx_stentor_store_waiters(ngx_stentor_store_t *store,
+    ngx_uint_t slot);
+
+/* The stream of that full name that can be read (open, or closed less than
+ * its retention ago), or NULL.  Lock-free. */
+ngx_stentor_stream_t *ngx_stentor_store_find(ngx_stentor_store_t *store,
+    ngx_str_t *name);
+
+/*
+ * Claims the stream of that full name for the worker in slot: opens it, or
+ * takes it over from whoever writes it.  One rendition per params.  Takes the
+ * zone's mutex; may wait some milliseconds for a former writer to leave an
+ * append: never in an event loop.
+ *
+ * Returns NGX_OK with claim filled; NGX_DECLINED when the stream is open with
+ * other parameters; NGX_BUSY when no record is free or the zone is full;
+ * NGX_ABORT when the former writer does not let go.  claim->reason says why.
+ */
+ngx_int_t ngx_stentor_store_claim(ngx_stentor_store_t *store,
+    ngx_str_t *name, ngx_stentor_params_t *params, ngx_uint_t n,
+    ngx_uint_t slot, ngx_stentor_claim_t *claim);
+
+/* Lets readers in, once the window is worth it. */
+void ngx_stentor_store_open(ngx_stentor_claim_t *claim);
+
+/* Whether the claim is still the newest one. */
+ngx_uint_t ngx_stentor_store_valid(ngx_stentor_claim_t *claim);
+
+/*
+ * Appends a part of rendition i: record's msn, part, pos, duration and len,
+ * and that many bytes at data.  Returns NGX_OK; NGX_DECLINED when the stream
+ * belongs to somebody else by now; NGX_ERROR when the part can never fit.
+ */
+ngx_int_t ngx_stentor_store_append(ngx_stentor_claim_t *claim, ngx_uint_t i,
+    ngx_stentor_record_t *record, const u_char *data);
+
+/* Adds n to a counter of slot's worker, from any of its threads. */
+void ngx_stentor_store_count(ngx_stentor_store_t *store, ngx_uint_t slot,
+    ngx_stentor_counter_e counter, int64_t n);
+
+/* Ends the stream for its readers, who may read on for its retention. */
+void ngx_stentor_store_close(ngx_stentor_claim_t *claim);
+
+/*
+ * Copies record n of a rendition, and then its bytes to data (record->len of
+ * them), from the rings as the reader knows them.  Returns NGX_OK, or
+ * NGX_DECLINED when it has been written over (or, for a record, is not there
+ * yet).  That the stream still is the same is for the reader to check after.
+ */
+ngx_int_t ngx_stentor_store_record(ngx_stentor_store_t *store,
+    ngx_stentor_ring_t *ring, ngx_atomic_uint_t n,
+    ngx_stentor_record_t *record);
+ngx_int_t ngx_stentor_store_bytes(ngx_stentor_store_t *store,
+    ngx_stentor_ring_t *ring, ngx_stentor_rendition_t *rend,
+    ngx_stentor_record_t *record, u_char *data);
+
+/* Memory at an offset into the zone. */
+void *ngx_stentor_store_at(ngx_stentor_store_t *store, size_t offset);
+
+/* How long a closed stream stays readable, in ms. */
+int64_t ngx_stentor_store_retention(ngx_stentor_stream_t *st);
+
+/* Unix time in milliseconds, for what is kept in the store. */
+int64_t ngx_stentor_store_now(void);
+
+
+#endif /* _NGX_STENTOR_STORE_H_INCLUDED_ */

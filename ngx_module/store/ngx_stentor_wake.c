@@ -1,0 +1,290 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Waking workers (see ngx_stentor_wake.h).  A descriptor's number is the same
+ * in the master and all of its children, so the zone can name it.
+ */
+
+#include "ngx_stentor_wake.h"
+
+#include <sys/eventfd.h>
+
+
+static void ngx_stentor_wake_handler(ngx_event_t *rev);
+static ngx_int_t ngx_stentor_wake_claim(ngx_stentor_wake_t *wake);
+static void ngx_stentor_wake_read(ngx_stentor_wake_t *wake);
+static void ngx_stentor_wake_call(ngx_stentor_wake_t *wake,
+    ngx_stentor_stream_t *st);
+
+
+ngx_int_t
+ngx_stentor_wake_init_fds(ngx_stentor_store_t *store, ngx_log_t *log)
+{
+    int         fd;
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
+
+        if (store->head->fds[i] != -1) {
+            continue;
+        }
+
+        fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+        if (fd == -1) {
+            ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                          "stentor: eventfd() failed");
+            return NGX_ERROR;
+        }
+
+        store->head->fds[i] = fd;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_stentor_wake_t *
+ngx_stentor_wake_open(ngx_cycle_t *cycle, ngx_stentor_store_t *store)
+{
+    ngx_connection_t    *c;
+    ngx_stentor_wake_t  *wake;
+
+    wake = ngx_pcalloc(cycle->pool, sizeof(ngx_stentor_wake_t));
+    if (wake == NULL) {
+        return NULL;
+    }
+
+    wake->store = store;
+
+    if (ngx_stentor_wake_claim(wake) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "stentor: all %d worker slots are taken",
+                      NGX_STENTOR_SLOTS);
+        return NULL;
+    }
+
+    c = ngx_get_connection(store->head->fds[wake->slot], cycle->log);
+    if (c == NULL) {
+        return NULL;
+    }
+
+    c->data = wake;
+    c->log = cycle->log;
+    c->read->log = cycle->log;
+    c->read->handler = ngx_stentor_wake_handler;
+
+    /* like nginx's own channel: not a client left over when a worker exits */
+    c->read->channel = 1;
+
+    wake->connection = c;
+
+    if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
+        return NULL;
+    }
+
+    return wake;
+}
+
+
+static ngx_int_t
+ngx_stentor_wake_claim(ngx_stentor_wake_t *wake)
+{
+    ngx_uint_t           i, k;
+    ngx_atomic_uint_t    pid;
+    ngx_stentor_slot_t  *slot;
+
+    for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
+        slot = ngx_stentor_store_slot(wake->store, i);
+        pid = slot->pid;
+
+        /* a worker that was killed could not give its slot back */
+
+        if (pid && (kill((ngx_pid_t) pid, 0) == 0 || ngx_errno != NGX_ESRCH)) {
+            continue;
+        }
+
+        if (ngx_atomic_cmp_set(&slot->pid, pid, (ngx_atomic_uint_t) ngx_pid)) {
+            wake->slot = i;
+
+            ngx_memzero(ngx_stentor_store_waiters(wake->store, i),
+                        wake->store->nstreams * sizeof(uint32_t));
+
+            for (k = NGX_STENTOR_FIRST_GAUGE; k < NGX_STENTOR_COUNTERS; k++) {
+                slot->counters[k] = 0;
+            }
+
+            return NGX_OK;
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
+void
+ngx_stentor_wake_close(ngx_stentor_wake_t *wake)
+{
+    ngx_uint_t           i;
+    ngx_stentor_slot_t  *slot;
+
+    slot = ngx_stentor_store_slot(wake->store, wake->slot);
+
+    for (i = 0; i < wake->store->nstreams; i++) {
+        ngx_stentor_wake_listen(wake,
+                                ngx_stentor_store_stream(wake->store, i), 0);
+    }
+
+    ngx_memzero(ngx_stentor_store_waiters(wake->store, wake->slot),
+                wake->store->nstreams * sizeof(uint32_t));
+
+    __atomic_store_n(&slot->pid, 0, __ATOMIC_RELEASE);
+}
+
+
+ngx_int_t
+ngx_stentor_wake_hook(ngx_stentor_wake_t *wake, ngx_stentor_wake_pt handler,
+    void *data)
+{
+    if (wake->nhooks == NGX_STENTOR_WAKE_HOOKS) {
+        return NGX_ERROR;
+    }
+
+    wake->hooks[wake->nhooks].handler = handler;
+    wake->hooks[wake->nhooks].data = data;
+    wake->nhooks++;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_stentor_wake_listen(ngx_stentor_wake_t *wake, ngx_stentor_stream_t *st,
+    ngx_uint_t on)
+{
+    ngx_atomic_t       *word;
+    ngx_atomic_uint_t   bit;
+
+    word = &st->readers[wake->slot / 64];
+    bit = (ngx_atomic_uint_t) 1 << wake->slot % 64;
+
+    if (on) {
+        __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+    } else if (*word & bit) {
+        __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+    }
+}
+
+
+ngx_uint_t
+ngx_stentor_wake_stream(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
+{
+    ngx_uint_t          i, n, slot;
+    ngx_atomic_t       *dirty;
+    ngx_atomic_uint_t   word;
+
+    n = 0;
+
+    for (i = 0; i < NGX_STENTOR_SLOTS / 64; i++) {
+        word = __atomic_load_n(&st->readers[i], __ATOMIC_SEQ_CST);
+
+        for ( /* void */ ; word; word &= word - 1) {
+            slot = i * 64 + __builtin_ctzll(word);
+
+            dirty = ngx_stentor_store_dirty(store, slot);
+            __atomic_fetch_or(&dirty[st->index / 64],
+                              (ngx_atomic_uint_t) 1 << st->index % 64,
+                              __ATOMIC_SEQ_CST);
+
+            ngx_stentor_wake_slot(store, slot);
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+void
+ngx_stentor_wake_slot(ngx_stentor_store_t *store, ngx_uint_t slot)
+{
+    ssize_t         n;
+    const uint64_t  one = 1;
+
+    /* it fails only when the counter is full: the worker has been woken */
+
+    do {
+        n = write(store->head->fds[slot], &one, sizeof(one));
+    } while (n == -1 && ngx_errno == NGX_EINTR);
+}
+
+
+void
+ngx_stentor_wake_all(ngx_stentor_store_t *store)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
+        if (store->head->slots[i].pid) {
+            ngx_stentor_wake_slot(store, i);
+        }
+    }
+}
+
+
+static void
+ngx_stentor_wake_handler(ngx_event_t *rev)
+{
+    ngx_uint_t           i, k, words;
+    ngx_atomic_t        *dirty;
+    ngx_connection_t    *c;
+    ngx_atomic_uint_t    word;
+    ngx_stentor_wake_t  *wake;
+
+    c = rev->data;
+    wake = c->data;
+
+    ngx_stentor_wake_read(wake);
+
+    ngx_stentor_store_count(wake->store, wake->slot, NGX_STENTOR_HLS_WAKES,
+                            1);
+
+    dirty = ngx_stentor_store_dirty(wake->store, wake->slot);
+    words = (wake->store->nstreams + 63) / 64;
+
+    for (i = 0; i < words; i++) {
+        word = __atomic_exchange_n(&dirty[i], 0, __ATOMIC_SEQ_CST);
+
+        for ( /* void */ ; word; word &= word - 1) {
+            k = i * 64 + __builtin_ctzll(word);
+
+            ngx_stentor_wake_call(wake,
+                                  ngx_stentor_store_stream(wake->store, k));
+        }
+    }
+
+    ngx_stentor_wake_call(wake, NULL);
+}
+
+
+static void
+ngx_stentor_wake_read(ngx_stentor_wake_t *wake)
+{
+    ssize_t   n;
+    uint64_t  count;
+
+    do {
+        n = read(wake->connection->fd, &count, sizeof(count));
+    } while (n == -1 && ngx_errno == NGX_EINTR);
+}
+
+
+static void
+ngx_stentor_wake_call(ngx_stentor_wake_t *wake, ngx_stentor_stream_t *st)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < wake->nhooks; i++) {
+        wake->hooks[i].handler(wake->hooks[i].data, st);
+    }
+}

@@ -1,0 +1,294 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The programme (see stn_programme.h).  Runs on a live thread, or under a
+ * told clock in tests.  pos only ever grows, by one frame at a time, so what
+ * leaves here has no gap and no overlap by construction.
+ */
+
+#include "programme/stn_programme.h"
+
+#include <string.h>
+
+
+/* With nobody to wait for, next() need not be called before the next unit. */
+#define STN_PROGRAMME_NEVER  INT64_MAX
+
+
+static int64_t stn_programme_us(const stn_programme_t *p, int64_t pos);
+static int stn_programme_start(stn_programme_t *p, int64_t now_us);
+static int stn_programme_live(stn_programme_t *p, int64_t now,
+    stn_frame_t *f);
+static int stn_programme_hold(stn_programme_t *p, int64_t now,
+    stn_frame_t *f);
+static int stn_programme_comfort(stn_programme_t *p, stn_frame_t *f);
+static int stn_programme_emit(stn_programme_t *p, stn_frame_t *f);
+
+
+int
+stn_programme_init(stn_programme_t *p, const stn_format_t *format,
+    const stn_programme_conf_t *conf)
+{
+    int  rc;
+
+    memset(p, 0, sizeof(*p));
+
+    p->format = *format;
+    p->conf = *conf;
+    p->due_us = STN_PROGRAMME_NEVER;
+    p->holding = 1;
+
+    stn_timeline_init(&p->timeline, format->rate, format->frame);
+
+    rc = stn_fifo_init(&p->queue, STN_PROGRAMME_QUEUE);
+
+    if (rc == STN_OK) {
+        rc = stn_comfort_init(&p->comfort, format);
+    }
+
+    if (rc != STN_OK) {
+        stn_programme_free(p);
+    }
+
+    return rc;
+}
+
+
+void
+stn_programme_free(stn_programme_t *p)
+{
+    stn_fifo_free(&p->queue);
+    stn_comfort_free(&p->comfort);
+}
+
+
+void
+stn_programme_resume(stn_programme_t *p, int64_t pos)
+{
+    p->pos = pos;
+    p->fill_to = pos;
+    p->born = 1;
+}
+
+
+void
+stn_programme_arrive(stn_programme_t *p)
+{
+    stn_fifo_reset(&p->queue);
+    stn_timeline_reset(&p->timeline);
+
+    p->taken = 0;
+    p->present = 1;
+    p->settled_us = 0;
+}
+
+
+void
+stn_programme_leave(stn_programme_t *p)
+{
+    p->present = 0;
+}
+
+
+int
+stn_programme_feed(stn_programme_t *p, const stn_au_t *au, int64_t now_us)
+{
+    int  rc;
+
+    rc = stn_fifo_put(&p->queue, au);
+    if (rc != STN_OK) {
+        return rc;
+    }
+
+    if (p->timeline.settling) {
+        stn_timeline_settle(&p->timeline, au->ts,
+                            stn_rescale(now_us, p->format.rate, 1000000));
+
+        if (p->settled_us == 0) {
+            p->settled_us = now_us + STN_PROGRAMME_SETTLE_US;
+        }
+    }
+
+    return STN_OK;
+}
+
+
+int
+stn_programme_next(stn_programme_t *p, int64_t now_us, stn_frame_t *f)
+{
+    int      rc;
+    int64_t  now;
+
+    if (p->taken) {
+        stn_fifo_drop(&p->queue);
+        p->taken = 0;
+    }
+
+    if (p->timeline.settling && p->settled_us
+        && stn_programme_start(p, now_us) != STN_OK && !p->born)
+    {
+        p->due_us = p->settled_us;
+        return STN_AGAIN;
+    }
+
+    if (!p->born) {
+        p->due_us = STN_PROGRAMME_NEVER;
+        return STN_AGAIN;
+    }
+
+    now = stn_rescale(now_us, p->format.rate, 1000000);
+
+    if (!p->timeline.settling) {
+        return stn_programme_live(p, now, f);
+    }
+
+    rc = stn_programme_hold(p, now, f);
+
+    if (rc == STN_AGAIN && p->settled_us) {
+        p->due_us = stn_min(p->due_us, p->settled_us);
+    }
+
+    return rc;
+}
+
+
+static int64_t
+stn_programme_us(const stn_programme_t *p, int64_t pos)
+{
+    return stn_rescale(pos, 1000000, p->format.rate);
+}
+
+
+/*
+ * Ends a session's settling when its time has come, or when it is not going
+ * to be told more; the first of all sessions gives birth to the programme.
+ */
+
+static int
+stn_programme_start(stn_programme_t *p, int64_t now_us)
+{
+    int64_t   at;
+    stn_au_t  au;
+
+    if (now_us < p->settled_us && p->present) {
+        return STN_AGAIN;
+    }
+
+    if (stn_fifo_peek(&p->queue, &au) != STN_OK) {
+        return STN_AGAIN;
+    }
+
+    at = stn_timeline_start(&p->timeline, au.ts, p->born ? p->pos : -1);
+
+    if (!p->born) {
+        p->pos = at - p->conf.window;
+        p->pos -= p->pos % p->conf.segment;
+        p->fill_to = at;
+        p->born = 1;
+    }
+
+    return STN_OK;
+}
+
+
+static int
+stn_programme_live(stn_programme_t *p, int64_t now, stn_frame_t *f)
+{
+    int64_t         fill, ahead;
+    stn_au_t        au;
+    stn_timeline_e  verdict;
+
+    ahead = stn_timeline_samples(&p->timeline, STN_TIMELINE_AHEAD_MS);
+
+    while (p->pos >= p->fill_to && stn_fifo_peek(&p->queue, &au) == STN_OK) {
+
+        if (p->pos + p->format.frame > now + ahead) {
+            p->due_us = stn_programme_us(p, p->pos + p->format.frame - ahead);
+            return STN_AGAIN;
+        }
+
+        verdict = stn_timeline_place(&p->timeline, au.ts, p->pos, now, &fill);
+        p->stats.resyncs = p->timeline.resyncs;
+
+        switch (verdict) {
+
+        case STN_TIMELINE_TAKE:
+            f->data = au.data;
+            f->len = au.len;
+            f->live = 1;
+            p->taken = 1;
+            p->holding = 0;
+            p->stats.live_frames++;
+            return stn_programme_emit(p, f);
+
+        case STN_TIMELINE_DROP:
+            stn_fifo_drop(&p->queue);
+            p->stats.stale_dropped++;
+            break;
+
+        case STN_TIMELINE_FILL:
+            p->fill_to = p->pos + fill * p->format.frame;
+            p->stats.gaps_filled += p->holding ? 0 : (uint64_t) fill;
+            break;
+        }
+    }
+
+    return stn_programme_hold(p, now, f);
+}
+
+
+static int
+stn_programme_hold(stn_programme_t *p, int64_t now, stn_frame_t *f)
+{
+    int64_t  late;
+
+    if (p->pos < p->fill_to) {
+        return stn_programme_comfort(p, f);
+    }
+
+    if (!p->holding) {
+        late = p->present ? p->conf.part_us + p->conf.grace_us : 0;
+
+        if (now < p->pos + stn_rescale(late, p->format.rate, 1000000)) {
+            p->due_us = stn_programme_us(p, p->pos) + late;
+            return STN_AGAIN;
+        }
+
+        p->holding = 1;
+    }
+
+    if (p->pos + p->format.frame > now) {
+        p->due_us = stn_programme_us(p, p->pos + p->format.frame);
+        return STN_AGAIN;
+    }
+
+    return stn_programme_comfort(p, f);
+}
+
+
+static int
+stn_programme_comfort(stn_programme_t *p, stn_frame_t *f)
+{
+    uint64_t  n;
+
+    /* the loop's phase hangs on the clock: it goes on as if never left */
+
+    n = (uint64_t) (p->pos / p->format.frame);
+
+    f->data = stn_comfort_frame(&p->comfort, n, &f->len);
+    f->live = 0;
+    p->stats.hold_frames++;
+
+    return stn_programme_emit(p, f);
+}
+
+
+static int
+stn_programme_emit(stn_programme_t *p, stn_frame_t *f)
+{
+    f->pos = p->pos;
+    p->pos += p->format.frame;
+
+    return STN_OK;
+}

@@ -1,0 +1,107 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The programme: the never-ending sequence of frames that listeners get.  It
+ * takes access units when a broadcaster sends some and hold audio when he
+ * does not, puts them on one clock of samples since the Unix epoch, and hands
+ * them out one by one, never early and never missing:
+ *
+ *     window, dated back       live              hold     live
+ *     |hold hold hold hold hold|unit unit unit ...|hold hold|unit ...
+ *     ^ born                   ^ first unit       ^ no unit for part + grace
+ *
+ * The caller feeds units and asks for frames, telling the time each time.
+ * One thread uses a programme; it owns all of its memory, which is bounded.
+ */
+
+#ifndef STN_PROGRAMME_H
+#define STN_PROGRAMME_H
+
+#include "stn_fifo.h"
+#include "stn_format.h"
+#include "programme/stn_comfort.h"
+#include "programme/stn_timeline.h"
+
+
+/* Units that wait for their time: about a quarter of a minute at 256 kbit/s.
+ * When it is full, the broadcaster is told to wait. */
+#define STN_PROGRAMME_QUEUE  (512 * 1024)
+
+/* How long a new session is watched before its clock is believed. */
+#define STN_PROGRAMME_SETTLE_US  100000
+
+
+typedef struct {
+    int64_t   grace_us;        /* after a part's length without units */
+    int64_t   part_us;         /* a part's length */
+    int64_t   window;          /* samples that a new programme is dated back */
+    int64_t   segment;         /* samples a segment: where a window begins */
+} stn_programme_conf_t;
+
+
+typedef struct {
+    const uint8_t  *data;      /* valid until the next call */
+    size_t          len;
+    int64_t         pos;       /* samples since the Unix epoch */
+    unsigned        live;      /* boolean: the broadcaster's own */
+} stn_frame_t;
+
+
+typedef struct {
+    uint64_t  live_frames;
+    uint64_t  hold_frames;     /* born window included */
+    uint64_t  gaps_filled;     /* frames put where a unit was missing */
+    uint64_t  stale_dropped;   /* units that came after their time */
+    uint64_t  resyncs;         /* times the broadcaster's clock changed */
+} stn_programme_stats_t;
+
+
+typedef struct {
+    stn_format_t           format;
+    stn_programme_conf_t   conf;
+    stn_comfort_t          comfort;
+    stn_timeline_t         timeline;
+    stn_fifo_t             queue;
+    stn_programme_stats_t  stats;
+    int64_t                pos;         /* the next frame's place */
+    int64_t                fill_to;     /* hold audio goes up to here */
+    int64_t                settled_us;  /* 0: no unit of this session yet */
+    int64_t                due_us;      /* when next() has something again */
+    unsigned               born;        /* boolean: pos is valid */
+    unsigned               present;     /* boolean: a broadcaster is there */
+    unsigned               holding;     /* boolean: not live at this moment */
+    unsigned               taken;       /* boolean: queue's head was given */
+} stn_programme_t;
+
+
+/* Makes a programme that is not born yet, and its hold audio (tens of
+ * milliseconds of CPU).  Returns STN_OK, STN_NOMEM, or STN_UNSUPPORTED when
+ * no hold audio can be made for the format. */
+int stn_programme_init(stn_programme_t *p, const stn_format_t *format,
+    const stn_programme_conf_t *conf);
+
+void stn_programme_free(stn_programme_t *p);
+
+/* Goes on with a programme whose next frame is at sample pos, instead of
+ * being born with a window of its own. */
+void stn_programme_resume(stn_programme_t *p, int64_t pos);
+
+/* A broadcaster has come (or another one): units from an earlier one that
+ * still wait are forgotten. */
+void stn_programme_arrive(stn_programme_t *p);
+
+/* He has left: what waits is played, then hold audio at once. */
+void stn_programme_leave(stn_programme_t *p);
+
+/* Takes a unit that arrived at now_us (microseconds since the Unix epoch).
+ * Returns STN_OK, or STN_LIMIT when as many wait as may: try again later. */
+int stn_programme_feed(stn_programme_t *p, const stn_au_t *au,
+    int64_t now_us);
+
+/* The next frame, if its time has come by now_us.  Returns STN_OK, or
+ * STN_AGAIN: nothing before the next unit, or before p->due_us. */
+int stn_programme_next(stn_programme_t *p, int64_t now_us, stn_frame_t *f);
+
+
+#endif /* STN_PROGRAMME_H */

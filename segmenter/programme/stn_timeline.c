@@ -1,0 +1,173 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Placing access units on the programme's clock (see stn_timeline.h).  Only
+ * the sample count makes the clock; timestamps decide no more than whether a
+ * unit is the next one, so their rounding never reaches a listener.
+ */
+
+#include "programme/stn_timeline.h"
+
+
+static int64_t stn_timeline_ts(const stn_timeline_t *t, int64_t ts);
+static stn_timeline_e stn_timeline_early(stn_timeline_t *t, int64_t at,
+    int64_t pos, int64_t now, int64_t *fill);
+static stn_timeline_e stn_timeline_resync(stn_timeline_t *t, int64_t at,
+    int64_t pos, int64_t now, int64_t *fill);
+
+
+void
+stn_timeline_init(stn_timeline_t *t, uint32_t rate, uint32_t frame)
+{
+    t->rate = rate;
+    t->frame = frame;
+    t->resyncs = 0;
+
+    stn_timeline_reset(t);
+}
+
+
+void
+stn_timeline_reset(stn_timeline_t *t)
+{
+    t->offset = INT64_MAX;
+    t->stale_since = 0;
+    t->settling = 1;
+}
+
+
+int64_t
+stn_timeline_samples(const stn_timeline_t *t, int64_t ms)
+{
+    return stn_rescale(ms, t->rate, 1000);
+}
+
+
+static int64_t
+stn_timeline_ts(const stn_timeline_t *t, int64_t ts)
+{
+    return stn_rescale(ts, t->rate, STN_TS_HZ);
+}
+
+
+void
+stn_timeline_settle(stn_timeline_t *t, int64_t ts, int64_t now)
+{
+    int64_t  offset;
+
+    /* a frame has been sent when its last sample has been heard */
+
+    offset = now - t->frame - stn_timeline_ts(t, ts);
+
+    t->offset = stn_min(t->offset, offset);
+}
+
+
+int64_t
+stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos)
+{
+    int64_t  at;
+
+    at = stn_timeline_ts(t, ts) + t->offset;
+
+    if (pos >= 0
+        && pos - at > stn_timeline_samples(t, STN_TIMELINE_BURST_MS))
+    {
+        at = pos;
+    }
+
+    at -= at % t->frame;
+
+    t->offset = at - stn_timeline_ts(t, ts);
+    t->settling = 0;
+
+    return at;
+}
+
+
+stn_timeline_e
+stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now,
+    int64_t *fill)
+{
+    int64_t  at, margin;
+
+    *fill = 0;
+
+    at = stn_timeline_ts(t, ts) + t->offset;
+    margin = stn_timeline_samples(t, STN_TIMELINE_MARGIN_MS);
+    margin = stn_max(margin, 2 * (int64_t) t->frame);
+
+    if (at - pos > margin) {
+        return stn_timeline_early(t, at, pos, now, fill);
+    }
+
+    if (pos - at <= margin) {
+        t->stale_since = 0;
+        return STN_TIMELINE_TAKE;
+    }
+
+    if (t->stale_since == 0) {
+        t->stale_since = now;
+    }
+
+    if (pos - at > stn_timeline_samples(t, STN_TIMELINE_REPAIR_MS)
+        || now - t->stale_since
+           > stn_timeline_samples(t, STN_TIMELINE_STALE_MS))
+    {
+        return stn_timeline_resync(t, at, pos, now, fill);
+    }
+
+    return STN_TIMELINE_DROP;
+}
+
+
+/*
+ * Something is missing before this unit.  That is believed only when the wall
+ * clock has come as far: filling for a clock that merely jumped would delay
+ * all that follows by the jump.
+ */
+
+static stn_timeline_e
+stn_timeline_early(stn_timeline_t *t, int64_t at, int64_t pos, int64_t now,
+    int64_t *fill)
+{
+    t->stale_since = 0;
+
+    if (at - pos > stn_timeline_samples(t, STN_TIMELINE_REPAIR_MS)
+        || at > now + stn_timeline_samples(t, STN_TIMELINE_AHEAD_MS))
+    {
+        return stn_timeline_resync(t, at, pos, now, fill);
+    }
+
+    *fill = (at - pos + t->frame / 2) / t->frame;
+
+    return STN_TIMELINE_FILL;
+}
+
+
+/*
+ * Takes the unit for what is heard now, whatever it says: at the next frame,
+ * or after as much filling as brings the programme back to the wall clock.
+ */
+
+static stn_timeline_e
+stn_timeline_resync(stn_timeline_t *t, int64_t at, int64_t pos, int64_t now,
+    int64_t *fill)
+{
+    int64_t  late;
+
+    t->resyncs++;
+    t->stale_since = 0;
+
+    late = now - t->frame - pos;
+    late = stn_min(late, stn_timeline_samples(t, STN_TIMELINE_REPAIR_MS));
+
+    if (late > stn_timeline_samples(t, STN_TIMELINE_AHEAD_MS)) {
+        *fill = late / t->frame;
+    }
+
+    t->offset += pos + *fill * t->frame - at;
+
+    return *fill ? STN_TIMELINE_FILL : STN_TIMELINE_TAKE;
+}

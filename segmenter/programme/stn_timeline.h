@@ -1,0 +1,85 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Where on the programme's clock a broadcaster's access unit belongs.  The
+ * programme counts samples since the Unix epoch; the broadcaster counts from
+ * wherever he likes, in units that are too coarse, with gaps, jumps and
+ * bursts.  The timeline keeps the one offset between the two and judges each
+ * unit: take it as the next frame, drop it, or fill what is missing first.
+ * Pure arithmetic: the time comes in as an argument.
+ */
+
+#ifndef STN_TIMELINE_H
+#define STN_TIMELINE_H
+
+#include "stn_au.h"
+
+
+/* Units are taken as the next frame while they are this close to it: twice
+ * what millisecond rounding and a careless clock make of a steady stream. */
+#define STN_TIMELINE_MARGIN_MS  60
+
+/* Gaps up to this are filled; what is farther away is another clock. */
+#define STN_TIMELINE_REPAIR_MS  10000
+
+/* How far the programme may run ahead of the wall clock before units wait. */
+#define STN_TIMELINE_AHEAD_MS   250
+
+/* Late units are dropped for this long; if they are still late then, it is
+ * the broadcaster's clock that changed, not a backlog that passes by. */
+#define STN_TIMELINE_STALE_MS   1000
+
+/* A session that begins on a running programme with more backlog than this
+ * is a recording pushed faster than it plays, and all of it is played. */
+#define STN_TIMELINE_BURST_MS   1000
+
+
+typedef enum {
+    STN_TIMELINE_TAKE,         /* it is the next frame */
+    STN_TIMELINE_DROP,         /* its place has already been filled */
+    STN_TIMELINE_FILL          /* *fill frames go before it; then ask again */
+} stn_timeline_e;
+
+
+typedef struct {
+    uint32_t  rate;            /* samples a second */
+    uint32_t  frame;           /* samples a frame */
+    int64_t   offset;          /* programme sample minus broadcaster sample */
+    int64_t   stale_since;     /* sample on the wall clock; 0: nothing stale */
+    unsigned  settling;        /* boolean: offset is being found */
+    uint64_t  resyncs;         /* how often offset was given up */
+} stn_timeline_t;
+
+
+void stn_timeline_init(stn_timeline_t *t, uint32_t rate, uint32_t frame);
+
+/* Begins a session: forgets the offset. */
+void stn_timeline_reset(stn_timeline_t *t);
+
+/*
+ * Learns from a unit with timestamp ts (STN_TS_HZ) that arrived at wall-clock
+ * sample now: of all units shown before the start, the least delayed one says
+ * where the broadcaster's clock stands.
+ */
+void stn_timeline_settle(stn_timeline_t *t, int64_t ts, int64_t now);
+
+/*
+ * Ends the settling.  ts is the timestamp of the first unit, pos the next
+ * frame's place on a running programme, or -1 when there is none yet.
+ * Returns where the first unit belongs, a whole number of frames.
+ */
+int64_t stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos);
+
+/*
+ * Judges the unit with timestamp ts when pos is the next frame's place and
+ * now the wall clock (both in samples since the epoch).
+ */
+stn_timeline_e stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos,
+    int64_t now, int64_t *fill);
+
+/* ms milliseconds in samples. */
+int64_t stn_timeline_samples(const stn_timeline_t *t, int64_t ms);
+
+
+#endif /* STN_TIMELINE_H */

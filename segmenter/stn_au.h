@@ -1,0 +1,27 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The access unit: one coded audio frame with its timestamp, the one currency
+ * between every ingest (RTMP, SRT, relay) and the programme.
+ */
+
+#ifndef STN_AU_H
+#define STN_AU_H
+
+#include "stn_base.h"
+
+
+/* Ticks a second of every timestamp on an access unit: MPEG-TS's own unit,
+ * and 90 times RTMP's, so neither is rounded. */
+#define STN_TS_HZ  90000
+
+
+typedef struct {
+    const uint8_t  *data;      /* owned by whoever hands the unit on */
+    size_t          len;       /* bytes */
+    int64_t         ts;        /* STN_TS_HZ ticks, unwrapped to 64 bits */
+} stn_au_t;
+
+
+#endif /* STN_AU_H */

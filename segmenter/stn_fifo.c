@@ -1,0 +1,156 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The queue of access units (see stn_fifo.h).  Units lie one behind the other:
+ *
+ *     head                tail                    a unit: | len | ts | bytes |
+ *      v                   v
+ *     |unit|unit|unit|unit|          free          |
+ *
+ * A unit is never split: when it does not fit behind tail, end remembers where
+ * the units stop and tail starts again at 0.
+ */
+
+#include "stn_fifo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+typedef struct {
+    size_t   len;
+    int64_t  ts;
+} stn_fifo_unit_t;
+
+
+static size_t stn_fifo_span(size_t len);
+
+
+int
+stn_fifo_init(stn_fifo_t *f, size_t size)
+{
+    memset(f, 0, sizeof(*f));
+
+    f->data = malloc(size);
+    if (f->data == NULL) {
+        return STN_NOMEM;
+    }
+
+    f->size = size;
+
+    return STN_OK;
+}
+
+
+void
+stn_fifo_free(stn_fifo_t *f)
+{
+    free(f->data);
+    memset(f, 0, sizeof(*f));
+}
+
+
+void
+stn_fifo_reset(stn_fifo_t *f)
+{
+    f->head = 0;
+    f->tail = 0;
+    f->end = 0;
+    f->count = 0;
+}
+
+
+/* What a unit of len bytes takes, kept aligned for the next one. */
+
+static size_t
+stn_fifo_span(size_t len)
+{
+    size_t  align;
+
+    align = sizeof(stn_fifo_unit_t);
+
+    return align + (len + align - 1) / align * align;
+}
+
+
+int
+stn_fifo_put(stn_fifo_t *f, const stn_au_t *au)
+{
+    size_t           span;
+    stn_fifo_unit_t  u;
+
+    if (au->len > f->size) {
+        return STN_LIMIT;
+    }
+
+    if (f->count == 0) {
+        stn_fifo_reset(f);
+    }
+
+    span = stn_fifo_span(au->len);
+
+    if (f->tail < f->head || (f->tail == f->head && f->count)) {
+        if (span > f->head - f->tail) {
+            return STN_LIMIT;
+        }
+
+    } else if (span > f->size - f->tail) {
+        if (span > f->head) {
+            return STN_LIMIT;
+        }
+
+        f->end = f->tail;
+        f->tail = 0;
+    }
+
+    u.len = au->len;
+    u.ts = au->ts;
+
+    memcpy(f->data + f->tail, &u, sizeof(u));
+    memcpy(f->data + f->tail + sizeof(u), au->data, au->len);
+
+    f->tail += span;
+    f->end = stn_max(f->end, f->tail);
+    f->count++;
+
+    return STN_OK;
+}
+
+
+int
+stn_fifo_peek(const stn_fifo_t *f, stn_au_t *au)
+{
+    stn_fifo_unit_t  u;
+
+    if (f->count == 0) {
+        return STN_AGAIN;
+    }
+
+    memcpy(&u, f->data + f->head, sizeof(u));
+
+    au->data = f->data + f->head + sizeof(u);
+    au->len = u.len;
+    au->ts = u.ts;
+
+    return STN_OK;
+}
+
+
+void
+stn_fifo_drop(stn_fifo_t *f)
+{
+    stn_au_t  au;
+
+    if (stn_fifo_peek(f, &au) != STN_OK) {
+        return;
+    }
+
+    f->head += stn_fifo_span(au.len);
+    f->count--;
+
+    if (f->head == f->end && f->tail <= f->head && f->count) {
+        f->head = 0;
+        f->end = f->tail;
+    }
+}

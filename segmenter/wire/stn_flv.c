@@ -1,0 +1,323 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * FLV audio tag bodies, Enhanced RTMP audio headers and onMetaData (see
+ * stn_flv.h).  Called by the RTMP session in the event loop; allocates
+ * nothing.
+ */
+
+#include "wire/stn_flv.h"
+
+#include <string.h>
+
+
+/* SoundFormat (E.4.2.1). */
+
+#define STN_FLV_EX           9    /* ExAudioTagHeader follows */
+#define STN_FLV_AAC          10
+
+/* AACPacketType (E.4.2.2). */
+
+#define STN_FLV_AAC_CONFIG   0
+#define STN_FLV_AAC_RAW      1
+
+/* AudioPacketType (Enhanced RTMP v2, "Enhanced Audio"). */
+
+#define STN_FLV_EX_CONFIG      0
+#define STN_FLV_EX_FRAMES      1
+#define STN_FLV_EX_MULTITRACK  5
+#define STN_FLV_EX_MODEX       7
+
+/* AvMultitrackType. */
+
+#define STN_FLV_ONE_TRACK      0
+#define STN_FLV_MANY_CODECS    2
+
+#define STN_FLV_FOURCC(a, b, c, d)                                            \
+    ((uint32_t) (a) << 24 | (b) << 16 | (c) << 8 | (d))
+
+/* The largest number of onMetaData that is believed. */
+#define STN_FLV_NUMBER_MAX     4294967295.0
+
+
+static int stn_flv_fail(stn_flv_audio_t *t, int rc, const char *reason);
+static int stn_flv_aac(stn_flv_audio_t *t, stn_cur_t *c);
+static int stn_flv_ex(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet);
+static unsigned stn_flv_modex(stn_cur_t *c, unsigned packet);
+static int stn_flv_tracks(stn_flv_audio_t *t, stn_cur_t *c, unsigned multi,
+    unsigned packet);
+static int stn_flv_payload(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet,
+    uint32_t fourcc);
+static void stn_flv_take(stn_flv_audio_t *t, stn_cur_t *c,
+    stn_flv_kind_e kind);
+static uint32_t stn_flv_number(double d);
+
+
+static const char  *stn_flv_formats[] = {
+    "PCM audio is not carried",
+    "ADPCM audio is not carried",
+    "MP3 audio is not carried",
+    "PCM audio is not carried",
+    "Nellymoser audio is not carried",
+    "Nellymoser audio is not carried",
+    "Nellymoser audio is not carried",
+    "G.711 A-law audio is not carried",
+    "G.711 mu-law audio is not carried",
+    NULL,                                          /* STN_FLV_EX */
+    NULL,                                          /* STN_FLV_AAC */
+    "Speex audio is not carried",
+    "unknown audio format 12",
+    "unknown audio format 13",
+    "MP3 audio is not carried",
+    "device-specific audio is not carried"
+};
+
+static const struct {
+    uint32_t     fourcc;
+    const char  *reason;
+} stn_flv_fourccs[] = {
+    { STN_FLV_FOURCC('O', 'p', 'u', 's'), "Opus audio is not carried" },
+    { STN_FLV_FOURCC('a', 'c', '-', '3'), "AC-3 audio is not carried" },
+    { STN_FLV_FOURCC('e', 'c', '-', '3'), "E-AC-3 audio is not carried" },
+    { STN_FLV_FOURCC('f', 'L', 'a', 'C'), "FLAC audio is not carried" },
+    { STN_FLV_FOURCC('.', 'm', 'p', '3'), "MP3 audio is not carried" }
+};
+
+
+int
+stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len)
+{
+    int        rc;
+    unsigned   first, format;
+    stn_cur_t  c;
+
+    memset(t, 0, sizeof(*t));
+
+    if (len == 0) {
+        return STN_OK;
+    }
+
+    stn_cur_init(&c, body, len);
+
+    first = stn_cur_u8(&c);
+    format = first >> 4;
+
+    switch (format) {
+
+    case STN_FLV_AAC:
+        rc = stn_flv_aac(t, &c);
+        break;
+
+    case STN_FLV_EX:
+        rc = stn_flv_ex(t, &c, first & 0xf);
+        break;
+
+    default:
+        return stn_flv_fail(t, STN_UNSUPPORTED, stn_flv_formats[format]);
+    }
+
+    if (c.failed) {
+        return stn_flv_fail(t, STN_ERROR, "audio message cut short");
+    }
+
+    return rc;
+}
+
+
+static int
+stn_flv_fail(stn_flv_audio_t *t, int rc, const char *reason)
+{
+    t->kind = STN_FLV_NONE;
+    t->reason = reason;
+
+    return rc;
+}
+
+
+static int
+stn_flv_aac(stn_flv_audio_t *t, stn_cur_t *c)
+{
+    /* a tag of one byte is how some encoders end */
+
+    if (stn_cur_left(c) == 0) {
+        return STN_OK;
+    }
+
+    switch (stn_cur_u8(c)) {
+
+    case STN_FLV_AAC_CONFIG:
+        stn_flv_take(t, c, STN_FLV_CONFIG);
+        break;
+
+    case STN_FLV_AAC_RAW:
+        stn_flv_take(t, c, STN_FLV_FRAME);
+    }
+
+    return STN_OK;
+}
+
+
+/*
+ * The header of the format that Enhanced RTMP calls ExHeader:
+ *
+ *     packet type, 4 bits        (in the first byte, read already)
+ *     [ModEx data and the packet type it modifies] ...
+ *     [multitrack type, 4 bits; packet type, 4 bits]
+ *     FourCC
+ */
+
+static int
+stn_flv_ex(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet)
+{
+    unsigned  b;
+
+    packet = stn_flv_modex(c, packet);
+
+    if (packet == STN_FLV_EX_MULTITRACK) {
+        b = stn_cur_u8(c);
+        return stn_flv_tracks(t, c, b >> 4, b & 0xf);
+    }
+
+    if (packet != STN_FLV_EX_CONFIG && packet != STN_FLV_EX_FRAMES) {
+        return STN_OK;
+    }
+
+    return stn_flv_payload(t, c, packet, stn_cur_be32(c));
+}
+
+
+/* Steps over modifiers (nanoseconds, so far); returns what they modify. */
+
+static unsigned
+stn_flv_modex(stn_cur_t *c, unsigned packet)
+{
+    size_t  n;
+
+    while (packet == STN_FLV_EX_MODEX && !c->failed) {
+        n = (size_t) stn_cur_u8(c) + 1;
+
+        if (n == 256) {
+            n = (size_t) stn_cur_be16(c) + 1;
+        }
+
+        (void) stn_cur_bytes(c, n);
+        packet = stn_cur_u8(c) & 0xf;
+    }
+
+    return packet;
+}
+
+
+/*
+ * [FourCC of all, but for many codecs]
+ * { [FourCC, if many codecs] track id [size in 24 bits, but for one track]
+ *   payload } ...
+ */
+
+static int
+stn_flv_tracks(stn_flv_audio_t *t, stn_cur_t *c, unsigned multi,
+    unsigned packet)
+{
+    size_t          size;
+    uint8_t         id;
+    uint32_t        fourcc;
+    stn_cur_t       track;
+    const uint8_t  *p;
+
+    if (multi > STN_FLV_MANY_CODECS
+        || (packet != STN_FLV_EX_CONFIG && packet != STN_FLV_EX_FRAMES))
+    {
+        return STN_OK;
+    }
+
+    fourcc = multi == STN_FLV_MANY_CODECS ? 0 : stn_cur_be32(c);
+
+    while (stn_cur_left(c)) {
+        if (multi == STN_FLV_MANY_CODECS) {
+            fourcc = stn_cur_be32(c);
+        }
+
+        id = stn_cur_u8(c);
+        size = multi == STN_FLV_ONE_TRACK ? stn_cur_left(c) : stn_cur_be24(c);
+
+        p = stn_cur_bytes(c, size);
+        if (p == NULL) {
+            break;
+        }
+
+        if (id == 0) {
+            stn_cur_init(&track, p, size);
+            return stn_flv_payload(t, &track, packet, fourcc);
+        }
+    }
+
+    return STN_OK;
+}
+
+
+static int
+stn_flv_payload(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet,
+    uint32_t fourcc)
+{
+    size_t  i;
+
+    if (c->failed) {
+        return STN_OK;
+    }
+
+    if (fourcc == STN_FLV_FOURCC('m', 'p', '4', 'a')) {
+        stn_flv_take(t, c, packet == STN_FLV_EX_CONFIG ? STN_FLV_CONFIG
+                                                       : STN_FLV_FRAME);
+        return STN_OK;
+    }
+
+    for (i = 0; i < stn_nelems(stn_flv_fourccs); i++) {
+        if (stn_flv_fourccs[i].fourcc == fourcc) {
+            return stn_flv_fail(t, STN_UNSUPPORTED, stn_flv_fourccs[i].reason);
+        }
+    }
+
+    return stn_flv_fail(t, STN_UNSUPPORTED, "unknown audio FourCC");
+}
+
+
+static void
+stn_flv_take(stn_flv_audio_t *t, stn_cur_t *c, stn_flv_kind_e kind)
+{
+    t->len = stn_cur_left(c);
+
+    if (t->len) {
+        t->kind = kind;
+        t->data = stn_cur_bytes(c, t->len);
+    }
+}
+
+
+void
+stn_flv_meta(stn_flv_meta_t *meta, stn_amf_t *a)
+{
+    double  bit_rate = 0, codec = 0, rate = 0;
+
+    const stn_amf_field_t  fields[] = {
+        { "encoder", &meta->encoder, NULL },
+        { "audiodatarate", NULL, &bit_rate },      /* kbit/s */
+        { "audiocodecid", NULL, &codec },
+        { "audiosamplerate", NULL, &rate }
+    };
+
+    memset(meta, 0, sizeof(*meta));
+
+    (void) stn_amf_fields(a, fields, stn_nelems(fields));
+
+    meta->audio_bit_rate = stn_flv_number(bit_rate * 1000);
+    meta->audio_codec = stn_flv_number(codec);
+    meta->audio_rate = stn_flv_number(rate);
+}
+
+
+static uint32_t
+stn_flv_number(double d)
+{
+    return d >= 0 && d <= STN_FLV_NUMBER_MAX ? (uint32_t) d : 0;
+}

@@ -1,0 +1,58 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * What an RTMP audio message holds: the body of an FLV audio tag (FLV 10.1,
+ * annex E.4.2), or the Enhanced RTMP v2 header in its place, with its several
+ * tracks.  And what onMetaData says.  Pure functions over the caller's
+ * memory.
+ */
+
+#ifndef STN_FLV_H
+#define STN_FLV_H
+
+#include "wire/stn_amf.h"
+
+
+typedef enum {
+    STN_FLV_NONE = 0,          /* nothing for us: not track 0, or empty */
+    STN_FLV_CONFIG,            /* an AudioSpecificConfig */
+    STN_FLV_FRAME              /* one raw AAC access unit */
+} stn_flv_kind_e;
+
+
+typedef struct {
+    stn_flv_kind_e   kind;
+    const uint8_t   *data;     /* inside the body; at least 1 byte unless */
+    size_t           len;      /* kind is STN_FLV_NONE */
+    const char      *reason;   /* static; why it failed */
+} stn_flv_audio_t;
+
+
+/* From onMetaData; 0 or empty where it says nothing.  What encoders claim,
+ * fit to be shown and not to be relied on. */
+
+typedef struct {
+    stn_str_t        encoder;
+    uint32_t         audio_bit_rate;     /* bit/s */
+    uint32_t         audio_codec;        /* 10: AAC; or a FourCC */
+    uint32_t         audio_rate;         /* Hz */
+} stn_flv_meta_t;
+
+
+/*
+ * Reads the len bytes of an audio message.  Of several tracks only track 0 is
+ * ours.  Returns STN_OK with t filled; STN_ERROR when cut short; or
+ * STN_UNSUPPORTED when the audio is not AAC.  On failure t->reason says why,
+ * naming the codec.
+ */
+int stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len);
+
+/*
+ * Reads the properties of onMetaData, a's next value, into meta.  A fault in
+ * them is no failure: what was found before it counts.
+ */
+void stn_flv_meta(stn_flv_meta_t *meta, stn_amf_t *a);
+
+
+#endif /* STN_FLV_H */

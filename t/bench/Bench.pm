@@ -1,0 +1,211 @@
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# What the benchmarks share: builds their C tools, starts a node whose HTTP
+# side is written out here, since it is part of what is measured (no access
+# log, no added header unless asked for), keeps a broadcaster up, and knows
+# how to read playlists, the worker's CPU clock and the machine's state.
+
+package Bench;
+
+use v5.36;
+
+use Cwd ();
+use JSON::PP ();
+use POSIX ();
+use Time::HiRes qw(time sleep);
+
+our $TOP;
+
+BEGIN {
+    $TOP = Cwd::realpath(__FILE__ =~ s{[^/]*$}{}r . '../..');
+    unshift(@INC, "$TOP/t/lib");
+}
+
+our $BUILD = "$TOP/build/bench";
+
+my @CFLAGS = ('-std=c11', '-D_GNU_SOURCE', '-O2', '-g', '-Wall', '-Wextra',
+              '-Werror', "-I$TOP/segmenter", "-I$TOP/t/bench");
+my %TOOLS = (
+    load => [qw(load.c bench_http.c)],
+    push => [qw(push.c bench_push.c bench_http.c)],
+    latency => [qw(latency.c bench_push.c bench_http.c)],
+);
+
+my %children;
+
+
+# Builds the tools that are older than their sources.
+
+sub build(@names) {
+    my $cc = $ENV{CC} // 'cc';
+
+    mkdir("$TOP/build");
+    mkdir($BUILD);
+
+    for my $name (@names) {
+        my @sources = map { "$TOP/t/bench/$_" } @{ $TOOLS{$name} };
+        push(@sources, "$TOP/segmenter/stn_buf.c") if $name ne 'load';
+
+        my @all = (@sources, glob("$TOP/t/bench/*.h"));
+        my $built = (stat("$BUILD/$name"))[9] // 0;
+        next if !grep { (stat($_))[9] >= $built } @all;
+
+        system($cc, @CFLAGS, '-o', "$BUILD/$name", @sources) == 0
+            or die "cannot build $BUILD/$name\n";
+    }
+}
+
+
+# Runs a tool and returns its JSON; dies when it could not even begin.
+
+sub run($name, @args) {
+    open(my $out, '-|', "$BUILD/$name", @args) or die "$name: $!\n";
+    local $/;
+    my $json = <$out>;
+    close($out);
+
+    die "$name failed: exit status " . ($? >> 8) . "\n"
+        if !length($json // '');
+
+    return JSON::PP::decode_json($json);
+}
+
+
+# Starts a broadcaster of app/name; returns its pid once it is accepted.
+
+sub broadcast($node, $name, @args) {
+    my $pid = open(my $out, '-|') // die "fork: $!\n";
+
+    if ($pid == 0) {
+        exec("$BUILD/push", @args, $node->port_rtmp(), 'live', $name)
+            or POSIX::_exit(127);
+    }
+
+    $children{$pid} = $out;
+
+    my $line = <$out> // '';
+    die "the broadcaster was not accepted\n" if $line ne "published\n";
+
+    return $pid;
+}
+
+
+sub end($pid) {
+    my $out = delete $children{$pid} or return;
+    kill('TERM', $pid);
+    close($out);
+}
+
+
+END {
+    my $status = $?;
+    end($_) for keys %children;
+    $? = $status;
+}
+
+
+# CPU time of a worker in ns: of its first thread, which is the event loop,
+# and of all its threads together.
+
+sub cpu_ns($pid) {
+    my ($loop, $all) = (undef, 0);
+
+    for my $path (glob("/proc/$pid/task/*/schedstat")) {
+        my ($ns) = split(' ', slurp($path)) or next;
+        $all += $ns;
+        $loop = $ns if $path =~ m{/task/$pid/};
+    }
+
+    die "no schedstat of $pid: the kernel must count CPU time\n"
+        if !defined $loop;
+
+    return ($loop, $all);
+}
+
+
+# Steal and total ticks of one core, to tell a disturbed run.
+
+sub ticks($core) {
+    open(my $f, '<', '/proc/stat') or return (0, 1);
+    my ($line) = grep { /^cpu$core / } <$f>;
+    my @t = split(' ', $line // '');
+    my $sum = 0;
+    $sum += $_ for @t[1 .. 8];
+    return ($t[8] // 0, $sum || 1);
+}
+
+
+sub machine() {
+    my ($model) = slurp('/proc/cpuinfo') =~ /^model name\s*:\s*(.*)$/m;
+    my ($load) = split(' ', slurp('/proc/loadavg'));
+    my (undef, undef, $release, undef, $arch) = POSIX::uname();
+    my $cores = () = slurp('/proc/cpuinfo') =~ /^processor\s*:/mg;
+
+    return {
+        cpu => $model // $arch, cores => $cores, kernel => $release,
+        load_before => $load + 0,
+    };
+}
+
+
+sub slurp($path) {
+    open(my $f, '<', $path) or return '';
+    local $/;
+    return scalar(<$f>) // '';
+}
+
+
+sub median(@v) {
+    @v = sort { $a <=> $b } @v;
+    return undef if !@v;
+    return @v % 2 ? $v[$#v / 2] : ($v[@v / 2 - 1] + $v[@v / 2]) / 2;
+}
+
+
+sub spread(@v) {
+    @v = sort { $a <=> $b } @v;
+    return { median => median(@v), min => $v[0], max => $v[-1] };
+}
+
+
+# A node for benchmarks: the harness's own, but for its http block.
+
+package Bench::Node;
+
+use v5.36;
+
+use parent 'Stentor::Node';
+
+
+# twins: lines for the server block; worker_header: which worker answered.
+
+sub conf_http($self) {
+    my %o = %$self;
+    my $temp = join('', map { "    ${_}_temp_path $o{dir}/temp;\n" }
+                    qw(client_body proxy fastcgi uwsgi scgi));
+    my $header = $o{worker_header} ? 'add_header X-Worker $pid always;' : '';
+    my $reuse = $o{workers} > 1 ? ' reuseport' : '';
+
+    return <<"END";
+http {
+$temp
+    access_log off;
+    sendfile on;
+    keepalive_requests 1000000000;
+    keepalive_timeout 600s;
+
+    server {
+        listen 127.0.0.1:$o{http_port}$reuse;
+        root $o{dir};
+        $header
+        location /live/ { stentor_hls; }
+        location = /status { stentor_status; }
+        @{[ $o{twins} // '' ]}
+    }
+}
+END
+}
+
+
+1;

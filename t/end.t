@@ -1,0 +1,102 @@
+#!/usr/bin/perl
+
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# The end of a broadcast: comfort audio goes on, after the linger time the
+# playlist ends, then the stream is gone; whoever publishes again continues
+# the numbers.
+
+use v5.36;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Stentor::Kit;
+
+
+need('ffmpeg');
+
+my $node = Stentor::Node->new(linger => '2s', window => '8s',
+    location => 'stentor_hls_pending time=100ms max=100;');
+my $URL = '/live/studio1/audio.m3u8';
+
+
+sub state_is($state, $what, $seconds = 10) {
+    return ok($node->wait_stream('live/studio1', sub ($st) {
+        return ($st ? $st->{state} : 'gone') =~ /^(?:$state)$/;
+    }, $seconds, $what), $what);
+}
+
+
+# --- lost, and back in time
+
+my $b = broadcaster($node);
+my $l = listener($node);
+ok($l->parts(10), 'on the air');
+
+$b->kill_it();
+state_is('hold', 'a killed broadcaster: hold');
+is($node->stream('live/studio1')->{session}, undef, 'no session');
+ok($l->parts(6), 'the programme goes on');
+my $holds = $node->stream('live/studio1')->{repairs}{hold_frames};
+cmp_ok($holds, '>', 0, 'with comfort frames');
+
+$b = broadcaster($node);
+ok($l->parts(8), 'the broadcaster is back');
+is($node->stream('live/studio1')->{state}, 'live', 'live again');
+conforms('one unbroken programme', @{ $l->{violations} });
+
+# --- left for good
+
+my $epoch = $node->stream('live/studio1')->{epoch};
+$b->stop();
+state_is('hold', 'an orderly end: hold');
+
+my $ended = $l->run(sub ($l) { $l->{playlist}{ended} }, 15);
+ok($ended, 'the playlist ends after the linger time');
+my $p = $l->{playlist};
+conforms('and conforms to its end', @{ $l->{violations} });
+
+# until it is gone, directives mean nothing
+my $r = $node->get("$URL?_HLS_msn=" . ($p->{open}{msn} + 500));
+ok($r->{status} == 200 || $r->{status} == 404,
+   'directives are ignored at the end');
+
+my ($seg) = reverse @{ $p->{segments} };
+$r = $node->get("/live/studio1/$seg->{uri}");
+ok($r->{status} == 200 || $r->{status} == 404, 'the last segment');
+
+my $last_msn = $seg->{msn};
+
+$r = $node->get('/live/studio1/audio-std.m3u8');
+like($r->{text}, qr/^#EXT-X-ENDLIST$/m, 'the classic playlist ends too')
+    if $r->{status} == 200;
+
+# --- published again
+
+$b = broadcaster($node);
+my $again = listener($node);
+ok($again->parts(10), 'published again');
+conforms('a clean programme', @{ $again->{violations} });
+cmp_ok($again->{playlist}->last_msn(), '>', $last_msn,
+       'numbers continue above the old ones');
+
+my ($new) = grep { $_->{msn} <= $last_msn }
+            @{ $again->{playlist}{segments} };
+is($new, undef, 'no number is used again')
+    if $node->stream('live/studio1')->{epoch} != $epoch;
+
+# --- and gone
+
+$b->stop();
+state_is('closed|gone', 'left again: closed', 15);
+
+ok($node->wait_until(sub {
+    return $node->get('/live/studio1/index.m3u8')->{status} == 404;
+}, 30), 'and gone in the end');
+
+$node->done();
+done_testing();

@@ -1,0 +1,86 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Fuzz target: FLV audio bodies, and the AudioSpecificConfig inside them.
+ * The input is one audio message.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/stn_aac.h"
+#include "wire/stn_flv.h"
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+
+static void
+check(int ok)
+{
+    if (!ok) {
+        abort();
+    }
+}
+
+
+static void
+config(const uint8_t *asc, size_t len)
+{
+    char       codecs[STN_AAC_CODECS_MAX];
+    size_t     n;
+    uint8_t    ext, out[STN_AAC_ASC_MAX];
+    stn_aac_t  a, b;
+
+    if (stn_aac_parse(&a, asc, len) != STN_OK) {
+        check(a.reason != NULL);
+        return;
+    }
+
+    check(a.rate >= STN_AAC_RATE_MIN && a.rate <= STN_AAC_RATE_MAX);
+    check(a.channels >= 1);
+    check(a.frame_samples >= 480 && a.frame_samples <= 4096);
+    check(stn_aac_codecs(&a, codecs, sizeof(codecs)) == STN_OK);
+    check(stn_aac_carried(&a) == STN_OK || a.reason != NULL);
+    (void) stn_aac_implicit(&a);
+
+    if (stn_aac_silence(&a, out, sizeof(out), &n) == STN_OK) {
+        check(n > 0 && n <= STN_AAC_SILENCE_MAX);
+    }
+
+    for (ext = 0; ext < 30; ext++) {
+        if (stn_aac_explicit(&a, ext, out, sizeof(out), &n) == STN_OK) {
+            check(stn_aac_parse(&b, out, n) == STN_OK);
+            check(b.ext_object_type == ext);
+            check(b.core_rate == a.core_rate);
+            check(b.core_frame == a.core_frame);
+            check(b.channel_config == a.channel_config);
+        }
+    }
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    int              rc;
+    stn_flv_audio_t  t;
+
+    rc = stn_flv_audio(&t, data, len);
+
+    if (rc != STN_OK) {
+        check(t.kind == STN_FLV_NONE && t.reason != NULL);
+        return 0;
+    }
+
+    if (t.kind != STN_FLV_NONE) {
+        check(t.len > 0 && t.data >= data && t.data + t.len <= data + len);
+    }
+
+    if (t.kind == STN_FLV_CONFIG) {
+        config(t.data, t.len);
+    }
+
+    return 0;
+}

@@ -1,0 +1,552 @@
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# One real nginx with the module in it, in a directory of its own: writes the
+# configuration, starts it, tells its status, reloads, kills a worker, stops
+# it and says whether its logs are clean.  Every test owns the nodes it makes;
+# an END block ends, by pid, what a dying test left behind.
+#
+# Environment: NGINX, STENTOR_MODULE ("none": built in), STENTOR_ASAN (preload
+# libasan; ASAN_OPTIONS and the like pass through), STENTOR_KEEP (keep the
+# directory), CI (a missing program is a failure, not a skip).
+
+package Stentor::Node;
+
+use v5.36;
+
+use Cwd ();
+use File::Path ();
+use File::Temp ();
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Test::More ();
+use Time::HiRes qw(time sleep);
+
+use Stentor::HTTP;
+
+our $TOP = Cwd::realpath(__FILE__ =~ s{[^/]*$}{}r . '../../..');
+our $PATIENCE = $ENV{STENTOR_ASAN} ? 30 : 10;
+
+my %running;
+my @locks;
+
+
+# Skips the test for a user, fails it in CI, when a program is not there.
+
+sub need(@programs) {
+    for my $p (@programs) {
+        next if which($p);
+        die "needs $p, and CI is set\n" if $ENV{CI};
+        Test::More::plan(skip_all => "needs $p");
+    }
+}
+
+
+sub which($program) {
+    return -x $program ? $program : undef if $program =~ m{/};
+
+    for my $dir (split(/:/, $ENV{PATH} // ''), '/usr/sbin', '/sbin') {
+        return "$dir/$program" if -x "$dir/$program";
+    }
+
+    return undef;
+}
+
+
+# A TCP port nobody else here uses: its number is locked by holding the UDP
+# socket of the same number for as long as this process lives.
+
+sub free_port() {
+    for (1 .. 500) {
+        my $port = 20000 + int(rand(10000));
+
+        my $lock = IO::Socket::INET->new(Proto => 'udp',
+            LocalAddr => "127.0.0.1:$port") or next;
+
+        my $probe = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
+            LocalAddr => "127.0.0.1:$port", ReuseAddr => 1) or next;
+
+        close($probe);
+        push(@locks, $lock);
+        return $port;
+    }
+
+    die "no free port in 20000-29999\n";
+}
+
+
+# new(%o) starts a node and returns when it answers.  Sizes and times as in
+# nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
+# zone; log (error_log level), reuseport (each worker its own socket);
+# snippets: main, events, stentor, application, stream_server, http,
+# http_server, location; plain => 1 leaves Stentor out.
+
+sub new($class, %o) {
+    my $self = bless {
+        workers => 2,
+        part_duration => '200ms',
+        segment_parts => 6,
+        window => '15s',
+        grace => '400ms',
+        linger => '2s',
+        zone => '32m',
+        log => 'info',
+        killed => {},
+        %o,
+    }, $class;
+
+    $self->{nginx} = which($ENV{NGINX} // 'nginx') or die "no nginx\n";
+    $self->{dir} = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1);
+    chmod(0755, $self->{dir});
+    mkdir("$self->{dir}/temp");
+    $self->{rtmp} = free_port();
+    $self->{http_port} = free_port();
+
+    $self->write_conf();
+    $self->start();
+
+    return $self;
+}
+
+
+sub port_rtmp($self) { return $self->{rtmp} }
+sub port_http($self) { return $self->{http_port} }
+sub dir($self) { return $self->{dir} }
+
+
+sub url($self, $path) {
+    return "http://127.0.0.1:$self->{http_port}$path";
+}
+
+
+sub push_url($self, $name, $app = 'live') {
+    return "rtmp://127.0.0.1:$self->{rtmp}/$app/$name";
+}
+
+
+# The first lines: which modules, and as whom the workers run.
+
+sub conf_main($self) {
+    my $v = `$self->{nginx} -V 2>&1`;
+    my $c = '';
+
+    my $module = $ENV{STENTOR_MODULE}
+                 // "$TOP/build/ngx_stentor_module.so";
+
+    if (!$self->{plain} && $module ne 'none') {
+        die "no $module: run make first\n" if !-e $module;
+        $module = Cwd::realpath($module);
+
+        my ($path) = $v =~ /--modules-path=(\S+)/;
+        $c .= "load_module $path/ngx_stream_module.so;\n"
+            if $v =~ /--with-stream=dynamic/ && defined $path;
+        $c .= "load_module $module;\n";
+    }
+
+    $c .= "user root;\n" if $> == 0;
+
+    return $c;
+}
+
+
+sub conf_stentor($self) {
+    my %o = %$self;
+    my $lines = join('', map { "        $_ $o{$_};\n" }
+        grep { defined $o{$_} }
+        qw(part_duration segment_parts window grace linger));
+
+    return <<"END";
+stentor {
+    zone $o{zone};
+    @{[ $o{stentor} // '' ]}
+    application live {
+$lines
+        @{[ $o{application} // '' ]}
+    }
+}
+
+stream {
+    @{[ $o{stream} // '' ]}
+    server {
+        listen 127.0.0.1:$o{rtmp}@{[ $o{reuseport} ? ' reuseport' : '' ]};
+        stentor_rtmp;
+        @{[ $o{stream_server} // '' ]}
+    }
+}
+END
+}
+
+
+sub conf_http($self) {
+    my %o = %$self;
+    my $dir = $o{dir};
+    my $temp = join('', map { "    ${_}_temp_path $dir/temp;\n" }
+                    qw(client_body proxy fastcgi uwsgi scgi));
+
+    my $ours = $o{plain} ? '' : <<"END";
+        location /live/ {
+            stentor_hls;
+            @{[ $o{location} // '' ]}
+        }
+        location = /status { stentor_status; }
+        location = /metrics { stentor_status prometheus; }
+END
+
+    return <<"END";
+http {
+$temp
+    access_log $dir/access.log;
+    keepalive_requests 100000;
+    @{[ $o{http} // '' ]}
+    server {
+        listen 127.0.0.1:$o{http_port}@{[ $o{reuseport} ? ' reuseport' : '' ]};
+        add_header X-Worker \$pid always;
+$ours
+        @{[ $o{http_server} // '' ]}
+    }
+}
+END
+}
+
+
+sub write_conf($self) {
+    my %o = %$self;
+
+    my $conf = $self->conf_main() . <<"END";
+daemon off;
+pid $o{dir}/nginx.pid;
+error_log $o{dir}/error.log $o{log};
+worker_processes $o{workers};
+@{[ $o{main} // '' ]}
+
+events {
+    worker_connections 2048;
+    @{[ $o{events} // '' ]}
+}
+
+END
+
+    $conf .= $self->conf_stentor() if !$o{plain};
+    $conf .= $self->conf_http();
+
+    spew("$o{dir}/nginx.conf", $conf);
+}
+
+
+sub start($self) {
+    my $dir = $self->{dir};
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        $self->exec_nginx();
+    }
+
+    $self->{pid} = $pid;
+    $running{$pid} = $self;
+
+    my $deadline = time() + $PATIENCE;
+    my $path = $self->{plain} ? '/' : '/status';
+
+    while (time() < $deadline) {
+        if (waitpid($pid, POSIX::WNOHANG()) == $pid) {
+            delete $running{$pid};
+            die "nginx ended at its start:\n" . $self->log()
+                . $self->stderr();
+        }
+
+        my $r = eval { Stentor::HTTP::get($self->{http_port}, $path) };
+        return if $r && $r->{status} == ($self->{plain} ? 404 : 200);
+        return if $r && $self->{plain};
+
+        sleep(0.01);
+    }
+
+    die "nginx is not ready after $PATIENCE s:\n" . $self->log();
+}
+
+
+sub exec_nginx($self) {
+    my $dir = $self->{dir};
+
+    # the port locks and the test's output stay with the test
+    open(STDIN, '<', '/dev/null');
+    open(STDOUT, '>>', "$dir/stderr");
+    open(STDERR, '>>', "$dir/stderr");
+    POSIX::setpgid(0, 0);
+
+    if ($ENV{STENTOR_ASAN}) {
+        chomp(my $asan = `gcc -print-file-name=libasan.so`);
+        $ENV{LD_PRELOAD} = $asan;
+        $ENV{ASAN_OPTIONS} //= 'detect_leaks=0';
+    }
+
+    exec($self->{nginx}, '-p', $dir, '-e', "$dir/error.log",
+         '-c', "$dir/nginx.conf") or POSIX::_exit(127);
+}
+
+
+# One request on a connection of its own; see Stentor::HTTP for the answer.
+
+sub get($self, $path, %headers) {
+    return Stentor::HTTP::get($self->{http_port}, $path, %headers);
+}
+
+
+sub http($self, %o) {
+    return Stentor::HTTP->new($self->{http_port}, %o);
+}
+
+
+# The decoded status.
+
+sub status($self) {
+    my $r = $self->get('/status');
+    die "status answers $r->{status}\n" if $r->{status} != 200;
+    return JSON::PP::decode_json($r->{body});
+}
+
+
+# The status entry of one stream, undef when there is none.
+
+sub stream($self, $name, $status = $self->status()) {
+    my ($st) = grep { $_->{name} eq $name } @{ $status->{streams} };
+    return $st;
+}
+
+
+# Polls the status until test->(status) is true and returns that status; at
+# the deadline (seconds) fails the test named what and returns undef.
+
+sub wait_status($self, $test, $seconds = $PATIENCE, $what = 'status') {
+    my $deadline = time() + $seconds;
+    my $status;
+
+    while (time() < $deadline) {
+        $status = eval { $self->status() };
+        return $status if $status && $test->($status);
+        sleep(0.01);
+    }
+
+    Test::More::fail("wait: $what");
+    Test::More::diag(JSON::PP->new->pretty->canonical->encode($status // {}));
+
+    return undef;
+}
+
+
+# The same for one stream: test->(its entry or undef).
+
+sub wait_stream($self, $name, $test, $seconds = $PATIENCE, $what = $name) {
+    return $self->wait_status(sub ($s) {
+        return $test->($self->stream($name, $s));
+    }, $seconds, $what);
+}
+
+
+# Pids of the workers that accept (all: also of those shutting down).
+
+sub worker_pids($self, $all = 0) {
+    my @pids;
+
+    for my $stat (glob('/proc/[0-9]*/stat')) {
+        my $line = slurp($stat) // next;
+        my ($pid, $ppid) = $line =~ /^(\d+) \(.*\) \S (\d+)/s or next;
+        next if $ppid != $self->{pid};
+
+        my $name = slurp("/proc/$pid/cmdline") // next;
+        next if $name !~ /nginx: worker process/;
+        next if $name =~ /shutting down/ && !$all;
+
+        push(@pids, $pid);
+    }
+
+    return sort { $a <=> $b } @pids;
+}
+
+
+sub wait_until($self, $test, $seconds = $PATIENCE) {
+    my $deadline = time() + $seconds;
+
+    while (time() < $deadline) {
+        my $rc = $test->();
+        return $rc if $rc;
+        sleep(0.005);
+    }
+
+    return undef;
+}
+
+
+# HUP; returns when only new workers accept.
+
+sub reload($self) {
+    my %old = map { $_ => 1 } $self->worker_pids();
+
+    kill('HUP', $self->{pid});
+
+    my $ok = $self->wait_until(sub {
+        my @now = $self->worker_pids();
+        return @now == $self->{workers} && !grep { $old{$_} } @now;
+    });
+
+    die "no new workers after HUP:\n" . $self->log() if !$ok;
+
+    # a new worker has run its init when it answers
+    $self->wait_until(sub { eval { $self->status() } }) if !$self->{plain};
+
+    return $self->worker_pids();
+}
+
+
+# Kills one worker (the pid given, or the first) and waits for its successor.
+
+sub kill_worker($self, $signal, $pid = undef) {
+    my @before = $self->worker_pids();
+    $pid //= $before[0];
+
+    $self->{killed}{$pid} = 1;
+    kill($signal, $pid);
+
+    my $ok = $self->wait_until(sub {
+        my @now = $self->worker_pids();
+        return @now >= @before && !grep { $_ == $pid } @now;
+    });
+
+    Test::More::diag("worker $pid has no successor") if !$ok;
+
+    return $pid;
+}
+
+
+# Resident memory of all workers, in bytes.
+
+sub worker_memory($self) {
+    my $sum = 0;
+
+    for my $pid ($self->worker_pids(1)) {
+        my $s = slurp("/proc/$pid/status") // next;
+        $sum += 1024 * $1 if $s =~ /^RssAnon:\s+(\d+) kB/m;
+    }
+
+    return $sum;
+}
+
+
+# QUIT (a worker that owns streams stays for their linger time), TERM when
+# that is not enough; true when the signal asked for was.
+
+sub stop($self, $signal = 'QUIT', $seconds = $PATIENCE) {
+    my $pid = $self->{pid} // return 1;
+
+    kill($signal, $pid);
+    my $graceful = $self->reap($seconds);
+
+    if (!$graceful) {
+        kill('TERM', $pid);
+        $self->reap(3) or do {
+            $self->{killed}{$_} = 1 for $self->worker_pids(1);
+            kill('KILL', $self->worker_pids(1), $pid);
+            $self->reap(5);
+        };
+    }
+
+    return $graceful;
+}
+
+
+sub reap($self, $seconds) {
+    my $pid = $self->{pid} // return 1;
+
+    my $ended = $self->wait_until(sub {
+        return waitpid($pid, POSIX::WNOHANG()) != 0;
+    }, $seconds);
+
+    if ($ended) {
+        delete $running{$pid};
+        delete $self->{pid};
+    }
+
+    return $ended;
+}
+
+
+sub log($self) { return slurp("$self->{dir}/error.log") // '' }
+sub stderr($self) { return slurp("$self->{dir}/stderr") // '' }
+
+
+# Lines of the logs that no run may leave behind.
+
+sub dirt($self) {
+    my @bad;
+
+    for my $line (split(/\n/, $self->log() . $self->stderr())) {
+        next if $line !~ /\[(?:alert|emerg|crit)\]|exited\ on\ signal
+                          |exited\ with\ fatal|Sanitizer|runtime\ error:/x;
+        next if $line =~ /process (\d+) exited on signal 9/
+                && $self->{killed}{$1};
+        push(@bad, $line);
+    }
+
+    return @bad;
+}
+
+
+# The end of every test: stops the node and asserts that its logs are clean.
+# TERM instead of QUIT where streams linger for long.
+
+sub done($self, $signal = 'QUIT') {
+    Test::More::ok($self->stop($signal), 'node stops when asked')
+        or Test::More::diag("directory kept: $self->{dir}");
+
+    my @bad = $self->dirt();
+
+    Test::More::is(scalar(@bad), 0, 'logs are clean')
+        or Test::More::diag(join("\n", @bad[0 .. min($#bad, 20)],
+                                 "directory kept: $self->{dir}"));
+
+    my $ok = Test::More->builder->is_passing();
+    File::Path::remove_tree($self->{dir}) if $ok && !$ENV{STENTOR_KEEP};
+
+    return $ok;
+}
+
+
+sub min($a, $b) { return $a < $b ? $a : $b }
+
+
+sub slurp($path) {
+    open(my $f, '<:raw', $path) or return undef;
+    local $/;
+    return scalar(<$f>);
+}
+
+
+sub spew($path, $bytes) {
+    open(my $f, '>:raw', $path) or die "$path: $!\n";
+    print {$f} $bytes;
+    close($f) or die "$path: $!\n";
+}
+
+
+my $owner = $$;
+
+END {
+    if ($$ == $owner) {
+        my $status = $?;
+
+        for my $node (values %running) {
+            kill('TERM', $node->{pid});
+            $node->reap(3) or do {
+                kill('KILL', $node->worker_pids(1), $node->{pid});
+                $node->reap(3);
+            };
+            Test::More::diag("directory kept: $node->{dir}");
+        }
+
+        $? = $status;
+    }
+}
+
+
+1;

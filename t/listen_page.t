@@ -1,0 +1,88 @@
+#!/usr/bin/perl
+
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# The listener page in a real Chromium: a click on play, and the broadcaster's
+# tone comes out of the page's own audio graph; off the air and back on, the
+# page notices both without another click.
+
+use v5.36;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Stentor::Kit;
+
+need(qw(ffmpeg node chromium));
+
+my $top = $Stentor::Node::TOP;
+
+for my $path ("$top/build/html/vendor/hls.min.js",
+              "$top/node_modules/playwright-core/package.json")
+{
+    next if -e $path;
+    die "no $path\n" if $ENV{CI};
+    plan(skip_all => "needs $path: scripts/build-html --dev");
+}
+
+my $HZ = 660;
+my $media = Stentor::Media::fixture(freq => $HZ);
+
+my ($node, $b) = on_air(part_duration => '500ms', window => '30s',
+    linger => '2s', broadcaster => { media => $media },
+    location => 'stentor_hls_pending time=200ms max=100;',
+    http => "include /etc/nginx/mime.types;",
+    http_server => "location / { root $top/build/html; }");
+
+
+# Runs the browser; hears => HZ or "-".  Calls each(line) for what it says
+# meanwhile; returns (exit status, all it said).
+
+sub browser($each, @args) {
+    open(my $out, '-|', 'node', "$top/t/browser/listen.js", @args)
+        or die "node: $!\n";
+
+    my $said = '';
+
+    while (my $line = readline($out)) {
+        $said .= $line;
+        $each->($line);
+    }
+
+    close($out);
+    return ($? >> 8, $said);
+}
+
+
+my $l = listener($node, edge => 1);
+ok($l->parts(12), 'some seconds of live audio');
+
+my $url = $node->url('/?stream=live/studio1');
+
+my ($rc, $said) = browser(sub ($line) { }, $url, $HZ);
+is($rc, 0, 'the tone is heard in the browser') or diag($said);
+
+# off the air, and back
+my $gone = 0;
+
+($rc, $said) = browser(sub ($line) {
+    if (!$gone && $line =~ /^# \d+ live/) {
+        $b->stop();
+        $gone = 1;
+
+    } elsif ($gone == 1 && $line =~ /^# \d+ off/) {
+        $b = broadcaster($node, media => $media);
+        $gone = 2;
+    }
+}, '--timeout', 60, '--then-wait-state', 'off air',
+   '--then-wait-state', 'live', $url, $HZ);
+
+is($rc, 0, 'off the air and back, without another click') or diag($said);
+is($gone, 2, 'both were seen');
+
+$b->stop();
+$node->done();
+done_testing();

@@ -1,0 +1,181 @@
+#!/usr/bin/perl
+
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# The status: every field that docs/status.md names is there and nothing else,
+# the counters count, and Prometheus reads the same figures.
+
+use v5.36;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Stentor::Kit;
+
+
+need('ffmpeg');
+
+use JSON::PP;
+
+my $node = Stentor::Node->new();
+
+my %FIELDS = (
+    '' => [qw(version uptime_s workers store ingest hls streams)],
+    store => [qw(zone_bytes free_bytes streams_max streams)],
+    ingest => [qw(connections sessions handshake_failures protocol_errors
+        timeouts refused_application refused_name refused_codec refused_full
+        refused_play takeovers bytes video_messages video_bytes)],
+    hls => [qw(playlists parts segments inits not_modified bad_requests
+        not_found waiters holds hold_timeouts pending pending_refused renders
+        gzip_renders wakes)],
+    stream => [qw(name state opened_s epoch owner_pid parts segments bytes
+        waiters wakes repairs session renditions)],
+    repairs => [qw(gaps_filled stale_dropped resyncs hold_frames)],
+    session => [qw(id protocol address encoder since_s bytes audio_frames
+        video_messages video_bytes)],
+    rendition => [qw(name codecs rate channels bandwidth init msn part
+        first_msn window_bytes)],
+);
+
+
+sub has_fields($what, $h, $list) {
+    my %have = map { $_ => 1 } keys %$h;
+    delete $have{$_} or fail("$what has no $_") for @$list;
+    is(join(' ', sort keys %have), '', "$what: known fields, no others");
+}
+
+
+# --- empty
+
+my $r = $node->get('/status');
+is($r->{status}, 200, 'status');
+like($r->{headers}{'content-type'}, qr{^application/json}, 'its type');
+like($r->{headers}{'cache-control'} // '', qr/no-store|no-cache/,
+     'is not kept');
+my $s = decode_json($r->{body});
+has_fields('status', $s, $FIELDS{''});
+has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls);
+is_deeply($s->{streams}, [], 'no streams yet');
+is($s->{workers}, 2, 'workers');
+cmp_ok($s->{store}{free_bytes}, '<=', $s->{store}{zone_bytes}, 'free bytes');
+
+# --- on the air
+
+my $free = $s->{store}{free_bytes};
+my $b = broadcaster($node, encoder => "x\"y\\z\n\x{c3}\x{a9}<script>",
+                    video => 'v' x 500);
+my $l = listener($node);
+ok($l->parts(12), 'a listener');
+conforms('who hears a clean programme', @{ $l->{violations} });
+
+$s = $node->status();
+my $st = $s->{streams}[0];
+has_fields('a stream', $st, $FIELDS{stream});
+has_fields('its repairs', $st->{repairs}, $FIELDS{repairs});
+has_fields('its session', $st->{session}, $FIELDS{session});
+has_fields('its rendition', $st->{renditions}[0], $FIELDS{rendition});
+
+is($st->{name}, 'live/studio1', 'name');
+is($st->{state}, 'live', 'state');
+ok(scalar(grep { $_ == $st->{owner_pid} } $node->worker_pids()),
+   'owner is a worker');
+is($st->{session}{encoder}, "x\"y\\z\n\x{e9}<script>",
+   'what the encoder says about itself is escaped');
+is($st->{renditions}[0]{codecs}, 'mp4a.40.2', 'codecs');
+is($st->{renditions}[0]{rate}, 48000, 'rate');
+is($st->{renditions}[0]{channels}, 2, 'channels');
+cmp_ok($st->{session}{audio_frames}, '>', 50, 'audio frames');
+cmp_ok($st->{session}{video_messages}, '>', 5, 'video is counted');
+cmp_ok($s->{store}{free_bytes}, '<', $free, 'a stream takes memory');
+is($s->{store}{streams}, 1, 'one stream');
+is($s->{ingest}{sessions}, 1, 'one session');
+cmp_ok($s->{hls}{parts}, '>=', 12, 'parts served');
+cmp_ok($s->{hls}{holds}, '>=', 5, 'requests held');
+
+my $before = $s;
+$node->get('/live/studio1/audio.m3u8?_HLS_msn=x');
+$node->get('/live/studio1/nope');
+$l->parts(3);
+$s = $node->status();
+cmp_ok($s->{hls}{bad_requests}, '==', $before->{hls}{bad_requests} + 1,
+       'bad requests count');
+cmp_ok($s->{hls}{not_found}, '==', $before->{hls}{not_found} + 1,
+       'not found counts');
+cmp_ok($s->{hls}{playlists}, '>', $before->{hls}{playlists},
+       'playlists count');
+cmp_ok($s->{streams}[0]{parts}, '>', $before->{streams}[0]{parts},
+       'parts count');
+cmp_ok($s->{streams}[0]{bytes}, '>', $before->{streams}[0]{bytes},
+       'bytes count');
+
+for my $group (qw(ingest hls)) {
+    my @back = grep { $s->{$group}{$_} < $before->{$group}{$_}
+                      && !/^(?:waiters|pending|connections|sessions)$/ }
+               keys %{ $s->{$group} };
+    is("@back", '', "$group: no counter goes back");
+}
+
+# one waiter, seen
+my ($msn) = $l->{playlist}->next_part();
+my $c = $node->http();
+$c->request('GET', '/live/studio1/audio.m3u8?_HLS_msn=' . ($msn + 1));
+ok($node->wait_stream('live/studio1', sub ($st) { $st->{waiters} == 1 }),
+   'a waiter is seen');
+$c->response();
+ok($node->wait_stream('live/studio1', sub ($st) { $st->{waiters} == 0 }),
+   'and gone when answered');
+
+# --- prometheus
+
+$r = $node->get('/metrics');
+is($r->{status}, 200, 'metrics');
+like($r->{headers}{'content-type'}, qr{^text/plain; version=0\.0\.4},
+     'their type');
+
+my (%type, %help, %value, @bad);
+
+for my $line (split(/\n/, $r->{body})) {
+    if ($line =~ /^# HELP (stentor_\w+) \S/) {
+        push(@bad, "HELP twice: $1") if $help{$1}++;
+
+    } elsif ($line =~ /^# TYPE (stentor_\w+) (counter|gauge)$/) {
+        push(@bad, "TYPE twice: $1") if exists $type{$1};
+        $type{$1} = $2;
+
+    } elsif ($line =~ /^(stentor_\w+)((?:\{(?:\w+="(?:[^"\\\n]|\\["\\n])*"
+                       (?:,(?=\w))?)+\})?)\ (-?[\d.]+(?:e[+-]?\d+)?)$/x)
+    {
+        my ($name, $labels, $value) = ($1, $2, $3);
+        push(@bad, "sample twice: $name$labels")
+            if exists $value{"$name$labels"};
+        push(@bad, "no TYPE before $name") if !exists $type{$name};
+        push(@bad, "no HELP for $name") if !$help{$name};
+        push(@bad, "counter without _total: $name")
+            if ($type{$name} // '') eq 'counter' && $name !~ /_total$/;
+        $value{"$name$labels"} = $value;
+
+    } else {
+        push(@bad, "not in the format: $line");
+    }
+}
+
+like($r->{body}, qr/\n\z/, 'metrics end with a line feed');
+conforms('metrics are in the text format', @bad);
+cmp_ok(scalar(keys %value), '>', 30, 'there are many');
+ok(scalar(grep { /stream="live\/studio1"/ } keys %value),
+   'some of them by stream');
+ok(scalar(grep { /^stentor_ingest_video_messages/ } keys %value)
+   || scalar(grep { /video_messages/ } keys %value), 'video is among them');
+
+$c = $node->http();
+$c->request('HEAD', '/status');
+is($c->response()->{status}, 200, 'HEAD');
+$c->request('POST', '/status', 'Content-Length' => 0);
+is($c->response()->{status}, 405, 'POST');
+
+$b->stop();
+$node->done();
+done_testing();
