@@ -53,21 +53,29 @@ $c = $node->http();
 $c->request('GET', '/live/studio1/audio/1.0.m4s');
 is($c->response(5)->{status}, 404, 'a part is not held');
 
-# --- too many
+# --- too many: the bound is each worker's own
 
-my @held = map { $node->http() } 1 .. 3;
-$_->request('GET', '/live/studio1/index.m3u8') for @held;
-ok(pending(3), 'as many as configured are held');
+{
+    my $one = Stentor::Node->new(workers => 1,
+        location => 'stentor_hls_pending time=1s max=3;');
+    my @held = map { $one->http() } 1 .. 3;
 
-$c = $node->http();
-$c->request('GET', '/live/studio1/index.m3u8');
-$r = $c->response(5);
-is($r->{status}, 404, 'one more is refused at once');
-cmp_ok($r->{taken}, '<', 0.9, 'really at once');
-ok($node->status()->{hls}{pending_refused} >= 1, 'and counted');
+    $_->request('GET', '/live/studio1/index.m3u8') for @held;
+    ok($one->wait_status(sub ($s) { $s->{hls}{pending} == 3 }, 5, 'three'),
+       'as many as configured are held');
 
-$_->close() for @held;
-ok(pending(0), 'those who leave are forgotten');
+    $c = $one->http();
+    $c->request('GET', '/live/studio1/index.m3u8');
+    $r = $c->response(5);
+    is($r->{status}, 404, 'one more is refused at once');
+    cmp_ok($r->{taken}, '<', 0.9, 'really at once');
+    cmp_ok($one->status()->{hls}{pending_refused}, '>=', 1, 'and counted');
+
+    $_->close() for @held;
+    ok($one->wait_status(sub ($s) { $s->{hls}{pending} == 0 }, 5, 'none'),
+       'those who leave are forgotten');
+    $one->done();
+}
 
 # --- rewarded
 

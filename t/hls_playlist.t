@@ -220,7 +220,7 @@ for my $path ($LL, "$URL/index.m3u8") {
         for (1 .. 20) {
             $x = $node->get($path);
             $y = $node->get($path, 'If-None-Match' =>
-                            sprintf($form, $x->{headers}{etag}));
+                            $form =~ s/%s/$x->{headers}{etag}/r);
             last if $y->{status} == 304;
         }
 

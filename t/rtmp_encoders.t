@@ -33,7 +33,8 @@ sub comes_out($name, $frames) {
     my $parts = -1;
 
     my $ok = $node->wait_until(sub {
-        my $now = $node->stream("live/$name")->{parts};
+        my $st = $node->stream("live/$name") // {};
+        my $now = $st->{parts} // return 0;
         return 0 if $now == $parts;
         $parts = $now;
 

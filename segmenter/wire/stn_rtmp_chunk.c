@@ -383,7 +383,7 @@ stn_rtmp_chunk_unread(stn_rtmp_chunk_t *c)
 /*
  * The header is whole.  What it adds to the time is what was sent last on
  * this chunk stream, after a type 0 header its timestamp (5.3.1.2.4): ffmpeg
- * and librtmp read and write it so, nginx-rtmp would add nothing.
+ * and librtmp read it so, nginx-rtmp would add nothing.
  */
 
 static int

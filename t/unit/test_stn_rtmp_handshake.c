@@ -116,6 +116,25 @@ answers_digests_in_both_places(void **state)
 }
 
 
+/* A version that promises a digest, and none in either place. */
+
+static void
+goes_plain_without_a_digest(void **state)
+{
+    test_t    *t;
+    uint8_t    hello[HELLO_LEN] = { 3, 0, 0, 0, 0, 9, 0, 124, 2 };
+
+    (void) state;
+
+    t = test_open();
+    assert_int_equal(feed(t, hello, sizeof(hello), WIRE_WHOLE), STN_AGAIN);
+    assert_int_equal(t->s.out.len, ANSWER_LEN);
+    assert_int_equal(t->s.out.data[5], 0);
+    assert_memory_equal(t->s.out.data + HELLO_LEN, hello + 1, STN_RTMP_C2_LEN);
+    test_close(t);
+}
+
+
 static void
 refuses_other_protocols_at_the_first_byte(void **state)
 {
@@ -148,6 +167,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(answers_a_plain_handshake),
         cmocka_unit_test(answers_digests_in_both_places),
+        cmocka_unit_test(goes_plain_without_a_digest),
         cmocka_unit_test(refuses_other_protocols_at_the_first_byte)
     };
 

@@ -117,10 +117,11 @@ sub step($self) {
 sub take_parts($self, $p, $pass) {
     for my $entry ($p->all_parts()) {
         my ($msn, $i, $a) = @$entry;
-        next if $self->{seen}{"$msn.$i"}++ || $pass || $a->{GAP};
-
         my $seg = $p->segment($msn);
+
+        # a delta that comes later need not state the map again
         $self->take_init($seg->{map}) if defined $seg->{map};
+        next if $self->{seen}{"$msn.$i"}++ || $pass || $a->{GAP};
 
         my $r = $self->get("$self->{path}/$a->{URI}") or next;
 
@@ -151,7 +152,7 @@ sub take_init($self, $uri) {
 
 sub take_part($self, $seg, $i, $a, $bytes) {
     my @f = Stentor::Media::fragments($bytes, $self->{init} // {});
-    my $rate = $self->{init}{timescale} // die "no init\n";
+    my $rate = ($self->{init} // die "no init\n")->{timescale};
     my $name = "part $seg->{msn}.$i";
     my $prev = $self->{parts}[-1];
 

@@ -1,0 +1,129 @@
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+#
+#   make run     one node, at once: sets up, builds, starts, says where to push
+#   make demo    the same, and a broadcaster to listen to
+#   make test    sets up what the tests need, builds, runs them all
+#   make         just builds the module (build/ngx_stentor_module.so)
+#   make asan    the tests again under AddressSanitizer and UBSan
+#   make bench   cost of requests and latency of parts beside nginx's own
+#   make fuzz    a minute of libFuzzer for each parser (needs clang)
+#   make check   the house style
+#   make clean
+
+BUILD    = build
+JOBS     = 4
+
+WARN     = -Wall -Wextra -Werror -Wno-unused-parameter
+SAN      = -fsanitize=address,undefined -fno-omit-frame-pointer \
+           -fno-sanitize-recover=undefined
+LIBS     = -lavformat -lavcodec -lavutil -lcrypto -lz -lm
+CPPFLAGS = -D_GNU_SOURCE -Isegmenter -It/unit
+
+LIB_SRCS := $(wildcard segmenter/*.c segmenter/*/*.c)
+LIB_HDRS := $(wildcard segmenter/*.h segmenter/*/*.h t/unit/*.h)
+MOD_SRCS := $(LIB_SRCS) $(LIB_HDRS) config \
+            $(wildcard ngx_module/*.[ch] ngx_module/*/*.[ch])
+UNITS    := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
+FUZZERS  := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+BENCHES  := $(wildcard t/bench/*.[ch])
+
+.PHONY: all module html run demo test asan bench fuzz check clean \
+        setup-run setup-test units
+
+all: module
+
+module: $(BUILD)/ngx_stentor_module.so
+
+$(BUILD)/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
+	scripts/build-module $(BUILD) "$(WARN)"
+
+html: $(wildcard html/*) package-lock.json scripts/build-html
+	scripts/build-html $(BUILD)/html
+
+run: setup-run
+	@$(MAKE) -s module
+	@$(MAKE) -s html || echo "make: no listener page: npm failed" >&2
+	@scripts/run
+
+demo: setup-run
+	@$(MAKE) -s module
+	@$(MAKE) -s html || echo "make: no listener page: npm failed" >&2
+	@scripts/run --demo
+
+setup-run:
+	@scripts/setup run
+
+setup-test:
+	@scripts/setup test
+
+
+# The library again, without nginx and under C11: for unit tests, and for
+# them under sanitizers.  Only -Isegmenter: what else it includes, it must
+# not.
+
+$(BUILD)/lib/%.o: %.c $(LIB_HDRS)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O2 -g $(WARN) $(CPPFLAGS) -c $< -o $@
+
+$(BUILD)/asan/lib/%.o: %.c $(LIB_HDRS)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O1 -g $(SAN) $(WARN) $(CPPFLAGS) -c $< -o $@
+
+$(BUILD)/unit/%: $(BUILD)/lib/t/unit/%.o $(LIB_SRCS:%.c=$(BUILD)/lib/%.o)
+	@mkdir -p $(@D)
+	$(CC) $^ -lcmocka $(LIBS) -o $@
+
+$(BUILD)/asan/unit/%: $(BUILD)/asan/lib/t/unit/%.o \
+                      $(LIB_SRCS:%.c=$(BUILD)/asan/lib/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $^ -lcmocka $(LIBS) -o $@
+
+$(BUILD)/asan/fuzz/%: $(BUILD)/asan/lib/t/fuzz/%.o \
+                      $(BUILD)/asan/lib/t/fuzz/replay_main.o \
+                      $(LIB_SRCS:%.c=$(BUILD)/asan/lib/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(SAN) $^ $(LIBS) -o $@
+
+.SECONDARY:
+
+units: $(UNITS:%=$(BUILD)/unit/%) $(FUZZERS:%=$(BUILD)/asan/fuzz/%)
+
+test: setup-test
+	@$(MAKE) -s -j2 module units
+	@scripts/build-html --dev $(BUILD)/html
+	prove -j$(JOBS) $(UNITS:%=$(BUILD)/unit/%) t/*.t
+
+$(BUILD)/asan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
+	scripts/build-module $(BUILD)/asan "$(WARN) $(SAN)"
+
+asan: setup-test
+	@$(MAKE) -s -j2 $(UNITS:%=$(BUILD)/asan/unit/%) \
+	        $(FUZZERS:%=$(BUILD)/asan/fuzz/%) \
+	        $(BUILD)/asan/ngx_stentor_module.so
+	@scripts/build-html --dev $(BUILD)/html
+	STENTOR_ASAN=1 STENTOR_MODULE=$(BUILD)/asan/ngx_stentor_module.so \
+	    prove -j$(JOBS) $(UNITS:%=$(BUILD)/asan/unit/%) t/*.t
+
+bench: setup-test module
+	t/bench/bench
+	t/bench/latency
+
+$(BUILD)/fuzz/%: t/fuzz/%.c $(LIB_SRCS) $(LIB_HDRS)
+	@mkdir -p $(@D)
+	clang -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined $(CPPFLAGS) \
+	      $< $(LIB_SRCS) $(LIBS) -o $@
+
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
+	@for f in $(FUZZERS); do \
+	    mkdir -p $(BUILD)/fuzz/new-$$f; \
+	    $(BUILD)/fuzz/$$f -max_total_time=60 -print_final_stats=1 \
+	        $(BUILD)/fuzz/new-$$f t/fuzz/corpus/$${f#fuzz_} || exit 1; \
+	done
+
+check:
+	scripts/check-style
+	scripts/check-includes
+
+clean:
+	rm -rf $(BUILD)
