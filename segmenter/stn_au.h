@@ -3,7 +3,8 @@
 
 /*
  * The access unit: one coded audio frame with its timestamp, the one currency
- * between every ingest (RTMP, SRT, relay) and the programme.
+ * between every ingest (RTMP, SRT, relay) and the programme; and the frame,
+ * the currency between the programme and the packager.
  */
 
 #ifndef STN_AU_H
@@ -22,6 +23,17 @@ typedef struct {
     size_t          len;       /* bytes */
     int64_t         ts;        /* STN_TS_HZ ticks, unwrapped to 64 bits */
 } stn_au_t;
+
+
+/* A frame of the programme: an access unit that has its place on the clock,
+ * or hold audio in its stead. */
+
+typedef struct {
+    const uint8_t  *data;      /* valid until its maker is called again */
+    size_t          len;       /* bytes */
+    int64_t         pos;       /* first sample, since the Unix epoch */
+    unsigned        live;      /* boolean: the broadcaster's own */
+} stn_frame_t;
 
 
 #endif /* STN_AU_H */

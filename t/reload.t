@@ -49,6 +49,9 @@ ok(!$b->closed(0.01), 'the broadcaster was never dropped');
 
 my %heard;
 
+my $end = $node->stream('live/studio1')->{parts} + 12;
+$node->wait_stream('live/studio1', sub ($st) { $st->{parts} >= $end });
+
 for my $l (@listeners) {
     my $report = $l->join();
     conforms('a listener: no error, no gap', @{ $report->{violations} });

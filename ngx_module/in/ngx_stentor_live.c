@@ -44,6 +44,8 @@ ngx_stentor_lives_create(ngx_cycle_t *cycle, ngx_stentor_store_t *store,
         return NULL;
     }
 
+    stn_cmaf_quiet();
+
     ngx_queue_init(&lives->queue);
 
     lives->store = store;

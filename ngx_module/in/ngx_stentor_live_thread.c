@@ -158,8 +158,10 @@ ngx_stentor_live_claim(ngx_stentor_live_t *live)
     params.init_data = init->data;
     params.init_len = init->len;
 
-    rc = ngx_stentor_store_claim(lives->store, &live->name, &params, 1,
-                                 lives->wake->slot, &live->claim);
+    live->claim.store = lives->store;
+    live->claim.slot = lives->wake->slot;
+
+    rc = ngx_stentor_store_claim(&live->claim, &live->name, &params, 1);
 
     if (rc != NGX_OK) {
         if (rc == NGX_BUSY) {
@@ -388,7 +390,7 @@ ngx_stentor_live_frame(ngx_stentor_live_t *live, stn_frame_t *f)
         s->msn_base = live->claim.stream->msn_base;
     }
 
-    rc = stn_segmenter_feed(s, f->data, f->len, f->pos, f->live, &part);
+    rc = stn_segmenter_feed(s, f, &part);
 
     if (rc == STN_AGAIN) {
         return NGX_OK;

@@ -7,8 +7,8 @@
  * prometheus" the text format of Prometheus.  docs/status.md names all fields.
  */
 
-#include "pack/stn_playlist.h"
 #include "store/ngx_stentor_wake.h"
+#include "stn_buf.h"
 
 #include <ngx_http.h>
 

@@ -32,8 +32,7 @@ static ngx_stentor_stream_t *ngx_stentor_store_lookup(
 static ngx_uint_t ngx_stentor_store_expired(ngx_stentor_stream_t *st,
     int64_t now);
 static ngx_int_t ngx_stentor_store_take(ngx_stentor_claim_t *claim,
-    ngx_str_t *name, ngx_stentor_params_t *params, ngx_uint_t n,
-    ngx_uint_t slot);
+    ngx_str_t *name, ngx_stentor_params_t *params, ngx_uint_t n);
 static ngx_uint_t ngx_stentor_store_same(ngx_stentor_stream_t *st,
     ngx_stentor_params_t *params, ngx_uint_t n);
 static ngx_int_t ngx_stentor_store_let_go(ngx_stentor_stream_t *st,
@@ -316,24 +315,24 @@ ngx_stentor_store_find(ngx_stentor_store_t *store, ngx_str_t *name)
 
 
 ngx_int_t
-ngx_stentor_store_claim(ngx_stentor_store_t *store, ngx_str_t *name,
-    ngx_stentor_params_t *params, ngx_uint_t n, ngx_uint_t slot,
-    ngx_stentor_claim_t *claim)
+ngx_stentor_store_claim(ngx_stentor_claim_t *claim, ngx_str_t *name,
+    ngx_stentor_params_t *params, ngx_uint_t n)
 {
-    ngx_int_t  rc;
-    ngx_pid_t  former;
+    ngx_int_t             rc;
+    ngx_pid_t             former;
+    ngx_stentor_store_t  *store;
 
-    ngx_memzero(claim, sizeof(ngx_stentor_claim_t));
+    store = claim->store;
 
-    claim->store = store;
     claim->resume_pos = -1;
+    claim->last_msn = 0;
 
     ngx_shmtx_lock(&store->pool->mutex);
 
     claim->stream = ngx_stentor_store_lookup(store, name);
     former = claim->stream ? (ngx_pid_t) claim->stream->owner_pid : 0;
 
-    rc = ngx_stentor_store_take(claim, name, params, n, slot);
+    rc = ngx_stentor_store_take(claim, name, params, n);
 
     ngx_shmtx_unlock(&store->pool->mutex);
 
@@ -355,7 +354,7 @@ ngx_stentor_store_claim(ngx_stentor_store_t *store, ngx_str_t *name,
 
 static ngx_int_t
 ngx_stentor_store_take(ngx_stentor_claim_t *claim, ngx_str_t *name,
-    ngx_stentor_params_t *params, ngx_uint_t n, ngx_uint_t slot)
+    ngx_stentor_params_t *params, ngx_uint_t n)
 {
     int64_t                now, end;
     ngx_stentor_stream_t  *st;
@@ -415,7 +414,7 @@ ngx_stentor_store_take(ngx_stentor_claim_t *claim, ngx_str_t *name,
     claim->stream = st;
     claim->epoch = st->epoch + 1;
 
-    st->owner = slot;
+    st->owner = claim->slot;
     st->owner_pid = ngx_pid;
     ngx_stentor_save(&st->epoch, claim->epoch);
     ngx_stentor_fence();

@@ -239,7 +239,8 @@ typedef struct {
 /* The right to write to a stream. */
 
 typedef struct {
-    ngx_stentor_store_t     *store;
+    ngx_stentor_store_t     *store;          /* set by the claimer */
+    ngx_uint_t               slot;           /* likewise: his worker's */
     ngx_stentor_stream_t    *stream;
     ngx_atomic_uint_t        epoch;
     int64_t                  resume_pos;     /* go on here; -1: a new window */
@@ -273,18 +274,17 @@ ngx_stentor_stream_t *ngx_stentor_store_find(ngx_stentor_store_t *store,
     ngx_str_t *name);
 
 /*
- * Claims the stream of that full name for the worker in slot: opens it, or
- * takes it over from whoever writes it.  One rendition per params.  Takes the
- * zone's mutex; may wait some milliseconds for a former writer to leave an
- * append: never in an event loop.
+ * Claims the stream of that full name for claim->slot's worker: opens it, or
+ * takes it over from whoever writes it.  n renditions, one per params.  Takes
+ * the zone's mutex; may wait some milliseconds for a former writer to leave
+ * an append: never in an event loop.
  *
  * Returns NGX_OK with claim filled; NGX_DECLINED when the stream is open with
  * other parameters; NGX_BUSY when no record is free or the zone is full;
  * NGX_ABORT when the former writer does not let go.  claim->reason says why.
  */
-ngx_int_t ngx_stentor_store_claim(ngx_stentor_store_t *store,
-    ngx_str_t *name, ngx_stentor_params_t *params, ngx_uint_t n,
-    ngx_uint_t slot, ngx_stentor_claim_t *claim);
+ngx_int_t ngx_stentor_store_claim(ngx_stentor_claim_t *claim,
+    ngx_str_t *name, ngx_stentor_params_t *params, ngx_uint_t n);
 
 /* Lets readers in, once the window is worth it. */
 void ngx_stentor_store_open(ngx_stentor_claim_t *claim);

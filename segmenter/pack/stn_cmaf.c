@@ -48,6 +48,13 @@ static int stn_cmaf_write(void *opaque, STN_CMAF_CONST uint8_t *data, int len);
 static int stn_cmaf_number(stn_buf_t *b, uint32_t seq);
 
 
+void
+stn_cmaf_quiet(void)
+{
+    av_log_set_level(AV_LOG_QUIET);
+}
+
+
 stn_cmaf_t *
 stn_cmaf_open(const stn_format_t *f)
 {

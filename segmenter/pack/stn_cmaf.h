@@ -21,6 +21,10 @@
 typedef struct stn_cmaf_s  stn_cmaf_t;
 
 
+/* Keeps libav from writing to standard error, for the whole process: what it
+ * has to say comes back as return codes.  Called once, before any thread. */
+void stn_cmaf_quiet(void);
+
 /* Opens a muxer and writes its init segment (ftyp, moov) to stn_cmaf_out().
  * Returns NULL out of memory or when libavformat refuses the format. */
 stn_cmaf_t *stn_cmaf_open(const stn_format_t *f);

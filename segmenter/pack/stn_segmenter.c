@@ -70,8 +70,8 @@ stn_segmenter_free(stn_segmenter_t *s)
 
 
 int
-stn_segmenter_feed(stn_segmenter_t *s, const uint8_t *data, size_t len,
-    int64_t pos, unsigned live, stn_part_t *part)
+stn_segmenter_feed(stn_segmenter_t *s, const stn_frame_t *f,
+    stn_part_t *part)
 {
     int64_t     in_segment;
     stn_buf_t  *out;
@@ -80,22 +80,22 @@ stn_segmenter_feed(stn_segmenter_t *s, const uint8_t *data, size_t len,
 
     if (s->samples == 0) {
         stn_buf_reset(out);
-        s->pos = pos;
+        s->pos = f->pos;
         s->live = 0;
     }
 
-    if (pos != s->pos + s->samples || s->pos % s->grid.part) {
+    if (f->pos != s->pos + s->samples || s->pos % s->grid.part) {
         s->reason = "frame is off the grid";
         return STN_ERROR;
     }
 
-    if (stn_cmaf_frame(s->cmaf, data, len, pos) != STN_OK) {
+    if (stn_cmaf_frame(s->cmaf, f->data, f->len, f->pos) != STN_OK) {
         s->reason = "libavformat refused a frame";
         return STN_ERROR;
     }
 
     s->samples += s->grid.frame;
-    s->live |= live;
+    s->live |= f->live;
 
     if (s->samples < s->grid.part) {
         return STN_AGAIN;

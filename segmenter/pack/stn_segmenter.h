@@ -16,6 +16,7 @@
 #ifndef STN_SEGMENTER_H
 #define STN_SEGMENTER_H
 
+#include "stn_au.h"
 #include "pack/stn_cmaf.h"
 
 
@@ -79,13 +80,12 @@ int stn_segmenter_init(stn_segmenter_t *s, const stn_format_t *f,
 void stn_segmenter_free(stn_segmenter_t *s);
 
 /*
- * Takes the frame of len bytes at data that starts at sample pos; frames must
- * follow each other without gap, the first one begin a part.  Returns STN_OK
- * with *part filled when the frame was the last of one, STN_AGAIN when not,
- * STN_ERROR with s->reason.
+ * Takes a frame; frames must follow each other without gap, the first one
+ * begin a part.  Returns STN_OK with *part filled when the frame was the last
+ * of one, STN_AGAIN when not, STN_ERROR with s->reason.
  */
-int stn_segmenter_feed(stn_segmenter_t *s, const uint8_t *data, size_t len,
-    int64_t pos, unsigned live, stn_part_t *part);
+int stn_segmenter_feed(stn_segmenter_t *s, const stn_frame_t *f,
+    stn_part_t *part);
 
 
 #endif /* STN_SEGMENTER_H */

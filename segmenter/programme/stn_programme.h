@@ -41,14 +41,6 @@ typedef struct {
 
 
 typedef struct {
-    const uint8_t  *data;      /* valid until the next call */
-    size_t          len;
-    int64_t         pos;       /* samples since the Unix epoch */
-    unsigned        live;      /* boolean: the broadcaster's own */
-} stn_frame_t;
-
-
-typedef struct {
     uint64_t  live_frames;
     uint64_t  hold_frames;     /* born window included */
     uint64_t  gaps_filled;     /* frames put where a unit was missing */

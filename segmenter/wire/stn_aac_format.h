@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * From the AudioSpecificConfig on the wire to the format the programme keeps.
+ * From the AudioSpecificConfig on the wire to the format that the programme
+ * keeps: the one place where what an ingest heard becomes what the rest of
+ * the pipe works by.
  */
 
 #ifndef STN_AAC_FORMAT_H
