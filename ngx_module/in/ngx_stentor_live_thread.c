@@ -521,14 +521,19 @@ ngx_stentor_live_count(ngx_stentor_live_t *live)
 }
 
 
-/* Whether the stream has gone on long enough without a source. */
+/* Whether the stream has gone on long enough without a source.  It ends with
+ * a whole segment: if it is opened again it goes on with the next one, and no
+ * segment's name is ever used for other bytes. */
 
 static ngx_uint_t
 ngx_stentor_live_over(ngx_stentor_live_t *live)
 {
     int64_t  end;
 
-    if (live->gone_us == 0 || live->programme.queue.count) {
+    if (live->gone_us == 0
+        || live->programme.queue.count
+        || live->programme.pos % stn_grid_segment(&live->grid))
+    {
         return 0;
     }
 

@@ -179,7 +179,8 @@ stn_programme_start(stn_programme_t *p, int64_t now_us)
         return STN_AGAIN;
     }
 
-    at = stn_timeline_start(&p->timeline, au.ts, p->born ? p->pos : -1);
+    at = stn_timeline_start(&p->timeline, au.ts, p->born ? p->pos : -1,
+                            stn_rescale(now_us, p->format.rate, 1000000));
 
     if (!p->born) {
         p->pos = at - p->conf.window;

@@ -65,11 +65,13 @@ stn_timeline_settle(stn_timeline_t *t, int64_t ts, int64_t now)
 
 
 int64_t
-stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos)
+stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now)
 {
     int64_t  at;
 
     at = stn_timeline_ts(t, ts) + t->offset;
+    at = stn_min(at, now - t->frame);
+    at = stn_max(at, now - stn_timeline_samples(t, STN_TIMELINE_BACK_MS));
 
     if (pos >= 0
         && pos - at > stn_timeline_samples(t, STN_TIMELINE_BURST_MS))

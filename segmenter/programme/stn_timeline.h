@@ -30,6 +30,10 @@
  * the broadcaster's clock that changed, not a backlog that passes by. */
 #define STN_TIMELINE_STALE_MS   1000
 
+/* A session's first unit is taken to be at most this old, whatever the
+ * timestamps of those behind it say. */
+#define STN_TIMELINE_BACK_MS    30000
+
 /* A session that begins on a running programme with more backlog than this
  * is a recording pushed faster than it plays, and all of it is played. */
 #define STN_TIMELINE_BURST_MS   1000
@@ -66,10 +70,11 @@ void stn_timeline_settle(stn_timeline_t *t, int64_t ts, int64_t now);
 
 /*
  * Ends the settling.  ts is the timestamp of the first unit, pos the next
- * frame's place on a running programme, or -1 when there is none yet.
- * Returns where the first unit belongs, a whole number of frames.
+ * frame's place on a running programme, or -1 when there is none yet, now the
+ * wall clock.  Returns where the first unit belongs, a whole number of frames.
  */
-int64_t stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos);
+int64_t stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos,
+    int64_t now);
 
 /*
  * Judges the unit with timestamp ts when pos is the next frame's place and
