@@ -281,8 +281,8 @@ counted('stopped in the middle of a frame', 'timeouts', sub {
        'a hundred half handshakes are all closed');
 }
 
-ok($node->wait_status(sub ($s) { $s->{ingest}{connections} == 1 }, 5,
-                      'connections'), 'only the good connection is left');
+ok($node->wait_status(sub ($s) { $s->{ingest}{sessions} == 1 }, 5,
+                      'sessions'), 'only the good session is left');
 
 cmp_ok($node->worker_memory() - $memory, '<', 48 * 1024 * 1024,
        'memory stays bounded');
