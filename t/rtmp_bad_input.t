@@ -225,7 +225,8 @@ for my $asc ('', "\x11", "\xff\xff\xff\xff", "\x17\x90", "\x12\x78",
     my $hex = unpack('H8', $asc);
 
     counted("the configuration '$hex'",
-            [qw(protocol_errors refused_codec timeouts)], sub {
+            $asc eq '' ? ['timeouts'] : [qw(protocol_errors refused_codec)],
+            sub {
         my $s = published('badasc');
         $s->config($asc);
         $s->frame($media->{frames}[0], 0);

@@ -26,6 +26,7 @@ static ngx_stentor_live_t *ngx_stentor_live_create(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *name);
 static ngx_int_t ngx_stentor_live_start(ngx_stentor_live_t *live);
 static void ngx_stentor_live_free(ngx_stentor_live_t *live);
+static void ngx_stentor_live_taken(ngx_stentor_live_t *live);
 static void ngx_stentor_live_say(ngx_stentor_live_t *live,
     ngx_stentor_live_event_e ev, const char *reason);
 static void ngx_stentor_lives_wake(void *data, ngx_stentor_stream_t *st);
@@ -109,8 +110,7 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         }
 
     } else if (live->source) {
-        ngx_stentor_live_say(live, NGX_STENTOR_LIVE_TAKEN,
-                             "another session publishes the stream now");
+        ngx_stentor_live_taken(live);
     }
 
     live->source = source;
@@ -360,6 +360,27 @@ ngx_stentor_live_show(ngx_stentor_source_t *source, ngx_uint_t now)
 }
 
 
+/* Another session has the stream: the one that had it, if any, must go. */
+
+static void
+ngx_stentor_live_taken(ngx_stentor_live_t *live)
+{
+    if (live->source == NULL) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, &live->log, 0,
+                  "stream \"%V\" is taken over by another session",
+                  &live->name);
+
+    ngx_stentor_store_count(live->lives->store, live->lives->wake->slot,
+                            NGX_STENTOR_INGEST_TAKEOVERS, 1);
+
+    ngx_stentor_live_say(live, NGX_STENTOR_LIVE_TAKEN,
+                         "another session publishes the stream now");
+}
+
+
 /* Tells the source that it is no longer one; it is detached first, so that
  * whatever it does then does not come back here. */
 
@@ -446,12 +467,11 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
 
     if (ended) {
         if (outcome == NGX_STENTOR_LIVE_TAKEN) {
-            ngx_stentor_store_count(live->lives->store,
-                                    live->lives->wake->slot,
-                                    NGX_STENTOR_INGEST_TAKEOVERS, 1);
+            ngx_stentor_live_taken(live);
+        } else {
+            ngx_stentor_live_say(live, outcome, live->reason);
         }
 
-        ngx_stentor_live_say(live, outcome, live->reason);
         ngx_stentor_live_free(live);
         return;
     }

@@ -428,7 +428,7 @@ ngx_stentor_live_part(ngx_stentor_live_t *live, stn_part_t *part)
 
     if (rc == NGX_DECLINED) {
         ngx_stentor_live_fail(live, NGX_STENTOR_LIVE_TAKEN,
-                              "another session publishes the stream now");
+                              "another worker has the stream now");
         return NGX_ERROR;
     }
 

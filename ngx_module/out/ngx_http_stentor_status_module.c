@@ -80,7 +80,7 @@ static const ngx_http_stentor_status_field_t
     { "ingest", "refused_codec", "Sessions with audio not carried" },
     { "ingest", "refused_full", "Sessions refused for want of memory" },
     { "ingest", "refused_play", "Attempts to play over RTMP" },
-    { "ingest", "takeovers", "Streams taken over by another worker" },
+    { "ingest", "takeovers", "Sessions that lost their stream to a newer one" },
     { "ingest", "bytes", "Bytes received from broadcasters" },
     { "ingest", "video_messages", "Video messages dropped" },
     { "ingest", "video_bytes", "Video bytes dropped" },

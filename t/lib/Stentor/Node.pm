@@ -256,13 +256,20 @@ sub start($self) {
         }
 
         my $r = eval { Stentor::HTTP::get($self->{http_port}, $path) };
-        return if $r && $r->{status} == ($self->{plain} ? 404 : 200);
         return if $r && $self->{plain};
+        return if $r && $r->{status} == 200 && $self->all_workers($r);
 
         sleep(0.01);
     }
 
     die "nginx is not ready after $PATIENCE s:\n" . $self->log();
+}
+
+
+# Whether a status says that every worker is up, not just the one that answers.
+
+sub all_workers($self, $r) {
+    return JSON::PP::decode_json($r->{body})->{workers} >= $self->{workers};
 }
 
 
