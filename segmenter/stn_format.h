@@ -33,4 +33,12 @@ typedef struct {
 } stn_format_t;
 
 
+/* Whether frames of a and b can follow each other under one init segment,
+ * however their configurations are written.  Returns 1 or 0. */
+int stn_format_same(const stn_format_t *a, const stn_format_t *b);
+
+/* A number that is equal for formats that are the same. */
+uint32_t stn_format_hash(const stn_format_t *f);
+
+
 #endif /* STN_FORMAT_H */

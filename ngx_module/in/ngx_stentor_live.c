@@ -196,10 +196,7 @@ ngx_stentor_live_config(ngx_stentor_source_t *source,
 
     if (live->started) {
 
-        if (live->format.asc_len != format->asc_len
-            || ngx_memcmp(live->format.asc, format->asc, format->asc_len)
-               != 0)
-        {
+        if (!stn_format_same(&live->format, format)) {
             return NGX_DECLINED;
         }
 

@@ -23,6 +23,9 @@
 /* Assumed until parts have been measured, when nothing was announced. */
 #define NGX_STENTOR_DEFAULT_BITRATE  160000
 
+/* Less is not believed: an encoder's figure may be of something else. */
+#define NGX_STENTOR_BITRATE_MIN      64000
+
 /* What the only rendition of a programme that is passed through is called. */
 #define NGX_STENTOR_RENDITION  "audio"
 
@@ -197,9 +200,14 @@ ngx_stentor_live_params(ngx_stentor_live_t *live, ngx_stentor_params_t *params)
 
     ngx_memzero(params, sizeof(ngx_stentor_params_t));
 
+    ceiling = (uint32_t) live->app.max_bitrate;
     bitrate = live->bitrate ? live->bitrate : NGX_STENTOR_DEFAULT_BITRATE;
-    ceiling = live->bitrate ? live->bitrate
-                            : (uint32_t) live->app.max_bitrate;
+    bitrate = ngx_min(ngx_max(bitrate, NGX_STENTOR_BITRATE_MIN), ceiling);
+
+    if (live->bitrate) {
+        ceiling = bitrate;
+    }
+
     segment_ms = (uint64_t) stn_grid_segment(&live->grid) * 1000
                  / live->grid.rate;
 
@@ -207,6 +215,7 @@ ngx_stentor_live_params(ngx_stentor_live_t *live, ngx_stentor_params_t *params)
     params->codecs = live->format.codecs;
     params->rate = live->format.rate;
     params->channels = live->format.channels;
+    params->format = stn_format_hash(&live->format);
     params->part = live->grid.part;
     params->parts = live->grid.parts;
     params->window = (uint32_t) ((live->app.window + segment_ms - 1)

@@ -263,11 +263,29 @@ ngx_stentor_store_retention(ngx_stentor_stream_t *st)
 }
 
 
+/* A stream is over when it was closed so long ago, or when its writer died
+ * and nobody has taken it up since. */
+
 static ngx_uint_t
 ngx_stentor_store_expired(ngx_stentor_stream_t *st, int64_t now)
 {
+    int64_t  end;
+
+    end = st->closed_ms;
+
+    if (st->state == NGX_STENTOR_OPEN) {
+        end = st->end_pos / ngx_max(st->renditions[0].rate, 1) * 1000;
+    }
+
+    if (st->state == NGX_STENTOR_FREE
+        || now - end <= ngx_stentor_store_retention(st))
+    {
+        return 0;
+    }
+
     return st->state == NGX_STENTOR_CLOSED
-           && now - st->closed_ms > ngx_stentor_store_retention(st);
+           || (kill((ngx_pid_t) st->owner_pid, 0) == -1
+               && ngx_errno == NGX_ESRCH);
 }
 
 
@@ -441,9 +459,7 @@ ngx_stentor_store_same(ngx_stentor_stream_t *st, ngx_stentor_params_t *params,
             || rend->part != params[i].part
             || rend->parts != params[i].parts
             || rend->window != params[i].window
-            || rend->ring.init != ngx_crc32_long((u_char *)
-                                                 params[i].init_data,
-                                                 params[i].init_len)
+            || rend->format != params[i].format
             || ngx_strcmp(rend->name, params[i].name) != 0)
         {
             return 0;
@@ -643,6 +659,7 @@ ngx_stentor_store_rendition(ngx_stentor_store_t *store,
 
     rend->rate = params->rate;
     rend->channels = params->channels;
+    rend->format = params->format;
     rend->part = params->part;
     rend->parts = params->parts;
     rend->window = params->window;

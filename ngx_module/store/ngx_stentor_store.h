@@ -157,6 +157,7 @@ typedef struct {
     char                     codecs[NGX_STENTOR_CODECS_MAX];
     uint32_t                 rate;       /* Hz; the time scale */
     uint32_t                 channels;
+    uint32_t                 format;     /* equal for equal formats */
     uint32_t                 part;       /* samples a part */
     uint32_t                 parts;      /* parts a segment */
     uint32_t                 window;     /* whole segments listed */
@@ -225,6 +226,7 @@ typedef struct {
     const char              *codecs;
     uint32_t                 rate;
     uint32_t                 channels;
+    uint32_t                 format;         /* equal for equal formats */
     uint32_t                 part;           /* samples */
     uint32_t                 parts;
     uint32_t                 window;         /* segments */
