@@ -74,6 +74,12 @@ typedef struct {
 } ngx_stentor_conf_t;
 
 
+/* Opens what a worker keeps, if it is not open yet.  The handlers' modules
+ * call it from their init_process, in whatever order they come: this module's
+ * own would be too early, before nginx's events, where it is linked in.
+ * Returns NGX_OK (also without a stentor {} block) or NGX_ERROR. */
+ngx_int_t ngx_stentor_worker_init(ngx_cycle_t *cycle);
+
 /* The configuration of this cycle; its store is NULL without a stentor {}. */
 ngx_stentor_conf_t *ngx_stentor_conf(ngx_cycle_t *cycle);
 

@@ -26,7 +26,6 @@
 static void *ngx_stentor_create_conf(ngx_cycle_t *cycle);
 static char *ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf);
 static ngx_int_t ngx_stentor_init_module(ngx_cycle_t *cycle);
-static ngx_int_t ngx_stentor_init_process(ngx_cycle_t *cycle);
 static void ngx_stentor_exit_process(ngx_cycle_t *cycle);
 static char *ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -126,7 +125,7 @@ ngx_module_t  ngx_stentor_module = {
     NGX_CORE_MODULE,                       /* module type */
     NULL,                                  /* init master */
     ngx_stentor_init_module,               /* init module */
-    ngx_stentor_init_process,              /* init process */
+    NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_stentor_exit_process,              /* exit process */
@@ -243,8 +242,8 @@ ngx_stentor_init_module(ngx_cycle_t *cycle)
 }
 
 
-static ngx_int_t
-ngx_stentor_init_process(ngx_cycle_t *cycle)
+ngx_int_t
+ngx_stentor_worker_init(ngx_cycle_t *cycle)
 {
     ngx_stentor_conf_t    *scf;
     ngx_stentor_worker_t  *worker;
@@ -252,6 +251,7 @@ ngx_stentor_init_process(ngx_cycle_t *cycle)
     scf = ngx_stentor_conf(cycle);
 
     if (scf->store == NULL
+        || scf->worker.shelf
         || (ngx_process != NGX_PROCESS_WORKER
             && ngx_process != NGX_PROCESS_SINGLE))
     {

@@ -583,6 +583,10 @@ ngx_http_stentor_hls_init_process(ngx_cycle_t *cycle)
     ngx_http_stentor_hls_worker_t     *w;
     ngx_http_stentor_hls_main_conf_t  *hmcf;
 
+    if (ngx_stentor_worker_init(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     scf = ngx_stentor_conf(cycle);
     hmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_stentor_hls_module);

@@ -6,7 +6,7 @@
 # it and says whether its logs are clean.  Every test owns the nodes it makes;
 # an END block ends, by pid, what a dying test left behind.
 #
-# Environment: NGINX, STENTOR_MODULE ("none": built in), STENTOR_ASAN (preload
+# Environment: STENTOR_NGINX, STENTOR_MODULE ("none": built in), STENTOR_ASAN (preload
 # libasan; ASAN_OPTIONS and the like pass through), STENTOR_KEEP (keep the
 # directory), CI (a missing program is a failure, not a skip).
 
@@ -96,7 +96,7 @@ sub new($class, %o) {
         %o,
     }, $class;
 
-    $self->{nginx} = which($ENV{NGINX} // 'nginx') or die "no nginx\n";
+    $self->{nginx} = which($ENV{STENTOR_NGINX} // 'nginx') or die "no nginx\n";
     $self->{dir} = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1);
     chmod(0755, $self->{dir});
     mkdir("$self->{dir}/temp");
