@@ -6,9 +6,9 @@
 # it and says whether its logs are clean.  Every test owns the nodes it makes;
 # an END block ends, by pid, what a dying test left behind.
 #
-# Environment: STENTOR_NGINX, STENTOR_MODULE ("none": built in), STENTOR_ASAN (preload
-# libasan; ASAN_OPTIONS and the like pass through), STENTOR_KEEP (keep the
-# directory), CI (a missing program is a failure, not a skip).
+# Environment: STENTOR_NGINX, STENTOR_MODULE ("none": built in), STENTOR_ASAN
+# (preload libasan; ASAN_OPTIONS and the like pass through), STENTOR_KEEP
+# (keep the directory), CI (a missing program is a failure, not a skip).
 
 package Stentor::Node;
 
