@@ -25,6 +25,7 @@ typedef struct {
     ngx_uint_t               vary;       /* boolean: on Accept-Encoding */
     ngx_uint_t               ranges;     /* boolean: may be had in pieces */
     ngx_str_t               *etag;
+    ngx_table_elt_t         *sent;       /* Cache-Control as it went out */
 } ngx_http_stentor_head_t;
 
 
@@ -472,6 +473,10 @@ ngx_http_stentor_hls_send(ngx_http_request_t *r, ngx_http_stentor_head_t *head,
                                    NGX_STENTOR_HLS_NOT_MODIFIED);
     }
 
+    if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
+        head->sent->value = ngx_http_stentor_cache_error;
+    }
+
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
     }
@@ -490,10 +495,10 @@ ngx_http_stentor_hls_head(ngx_http_request_t *r, ngx_http_stentor_head_t *head)
     r->allow_ranges = head->ranges;
     r->single_range = 1;
 
-    if (ngx_http_stentor_hls_cors(r) != NGX_OK
-        || ngx_http_stentor_hls_header(r, &ngx_http_stentor_key_cache,
-                                       &head->cache) == NULL)
-    {
+    head->sent = ngx_http_stentor_hls_header(r, &ngx_http_stentor_key_cache,
+                                             &head->cache);
+
+    if (head->sent == NULL || ngx_http_stentor_hls_cors(r) != NGX_OK) {
         return NGX_ERROR;
     }
 

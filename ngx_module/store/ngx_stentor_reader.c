@@ -21,13 +21,12 @@
 
 static void ngx_stentor_shelf_wake(void *data, ngx_stentor_stream_t *st);
 static void ngx_stentor_shelf_sweep(ngx_event_t *ev);
-static ngx_stentor_reader_t *ngx_stentor_reader_find(
-    ngx_stentor_shelf_t *shelf, ngx_str_t *name, uint32_t hash);
 static ngx_stentor_reader_t *ngx_stentor_reader_open(
     ngx_stentor_shelf_t *shelf, ngx_stentor_stream_t *st);
 static ngx_int_t ngx_stentor_reader_copy(ngx_stentor_reader_t *rd);
 static ngx_int_t ngx_stentor_view_open(ngx_stentor_reader_t *rd,
     ngx_stentor_view_t *v);
+static void ngx_stentor_reader_retire(ngx_stentor_reader_t *rd);
 static void ngx_stentor_reader_close(ngx_stentor_reader_t *rd);
 static ngx_uint_t ngx_stentor_reader_sync(ngx_stentor_reader_t *rd);
 static ngx_uint_t ngx_stentor_view_sync(ngx_stentor_reader_t *rd,
@@ -55,7 +54,15 @@ ngx_stentor_shelf_create(ngx_cycle_t *cycle, ngx_stentor_store_t *store,
     shelf->wake = wake;
     shelf->log = cycle->log;
 
+    shelf->streams = ngx_pcalloc(cycle->pool, store->nstreams
+                                              * sizeof(void *));
+    if (shelf->streams == NULL) {
+        return NULL;
+    }
+
     ngx_queue_init(&shelf->readers);
+    ngx_rbtree_init(&shelf->names, &shelf->sentinel,
+                    ngx_str_rbtree_insert_value);
 
     shelf->expire.handler = ngx_stentor_shelf_sweep;
     shelf->expire.data = wake->connection;
@@ -88,40 +95,23 @@ ngx_stentor_shelf_wake(void *data, ngx_stentor_stream_t *st)
 {
     ngx_stentor_shelf_t *shelf = data;
 
-    ngx_queue_t           *q, *next;
     ngx_stentor_reader_t  *rd;
 
-    if (st == NULL) {
-        return;
-    }
+    rd = st ? shelf->streams[st->index] : NULL;
 
-    for (q = ngx_queue_head(&shelf->readers);
-         q != ngx_queue_sentinel(&shelf->readers);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        rd = ngx_queue_data(q, ngx_stentor_reader_t, queue);
-
-        if (rd->stream == st && ngx_stentor_reader_sync(rd)) {
-            shelf->handler(shelf->data, rd);
-        }
+    if (rd && ngx_stentor_reader_sync(rd)) {
+        shelf->handler(shelf->data, rd);
     }
 }
 
-
-/* shelf->expire.data is the wake's connection, as nginx's timers want it. */
 
 static void
 ngx_stentor_shelf_sweep(ngx_event_t *ev)
 {
     ngx_queue_t           *q, *next;
-    ngx_connection_t      *c;
-    ngx_stentor_wake_t    *wake;
     ngx_stentor_shelf_t   *shelf;
     ngx_stentor_reader_t  *rd;
 
-    c = ev->data;
-    wake = c->data;
     shelf = ngx_stentor_container(ev, ngx_stentor_shelf_t, expire);
 
     for (q = ngx_queue_head(&shelf->readers);
@@ -139,7 +129,6 @@ ngx_stentor_shelf_sweep(ngx_event_t *ev)
             && (rd->defunct
                 || ngx_current_msec - rd->used > NGX_STENTOR_READER_IDLE_MS))
         {
-            ngx_stentor_wake_listen(wake, rd->stream, 0);
             ngx_stentor_reader_close(rd);
         }
     }
@@ -158,7 +147,8 @@ ngx_stentor_reader_get(ngx_stentor_shelf_t *shelf, ngx_str_t *name)
     ngx_stentor_stream_t  *st;
 
     hash = ngx_crc32_short(name->data, name->len);
-    rd = ngx_stentor_reader_find(shelf, name, hash);
+    rd = (ngx_stentor_reader_t *) ngx_str_rbtree_lookup(&shelf->names, name,
+                                                        hash);
 
     if (rd && ngx_stentor_reader_sync(rd)) {
         shelf->handler(shelf->data, rd);
@@ -189,35 +179,9 @@ ngx_stentor_reader_get(ngx_stentor_shelf_t *shelf, ngx_str_t *name)
 
 
 static ngx_stentor_reader_t *
-ngx_stentor_reader_find(ngx_stentor_shelf_t *shelf, ngx_str_t *name,
-    uint32_t hash)
-{
-    ngx_queue_t           *q;
-    ngx_stentor_reader_t  *rd;
-
-    for (q = ngx_queue_head(&shelf->readers);
-         q != ngx_queue_sentinel(&shelf->readers);
-         q = ngx_queue_next(q))
-    {
-        rd = ngx_queue_data(q, ngx_stentor_reader_t, queue);
-
-        if (rd->hash == hash
-            && !rd->defunct
-            && rd->name.len == name->len
-            && ngx_memcmp(rd->name.data, name->data, name->len) == 0)
-        {
-            return rd;
-        }
-    }
-
-    return NULL;
-}
-
-
-static ngx_stentor_reader_t *
 ngx_stentor_reader_open(ngx_stentor_shelf_t *shelf, ngx_stentor_stream_t *st)
 {
-    ngx_stentor_reader_t  *rd;
+    ngx_stentor_reader_t  *rd, *former;
 
     rd = ngx_calloc(sizeof(ngx_stentor_reader_t), shelf->log);
     if (rd == NULL) {
@@ -232,12 +196,20 @@ ngx_stentor_reader_open(ngx_stentor_shelf_t *shelf, ngx_stentor_stream_t *st)
     ngx_queue_init(&rd->waiting);
     ngx_queue_insert_tail(&shelf->readers, &rd->queue);
 
+    /* another one of this record can only be of a stream that was before */
+
+    former = shelf->streams[st->index];
+
+    if (former) {
+        ngx_stentor_reader_retire(former);
+        shelf->handler(shelf->data, former);
+    }
+
     /* listen first, then look: a part that comes in between is not missed */
 
     ngx_stentor_wake_listen(shelf->wake, st, 1);
 
     if (ngx_stentor_reader_copy(rd) != NGX_OK) {
-        ngx_stentor_wake_listen(shelf->wake, st, 0);
         ngx_stentor_reader_close(rd);
         return NULL;
     }
@@ -260,10 +232,10 @@ ngx_stentor_reader_copy(ngx_stentor_reader_t *rd)
 
     st = rd->stream;
 
-    rd->name.len = ngx_min(st->name_len, NGX_STENTOR_NAME_MAX);
-    rd->name.data = rd->name_data;
-    ngx_memcpy(rd->name_data, st->name, rd->name.len);
-    rd->hash = ngx_crc32_short(rd->name.data, rd->name.len);
+    rd->node.str.len = ngx_min(st->name_len, NGX_STENTOR_NAME_MAX);
+    rd->node.str.data = rd->name_data;
+    ngx_memcpy(rd->name_data, st->name, rd->node.str.len);
+    rd->node.node.key = ngx_crc32_short(rd->name_data, rd->node.str.len);
 
     rd->nviews = ngx_min(st->nrenditions, NGX_STENTOR_RENDITIONS);
     rd->views = ngx_calloc(rd->nviews * sizeof(ngx_stentor_view_t),
@@ -290,6 +262,9 @@ ngx_stentor_reader_copy(ngx_stentor_reader_t *rd)
             return NGX_ERROR;
         }
     }
+
+    ngx_rbtree_insert(&rd->shelf->names, &rd->node.node);
+    rd->shelf->streams[st->index] = rd;
 
     (void) ngx_stentor_reader_sync(rd);
 
@@ -327,12 +302,30 @@ ngx_stentor_view_open(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v)
 }
 
 
+/* Whoever asks for the name from now on is given another reader. */
+
+static void
+ngx_stentor_reader_retire(ngx_stentor_reader_t *rd)
+{
+    ngx_stentor_shelf_t  *shelf;
+
+    shelf = rd->shelf;
+    rd->defunct = 1;
+
+    if (shelf->streams[rd->stream->index] == rd) {
+        shelf->streams[rd->stream->index] = NULL;
+        ngx_rbtree_delete(&shelf->names, &rd->node.node);
+    }
+}
+
+
 static void
 ngx_stentor_reader_close(ngx_stentor_reader_t *rd)
 {
     ngx_uint_t           i;
     ngx_stentor_view_t  *v;
 
+    ngx_stentor_reader_retire(rd);
     ngx_queue_remove(&rd->queue);
 
     for (i = 0; rd->views && i < rd->nviews; i++) {
@@ -348,6 +341,10 @@ ngx_stentor_reader_close(ngx_stentor_reader_t *rd)
         if (v->init) {
             ngx_stentor_bytes_release(v->init);
         }
+    }
+
+    if (rd->shelf->streams[rd->stream->index] == NULL) {
+        ngx_stentor_wake_listen(rd->shelf->wake, rd->stream, 0);
     }
 
     ngx_free(rd->views);
@@ -402,7 +399,7 @@ ngx_stentor_reader_sync(ngx_stentor_reader_t *rd)
     if (rd->incarnation
         != __atomic_load_n(&st->incarnation, __ATOMIC_ACQUIRE))
     {
-        rd->defunct = 1;
+        ngx_stentor_reader_retire(rd);
         return 1;
     }
 

@@ -69,12 +69,11 @@ typedef struct {
 
 
 typedef struct {
-    ngx_queue_t              queue;          /* in the shelf */
+    ngx_str_node_t           node;           /* in the shelf, by name */
+    ngx_queue_t              queue;          /* in the shelf, all of them */
     ngx_stentor_shelf_t     *shelf;
     ngx_stentor_stream_t    *stream;
     ngx_atomic_uint_t        incarnation;
-    ngx_str_t                name;
-    uint32_t                 hash;
     ngx_uint_t               nviews;
     ngx_stentor_view_t      *views;
     ngx_uint_t               ended;          /* boolean: no more parts */
@@ -92,7 +91,10 @@ typedef void (*ngx_stentor_shelf_pt)(void *data, ngx_stentor_reader_t *rd);
 struct ngx_stentor_shelf_s {
     ngx_stentor_store_t     *store;
     ngx_stentor_wake_t      *wake;
-    ngx_queue_t              readers;
+    ngx_queue_t              readers;        /* defunct ones included */
+    ngx_rbtree_t             names;          /* those that are not */
+    ngx_rbtree_node_t        sentinel;
+    ngx_stentor_reader_t   **streams;        /* likewise, by stream */
     ngx_event_t              expire;         /* drops idle readers */
     ngx_stentor_shelf_pt     handler;
     void                    *data;
