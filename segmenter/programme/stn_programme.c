@@ -18,6 +18,7 @@
 
 static int64_t stn_programme_us(const stn_programme_t *p, int64_t pos);
 static int stn_programme_start(stn_programme_t *p, int64_t now_us);
+static int stn_programme_patient(const stn_programme_t *p, int64_t now);
 static int stn_programme_live(stn_programme_t *p, int64_t now,
     stn_frame_t *f);
 static int stn_programme_hold(stn_programme_t *p, int64_t now,
@@ -125,8 +126,11 @@ stn_programme_next(stn_programme_t *p, int64_t now_us, stn_frame_t *f)
         p->taken = 0;
     }
 
+    now = stn_rescale(now_us, p->format.rate, 1000000);
+
     if (p->timeline.settling && p->settled_us
-        && stn_programme_start(p, now_us) != STN_OK && !p->born)
+        && stn_programme_start(p, now_us) != STN_OK
+        && stn_programme_patient(p, now))
     {
         p->due_us = p->settled_us;
         return STN_AGAIN;
@@ -136,8 +140,6 @@ stn_programme_next(stn_programme_t *p, int64_t now_us, stn_frame_t *f)
         p->due_us = STN_PROGRAMME_NEVER;
         return STN_AGAIN;
     }
-
-    now = stn_rescale(now_us, p->format.rate, 1000000);
 
     if (!p->timeline.settling) {
         return stn_programme_live(p, now, f);
@@ -190,6 +192,21 @@ stn_programme_start(stn_programme_t *p, int64_t now_us)
     }
 
     return STN_OK;
+}
+
+
+/* Whether hold audio waits for a session that settles, or its first units
+ * would find their place taken.  It does not wait for ever: sessions may come
+ * one upon the other. */
+
+static int
+stn_programme_patient(const stn_programme_t *p, int64_t now)
+{
+    int64_t  most;
+
+    most = stn_rescale(2 * STN_PROGRAMME_SETTLE_US, p->format.rate, 1000000);
+
+    return !p->born || (p->pos >= p->fill_to && now - p->pos < most);
 }
 
 
