@@ -230,11 +230,27 @@ ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf)
 static ngx_int_t
 ngx_stentor_init_module(ngx_cycle_t *cycle)
 {
+    ngx_core_conf_t     *ccf;
     ngx_stentor_conf_t  *scf;
 
     scf = ngx_stentor_conf(cycle);
 
-    if (scf->store == NULL || ngx_test_config) {
+    if (scf->store == NULL) {
+        return NGX_OK;
+    }
+
+    /* in a reload old and new workers are there at once */
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (ccf->worker_processes > NGX_STENTOR_SLOTS / 2) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "stentor: at most %d \"worker_processes\"",
+                      NGX_STENTOR_SLOTS / 2);
+        return NGX_ERROR;
+    }
+
+    if (ngx_test_config) {
         return NGX_OK;
     }
 

@@ -80,13 +80,24 @@ for my $n (1 .. 3) {
 }
 
 sounds(440, 'the last one is heard');
-# one that asks for the name and never sends anything still has it
+# one that asks for the name and never sends anything does not get it
 my $mute = Stentor::RTMP->open(port => $node->port_rtmp(),
                                name => 'studio1');
-ok($last->closed(5), 'who publishes without media takes the name too');
+ok(!$last->closed(0.3), 'who publishes without media takes nothing');
 $mute->close(reset => 1);
+
+# nor does one whose audio the stream cannot take
+my $other_rate = Stentor::RTMP->open(port => $node->port_rtmp(),
+    name => 'studio1', asc => "\x12\x08");
+ok($other_rate->wait_for(sub { $other_rate->{eof}
+                               || $other_rate->on_status(0.05) }, 5),
+   'another sample rate is refused');
+ok(!$last->closed(0.3), 'and takes nothing');
+$other_rate->close();
+
 my $again = broadcaster($node, media => $high);
-sounds(880, 'and loses it when he goes');
+ok($last->closed(5), 'one that sends takes it');
+sounds(880, 'and is heard');
 
 # the names of two streams are not confused
 my $other = broadcaster($node, name => 'studio', media => $low);

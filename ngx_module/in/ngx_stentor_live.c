@@ -22,6 +22,8 @@
 
 static ngx_stentor_live_t *ngx_stentor_live_find(ngx_stentor_lives_t *lives,
     ngx_str_t *name);
+static ngx_uint_t ngx_stentor_live_holds(ngx_stentor_live_t *live);
+static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live);
 static ngx_stentor_live_t *ngx_stentor_live_create(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *name);
 static ngx_int_t ngx_stentor_live_start(ngx_stentor_live_t *live);
@@ -86,16 +88,14 @@ ngx_stentor_lives_exit(ngx_stentor_lives_t *lives)
 
 ngx_int_t
 ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
-    ngx_str_t *name, ngx_stentor_source_t *source)
+    ngx_str_t *name, const stn_format_t *format, ngx_stentor_source_t *source)
 {
     u_char               full[NGX_STENTOR_NAME_MAX];
     ngx_str_t            key;
     ngx_stentor_live_t  *live;
 
-    if (ngx_stentor_name_check(name) != NGX_OK
-        || app->name.len + 1 + name->len > sizeof(full))
-    {
-        return NGX_DECLINED;
+    if (app->name.len + 1 + name->len > sizeof(full)) {
+        return NGX_ERROR;
     }
 
     key.data = full;
@@ -103,13 +103,38 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
 
     live = ngx_stentor_live_find(lives, &key);
 
+    if (live && !stn_format_same(&live->format, format)) {
+        return NGX_DECLINED;
+    }
+
+    if (live && ngx_stentor_live_arrive(live) != NGX_OK) {
+        live = NULL;
+    }
+
     if (live == NULL) {
+
+        /* each would be a thread, and the store takes no more */
+
+        if (lives->n >= lives->store->nstreams) {
+            return NGX_BUSY;
+        }
+
         live = ngx_stentor_live_create(lives, app, &key);
         if (live == NULL) {
             return NGX_ERROR;
         }
 
-    } else if (live->source) {
+        live->format = *format;
+        live->bitrate = source->bitrate;
+        live->arrived = 1;
+
+        if (ngx_stentor_live_start(live) != NGX_OK) {
+            ngx_stentor_live_free(live);
+            return NGX_ERROR;
+        }
+    }
+
+    if (live->source) {
         ngx_stentor_live_taken(live);
     }
 
@@ -120,6 +145,9 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     return NGX_OK;
 }
 
+
+/* The live of that name that still has its stream: others may be ending, or
+ * have lost it to another worker and not found out yet. */
 
 static ngx_stentor_live_t *
 ngx_stentor_live_find(ngx_stentor_lives_t *lives, ngx_str_t *name)
@@ -134,13 +162,55 @@ ngx_stentor_live_find(ngx_stentor_lives_t *lives, ngx_str_t *name)
         live = ngx_queue_data(q, ngx_stentor_live_t, queue);
 
         if (live->name.len == name->len
-            && ngx_memcmp(live->name.data, name->data, name->len) == 0)
+            && ngx_memcmp(live->name.data, name->data, name->len) == 0
+            && ngx_stentor_live_holds(live))
         {
             return live;
         }
     }
 
     return NULL;
+}
+
+
+static ngx_uint_t
+ngx_stentor_live_holds(ngx_stentor_live_t *live)
+{
+    ngx_uint_t  holds;
+
+    pthread_mutex_lock(&live->mutex);
+
+    holds = !live->ending
+            && (!live->claimed || ngx_stentor_store_valid(&live->claim));
+
+    pthread_mutex_unlock(&live->mutex);
+
+    return holds;
+}
+
+
+/* Tells the thread that a source has come, unless it is past listening. */
+
+static ngx_int_t
+ngx_stentor_live_arrive(ngx_stentor_live_t *live)
+{
+    ngx_uint_t  ending;
+
+    pthread_mutex_lock(&live->mutex);
+
+    ending = live->ending;
+
+    if (!ending) {
+        stn_fifo_reset(&live->units);
+        live->arrived = 1;
+        live->left = 0;
+        live->full = 0;
+        pthread_cond_signal(&live->cond);
+    }
+
+    pthread_mutex_unlock(&live->mutex);
+
+    return ending ? NGX_DECLINED : NGX_OK;
 }
 
 
@@ -176,49 +246,14 @@ ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     pthread_cond_init(&live->cond, &attr);
     pthread_condattr_destroy(&attr);
 
-    ngx_queue_insert_tail(&lives->queue, &live->queue);
+    ngx_queue_insert_head(&lives->queue, &live->queue);
+    lives->n++;
 
     if (!lives->keep.timer_set) {
         ngx_add_timer(&lives->keep, NGX_STENTOR_LIVE_KEEP_MS);
     }
 
     return live;
-}
-
-
-ngx_int_t
-ngx_stentor_live_config(ngx_stentor_source_t *source,
-    const stn_format_t *format)
-{
-    ngx_stentor_live_t  *live;
-
-    live = source->live;
-
-    if (live->started) {
-
-        if (!stn_format_same(&live->format, format)) {
-            return NGX_DECLINED;
-        }
-
-    } else {
-        live->format = *format;
-        live->bitrate = source->bitrate;
-
-        if (ngx_stentor_live_start(live) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    pthread_mutex_lock(&live->mutex);
-
-    stn_fifo_reset(&live->units);
-    live->arrived = 1;
-    live->left = 0;
-
-    pthread_cond_signal(&live->cond);
-    pthread_mutex_unlock(&live->mutex);
-
-    return NGX_OK;
 }
 
 
@@ -245,7 +280,7 @@ ngx_stentor_live_start(ngx_stentor_live_t *live)
         return NGX_ERROR;
     }
 
-    live->started = 1;
+    live->running = 1;
 
     return NGX_OK;
 }
@@ -259,7 +294,7 @@ ngx_stentor_live_feed(ngx_stentor_source_t *source, const stn_au_t *au)
 
     live = source->live;
 
-    if (!live->started) {
+    if (live == NULL) {
         return NGX_DECLINED;
     }
 
@@ -294,11 +329,6 @@ ngx_stentor_live_detach(ngx_stentor_source_t *source)
 
     source->live = NULL;
     live->source = NULL;
-
-    if (!live->started) {
-        ngx_stentor_live_free(live);
-        return;
-    }
 
     pthread_mutex_lock(&live->mutex);
 
@@ -405,7 +435,7 @@ ngx_stentor_live_say(ngx_stentor_live_t *live, ngx_stentor_live_event_e ev,
 static void
 ngx_stentor_live_free(ngx_stentor_live_t *live)
 {
-    if (live->started) {
+    if (live->running) {
         pthread_mutex_lock(&live->mutex);
         live->quit = 1;
         pthread_cond_signal(&live->cond);
@@ -415,6 +445,7 @@ ngx_stentor_live_free(ngx_stentor_live_t *live)
     }
 
     ngx_queue_remove(&live->queue);
+    live->lives->n--;
 
     pthread_cond_destroy(&live->cond);
     pthread_mutex_destroy(&live->mutex);

@@ -3,16 +3,17 @@
 
 /*
  * A live stream that this worker owns: its thread, and the queue between the
- * event loop and it.  Every ingest (RTMP, SRT) is a source: it attaches to
- * the live of its stream's name, says what it will send, feeds access units,
- * and detaches.  The thread runs the programme, which goes on without a
- * source, cuts it into parts and appends them to the store.
+ * event loop and it.  Every ingest (RTMP, SRT) is a source: once it knows what
+ * it will send, it attaches to the live of its stream's name, feeds access
+ * units, and detaches.  The thread runs the programme, which goes on without
+ * a source, cuts it into parts and appends them to the store.
  *
- *     event loop:  attach  config  feed feed feed ...   detach
- *                            |       queue (mutex)        |
- *     live thread:         claim   programme -> segmenter -> store -> wake
+ *     event loop:  attach  feed feed feed ...             detach
+ *                    |       queue (mutex)                  |
+ *     live thread: claim   programme -> segmenter -> store -> wake
  *
- * A stream's newest source wins: the one before is told by its handler.
+ * A stream's newest source wins: the one before is told by its handler.  A
+ * source that the stream cannot take changes nothing for the one it has.
  */
 
 #ifndef _NGX_STENTOR_LIVE_H_INCLUDED_
@@ -35,6 +36,7 @@ typedef struct ngx_stentor_live_s  ngx_stentor_live_t;
 /* Why a source is called. */
 
 typedef enum {
+    NGX_STENTOR_LIVE_NONE = 0, /* nothing; never told */
     NGX_STENTOR_LIVE_ROOM,     /* feed may be tried again */
     NGX_STENTOR_LIVE_TAKEN,    /* another source has the stream now */
     NGX_STENTOR_LIVE_REFUSED,  /* the stream cannot be: see reason */
@@ -76,7 +78,7 @@ struct ngx_stentor_live_s {
     ngx_stentor_source_t     *source;
     ngx_log_t                 log;
     pthread_t                 thread;
-    ngx_uint_t                started;     /* boolean: there is a thread */
+    ngx_uint_t                running;     /* boolean: there is a thread */
 
     /* between the event loop and the thread, under the mutex */
 
@@ -89,8 +91,9 @@ struct ngx_stentor_live_s {
     unsigned                  full:1;      /* a source waits for room */
     unsigned                  room:1;      /* there is room again */
     unsigned                  claimed:1;   /* the stream is in the store */
+    unsigned                  ending:1;    /* the thread takes no source */
     unsigned                  ended:1;     /* the thread has done all */
-    ngx_stentor_live_event_e  outcome;     /* when ended: why */
+    ngx_stentor_live_event_e  outcome;     /* when ended: what to tell */
     const char               *reason;
 
     /* the thread's own */
@@ -115,6 +118,7 @@ struct ngx_stentor_live_s {
 
 struct ngx_stentor_lives_s {
     ngx_queue_t               queue;       /* of lives */
+    ngx_uint_t                n;           /* of them */
     ngx_stentor_store_t      *store;
     ngx_stentor_wake_t       *wake;
     ngx_event_t               keep;        /* keeps an exiting worker */
@@ -130,27 +134,26 @@ ngx_stentor_lives_t *ngx_stentor_lives_create(ngx_cycle_t *cycle,
 void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);
 
 /*
- * Attaches a source to the live of app/name, which is made if it is not here;
- * another source that was attached is told TAKEN.  Returns NGX_OK, NGX_DECLINED
- * when the name is no stream's name, or NGX_ERROR out of memory.
+ * Attaches a source that sends format to the live of app/name (a name that
+ * ngx_stentor_name_check() has passed), which is made if it is not here;
+ * another source that was attached is told TAKEN.  source->bitrate is used if
+ * the stream is opened.
+ *
+ * Returns NGX_OK; NGX_DECLINED when the stream runs with another format;
+ * NGX_BUSY when the worker has as many lives as there may be streams;
+ * NGX_ERROR out of memory or threads, or when the whole name is too long.
  */
 ngx_int_t ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
-    ngx_stentor_app_t *app, ngx_str_t *name, ngx_stentor_source_t *source);
-
-/*
- * Says what units the source will send; the first one starts the thread.
- * Returns NGX_OK (also when it says the same again), NGX_DECLINED when the
- * stream runs with another format, or NGX_ERROR.
- */
-ngx_int_t ngx_stentor_live_config(ngx_stentor_source_t *source,
-    const stn_format_t *format);
+    ngx_stentor_app_t *app, ngx_str_t *name, const stn_format_t *format,
+    ngx_stentor_source_t *source);
 
 /* Feeds a unit.  Returns NGX_OK; NGX_AGAIN when there is no room, and ROOM
- * will be told; NGX_DECLINED before any config. */
+ * will be told; NGX_DECLINED when the source is not attached. */
 ngx_int_t ngx_stentor_live_feed(ngx_stentor_source_t *source,
     const stn_au_t *au);
 
-/* The source goes; the stream goes on for the application's linger. */
+/* The source goes, if it is attached; the stream goes on for the
+ * application's linger. */
 void ngx_stentor_live_detach(ngx_stentor_source_t *source);
 
 /* Shows the source in status, at most once a second (or now). */

@@ -46,6 +46,7 @@ static ngx_int_t ngx_stentor_live_part(ngx_stentor_live_t *live,
 static void ngx_stentor_live_measure(ngx_stentor_live_t *live,
     stn_part_t *part);
 static void ngx_stentor_live_count(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_lingered(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_over(ngx_stentor_live_t *live);
 static void ngx_stentor_live_fail(ngx_stentor_live_t *live,
     ngx_stentor_live_event_e outcome, const char *reason);
@@ -106,9 +107,16 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
     int                   rc;
     stn_programme_conf_t  conf;
 
+    /* the claim comes first: it is cheap to refuse, hold audio is not made in
+     * vain */
+
     stn_grid_init(&live->grid, &live->format,
                   (int64_t) live->app.part_duration * 1000,
                   (unsigned) live->app.segment_parts);
+
+    if (ngx_stentor_live_claim(live) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     conf.grace_us = (int64_t) live->app.grace * 1000;
     conf.part_us = stn_rescale(live->grid.part, 1000000, live->grid.rate);
@@ -122,10 +130,6 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
         ngx_stentor_live_fail(live, NGX_STENTOR_LIVE_REFUSED,
                               rc == STN_NOMEM ? "out of memory"
                               : "no hold audio can be made for this AAC");
-        return NGX_ERROR;
-    }
-
-    if (ngx_stentor_live_claim(live) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -246,19 +250,22 @@ ngx_stentor_live_overhead(ngx_stentor_live_t *live)
 static ngx_uint_t
 ngx_stentor_live_wait(ngx_stentor_live_t *live)
 {
-    int64_t          due;
+    int64_t          due, end;
     ngx_uint_t       quit;
     struct timespec  ts;
 
     pthread_mutex_lock(&live->mutex);
 
-    while (!live->quit && !ngx_stentor_live_due(live)) {
-
+    while (!live->quit
+           && !ngx_stentor_live_due(live)
+           && !ngx_stentor_live_lingered(live))
+    {
         due = live->programme.due_us;
 
-        if (live->gone_us) {
-            due = ngx_min(due, live->gone_us
-                               + (int64_t) live->app.linger * 1000);
+        end = live->gone_us + (int64_t) live->app.linger * 1000;
+
+        if (live->gone_us && end > ngx_stentor_live_now(live)) {
+            due = ngx_min(due, end);
         }
 
         if (due == INT64_MAX) {
@@ -298,7 +305,8 @@ ngx_stentor_live_due(ngx_stentor_live_t *live)
 }
 
 
-/* Under the mutex: takes what the event loop has left. */
+/* Under the mutex: takes what the event loop has left.  Whoever came last is
+ * who is there. */
 
 static void
 ngx_stentor_live_take(ngx_stentor_live_t *live)
@@ -535,20 +543,30 @@ ngx_stentor_live_count(ngx_stentor_live_t *live)
  * segment's name is ever used for other bytes. */
 
 static ngx_uint_t
+ngx_stentor_live_lingered(ngx_stentor_live_t *live)
+{
+    return live->gone_us
+           && live->programme.queue.count == 0
+           && live->programme.pos % stn_grid_segment(&live->grid) == 0
+           && ngx_stentor_live_now(live)
+              >= live->gone_us + (int64_t) live->app.linger * 1000;
+}
+
+
+/* Ends it then, unless a source has come this very moment. */
+
+static ngx_uint_t
 ngx_stentor_live_over(ngx_stentor_live_t *live)
 {
-    int64_t  end;
-
-    if (live->gone_us == 0
-        || live->programme.queue.count
-        || live->programme.pos % stn_grid_segment(&live->grid))
-    {
+    if (!ngx_stentor_live_lingered(live)) {
         return 0;
     }
 
-    end = live->gone_us + (int64_t) live->app.linger * 1000;
+    pthread_mutex_lock(&live->mutex);
+    live->ending = !live->arrived;
+    pthread_mutex_unlock(&live->mutex);
 
-    return ngx_stentor_live_now(live) >= end;
+    return live->ending;
 }
 
 
@@ -568,7 +586,14 @@ ngx_stentor_live_end(ngx_stentor_live_t *live)
 
     lives = live->lives;
 
-    if (live->claimed && ngx_stentor_store_valid(&live->claim)) {
+    pthread_mutex_lock(&live->mutex);
+    live->ending = 1;
+    pthread_mutex_unlock(&live->mutex);
+
+    /* a worker that just exits leaves the stream open: its broadcaster will
+     * go on with it in another worker */
+
+    if (live->claimed && !live->quit) {
         ngx_stentor_store_close(&live->claim);
         ngx_stentor_wake_stream(lives->store, live->claim.stream);
     }

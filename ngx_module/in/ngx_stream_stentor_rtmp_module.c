@@ -48,9 +48,13 @@ typedef struct {
     uint64_t                    video_messages;
     uint64_t                    video_bytes;
     unsigned                    publishing:1;
+    unsigned                    ended:1;    /* he said so; what follows is
+                                               dropped */
     unsigned                    blocked:1;  /* the event waits for room */
     unsigned                    closing:1;  /* refused; the rest is dropped */
     ngx_uint_t                  status;     /* for the access log */
+    ngx_str_t                   name;       /* of the stream */
+    u_char                      name_data[NGX_STENTOR_NAME_MAX];
     u_char                      buffer[NGX_STREAM_STENTOR_RTMP_BUFFER];
 } ngx_stream_stentor_rtmp_t;
 
@@ -553,16 +557,14 @@ ngx_stream_stentor_rtmp_connect(ngx_stream_stentor_rtmp_t *ctx)
 static ngx_int_t
 ngx_stream_stentor_rtmp_publish(ngx_stream_stentor_rtmp_t *ctx)
 {
-    ngx_int_t  rc;
     ngx_str_t  name;
 
     name.data = (u_char *) ctx->event.publish.name.data;
     name.len = ctx->event.publish.name.len;
 
-    rc = ngx_stentor_live_attach(ctx->scf->worker.lives, ctx->app, &name,
-                                 &ctx->source);
-
-    if (rc == NGX_DECLINED) {
+    if (ngx_stentor_name_check(&name) != NGX_OK
+        || ctx->app->name.len + 1 + name.len > NGX_STENTOR_NAME_MAX)
+    {
         return ngx_stream_stentor_rtmp_refuse(ctx,
                                         NGX_STENTOR_INGEST_REFUSED_NAME,
                                         "NetStream.Publish.BadName",
@@ -570,16 +572,16 @@ ngx_stream_stentor_rtmp_publish(ngx_stream_stentor_rtmp_t *ctx)
                                         "dot, underscore and dash");
     }
 
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ctx->name.data = ctx->name_data;
+    ctx->name.len = name.len;
+    ngx_memcpy(ctx->name_data, name.data, name.len);
 
     ctx->publishing = 1;
     ngx_stream_stentor_rtmp_count(ctx, NGX_STENTOR_INGEST_SESSIONS, 1);
 
     ngx_log_error(NGX_LOG_INFO, ctx->connection->log, 0,
-                  "broadcaster publishes stream \"%V\"",
-                  &ctx->source.live->name);
+                  "broadcaster publishes stream \"%V/%V\"",
+                  &ctx->app->name, &ctx->name);
 
     ngx_add_timer(ctx->connection->read, ctx->media_timeout);
 
@@ -611,6 +613,10 @@ ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
     const char    *reason;
     stn_format_t   format;
 
+    if (ctx->ended) {
+        return NGX_OK;
+    }
+
     if (stn_aac_format(&format, ctx->event.config.data, ctx->event.config.len,
                        &reason)
         != STN_OK)
@@ -620,7 +626,24 @@ ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
                                         "NetStream.Publish.Denied", reason);
     }
 
-    rc = ngx_stentor_live_config(&ctx->source, &format);
+    /* encoders repeat it */
+
+    if (ctx->source.live
+        && stn_format_same(&ctx->source.live->format, &format))
+    {
+        return NGX_OK;
+    }
+
+    rc = ngx_stentor_live_attach(ctx->scf->worker.lives, ctx->app, &ctx->name,
+                                 &format, &ctx->source);
+
+    if (rc == NGX_BUSY) {
+        return ngx_stream_stentor_rtmp_refuse(ctx,
+                                        NGX_STENTOR_INGEST_REFUSED_FULL,
+                                        "NetStream.Publish.Denied",
+                                        "the node has as many streams as it "
+                                        "may");
+    }
 
     if (rc == NGX_DECLINED) {
         return ngx_stream_stentor_rtmp_refuse(ctx,
@@ -638,6 +661,10 @@ static ngx_int_t
 ngx_stream_stentor_rtmp_audio(ngx_stream_stentor_rtmp_t *ctx)
 {
     ngx_int_t  rc;
+
+    if (ctx->ended) {
+        return NGX_OK;
+    }
 
     rc = ngx_stentor_live_feed(&ctx->source, &ctx->event.au);
 
@@ -662,6 +689,8 @@ ngx_stream_stentor_rtmp_close(ngx_stream_stentor_rtmp_t *ctx)
 
         ngx_stentor_live_detach(&ctx->source);
     }
+
+    ctx->ended = 1;
 
     return ctx->event.type == STN_RTMP_EV_CLOSE ? NGX_DONE : NGX_OK;
 }

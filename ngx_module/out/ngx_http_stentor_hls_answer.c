@@ -263,7 +263,7 @@ ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_PLAYLISTS);
 
     head.type = ngx_http_stentor_type_playlist;
-    head.cache = t->has_msn ? ngx_http_stentor_cache_numbered
+    head.cache = (t->has_msn && !t->classic) ? ngx_http_stentor_cache_numbered
                             : ngx_http_stentor_cache_plain;
     head.gzip = t->gzip;
     head.vary = 1;

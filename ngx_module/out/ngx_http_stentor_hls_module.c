@@ -637,6 +637,9 @@ ngx_http_stentor_hls_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_stentor_hls_conf_t *prev = parent;
     ngx_http_stentor_hls_conf_t *conf = child;
 
+    /* an "if" inside the location is a location of its own */
+
+    ngx_conf_merge_str_value(conf->application, prev->application, "");
     ngx_conf_merge_msec_value(conf->pending_time, prev->pending_time, 3000);
     ngx_conf_merge_uint_value(conf->pending_max, prev->pending_max, 1000);
 

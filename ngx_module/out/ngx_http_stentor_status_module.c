@@ -427,19 +427,19 @@ static void
 ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend, stn_buf_t *out)
 {
+    uint32_t              rate;
     ngx_atomic_uint_t     head;
     ngx_stentor_record_t  first, last;
 
+    rate = ngx_max(rend->rate, 1);    /* it may be being opened anew */
     head = __atomic_load_n(&rend->head, __ATOMIC_ACQUIRE);
 
     ngx_memzero(&first, sizeof(ngx_stentor_record_t));
     ngx_memzero(&last, sizeof(ngx_stentor_record_t));
 
-    if (head) {
+    if (head && rend->ring.nrecords) {
         (void) ngx_stentor_store_record(store, &rend->ring, head - 1, &last);
-        (void) ngx_stentor_store_record(store, &rend->ring,
-                                        head > rend->ring.nrecords
-                                        ? head - rend->ring.nrecords + 1 : 0,
+        (void) ngx_stentor_store_record(store, &rend->ring, rend->first,
                                         &first);
     }
 
@@ -454,9 +454,9 @@ ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
                    (unsigned long long) first.msn,
                    (unsigned long long) last.msn,
                    head ? (int) last.part : -1,
-                   (long long) ((last.pos + last.duration) / rend->rate * 1000
-                                + (last.pos + last.duration) % rend->rate
-                                  * 1000 / rend->rate),
+                   (long long) ((last.pos + last.duration) / rate * 1000
+                                + (last.pos + last.duration) % rate
+                                  * 1000 / rate),
                    rend->ring.size);
 }
 
@@ -572,18 +572,12 @@ ngx_http_stentor_status_streams(ngx_stentor_store_t *store, stn_buf_t *out)
 static ngx_stentor_stream_t *
 ngx_http_stentor_status_next(ngx_stentor_store_t *store, ngx_uint_t *i)
 {
-    ngx_str_t              name;
     ngx_stentor_stream_t  *st;
 
     while (*i < store->nstreams) {
         st = ngx_stentor_store_stream(store, (*i)++);
 
-        name.data = st->name;
-        name.len = st->name_len;
-
-        if (st->state != NGX_STENTOR_FREE
-            && ngx_stentor_store_find(store, &name) == st)
-        {
+        if (ngx_stentor_store_readable(store, st)) {
             return st;
         }
     }

@@ -125,6 +125,13 @@ ngx_stentor_shelf_sweep(ngx_event_t *ev)
             shelf->handler(shelf->data, rd);
         }
 
+        if (!rd->defunct
+            && !ngx_stentor_store_readable(shelf->store, rd->stream))
+        {
+            ngx_stentor_reader_retire(rd);
+            shelf->handler(shelf->data, rd);
+        }
+
         if (ngx_queue_empty(&rd->waiting)
             && (rd->defunct
                 || ngx_current_msec - rd->used > NGX_STENTOR_READER_IDLE_MS))
@@ -174,7 +181,18 @@ ngx_stentor_reader_get(ngx_stentor_shelf_t *shelf, ngx_str_t *name)
         return rd;
     }
 
-    return ngx_stentor_reader_open(shelf, st);
+    rd = ngx_stentor_reader_open(shelf, st);
+
+    /* while it was opened the record may have been given to another stream */
+
+    if (rd && (rd->defunct
+               || rd->node.str.len != name->len
+               || ngx_memcmp(rd->name_data, name->data, name->len) != 0))
+    {
+        return NULL;
+    }
+
+    return rd;
 }
 
 
@@ -232,6 +250,10 @@ ngx_stentor_reader_copy(ngx_stentor_reader_t *rd)
 
     st = rd->stream;
 
+    if (!ngx_stentor_store_readable(rd->shelf->store, st)) {
+        return NGX_ERROR;
+    }
+
     rd->node.str.len = ngx_min(st->name_len, NGX_STENTOR_NAME_MAX);
     rd->node.str.data = rd->name_data;
     ngx_memcpy(rd->name_data, st->name, rd->node.str.len);
@@ -251,9 +273,7 @@ ngx_stentor_reader_copy(ngx_stentor_reader_t *rd)
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 
-    if (rd->incarnation != st->incarnation
-        || st->state == NGX_STENTOR_FREE)
-    {
+    if (rd->incarnation != st->incarnation || rd->nviews == 0) {
         return NGX_ERROR;
     }
 
@@ -420,14 +440,13 @@ static ngx_uint_t
 ngx_stentor_view_sync(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v)
 {
     ngx_uint_t         news;
-    ngx_atomic_uint_t  head;
+    ngx_atomic_uint_t  head, first;
 
     news = 0;
-    head = __atomic_load_n(&v->shared->head, __ATOMIC_ACQUIRE);
+    head = ngx_stentor_load(&v->shared->head);
+    first = ngx_stentor_load(&v->shared->first);
 
-    if (head - v->next > v->rend.ring.nrecords) {
-        v->next = head - v->rend.ring.nrecords;
-    }
+    v->next = ngx_max(v->next, first);
 
     while (v->next < head) {
 
@@ -439,6 +458,12 @@ ngx_stentor_view_sync(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v)
         }
 
         v->next++;
+    }
+
+    /* what the writer has no room for any more is listed by nobody */
+
+    while (v->nsegments > 1 && v->segments[0].record < first) {
+        ngx_stentor_view_drop(v, 1);
     }
 
     if (news) {
@@ -515,6 +540,7 @@ ngx_stentor_view_add(ngx_stentor_view_t *v, ngx_stentor_record_t *record,
         seg = &v->segments[v->nsegments++];
         ngx_memzero(seg, sizeof(ngx_stentor_segment_t));
 
+        seg->record = record->seq - 1;
         seg->msn = record->msn;
         seg->pos = record->pos;
         seg->init = record->init;

@@ -43,6 +43,7 @@ typedef struct {
 
 
 typedef struct {
+    ngx_atomic_uint_t        record;     /* of its first part */
     uint64_t                 msn;
     int64_t                  pos;        /* tfdt */
     size_t                   len;        /* bytes of all its parts */

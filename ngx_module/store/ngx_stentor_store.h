@@ -23,6 +23,13 @@
 #include "ngx_stentor.h"
 
 
+#define NGX_STENTOR_STREAM_MAGIC  0x53744e53    /* StNS */
+
+/* Accesses that order what readers and writers see of each other. */
+#define ngx_stentor_load(p)     __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define ngx_stentor_save(p, v)  __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define ngx_stentor_fence()     __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
 /* Worker slots: two generations of workers live side by side in a reload. */
 #define NGX_STENTOR_SLOTS  128
 
@@ -165,6 +172,7 @@ typedef struct {
     uint32_t                 average;    /* bit/s */
     ngx_stentor_ring_t       ring;
     ngx_atomic_t             head;       /* parts ever appended */
+    ngx_atomic_t             first;      /* oldest part that is whole */
     ngx_atomic_t             reserved;   /* bytes ever written or promised */
 } ngx_stentor_rendition_t;
 
@@ -175,7 +183,7 @@ typedef struct {
     ngx_atomic_t             state;
     ngx_atomic_t             incarnation;    /* grows with each new window */
     ngx_atomic_t             epoch;          /* grows with each claim */
-    ngx_atomic_t             writing;        /* boolean: in an append */
+    ngx_atomic_t             writing;        /* epoch in an append; 0: none */
     ngx_atomic_t             owner;          /* slot of the writer */
     ngx_atomic_t             owner_pid;
     ngx_atomic_t             readers[NGX_STENTOR_SLOTS / 64];
@@ -183,14 +191,12 @@ typedef struct {
     int64_t                  closed_ms;
     uint64_t                 msn_base;       /* see stn_segmenter_t */
     uint64_t                 last_msn;       /* ever used for this name */
-    int64_t                  end_pos;        /* the next part's tfdt */
     ngx_atomic_t             live;           /* boolean: not hold audio */
     ngx_stentor_session_t    session;
     uint64_t                 counters[NGX_STENTOR_STREAM_COUNTERS];
     ngx_uint_t               nrenditions;
     ngx_stentor_rendition_t  renditions[NGX_STENTOR_RENDITIONS];
     size_t                   memory;         /* offset of the rings; 0: none */
-    size_t                   memory_size;
     size_t                   name_len;
     uint32_t                 hash;
     u_char                   name[NGX_STENTOR_NAME_MAX];
@@ -244,6 +250,7 @@ typedef struct {
     ngx_stentor_store_t     *store;          /* set by the claimer */
     ngx_uint_t               slot;           /* likewise: his worker's */
     ngx_stentor_stream_t    *stream;
+    ngx_pid_t                former;         /* whose it was before */
     ngx_atomic_uint_t        epoch;
     int64_t                  resume_pos;     /* go on here; -1: a new window */
     uint64_t                 last_msn;       /* of former windows; 0: none */
@@ -283,7 +290,8 @@ ngx_stentor_stream_t *ngx_stentor_store_find(ngx_stentor_store_t *store,
  *
  * Returns NGX_OK with claim filled; NGX_DECLINED when the stream is open with
  * other parameters; NGX_BUSY when no record is free or the zone is full;
- * NGX_ABORT when the former writer does not let go.  claim->reason says why.
+ * NGX_ABORT when the former writer does not let go, or another claim came
+ * upon ours.  claim->reason says why.
  */
 ngx_int_t ngx_stentor_store_claim(ngx_stentor_claim_t *claim,
     ngx_str_t *name, ngx_stentor_params_t *params, ngx_uint_t n);
@@ -322,8 +330,31 @@ ngx_int_t ngx_stentor_store_bytes(ngx_stentor_store_t *store,
     ngx_stentor_ring_t *ring, ngx_stentor_rendition_t *rend,
     ngx_stentor_record_t *record, u_char *data);
 
-/* Memory at an offset into the zone. */
+/* The newest part of a stream, in all of its renditions.  Returns NGX_OK, or
+ * NGX_DECLINED when it has none. */
+ngx_int_t ngx_stentor_store_edge(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, ngx_stentor_record_t *record);
+
+/* Where that part ends, in Unix milliseconds; 0: there is none. */
+int64_t ngx_stentor_store_end_ms(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st);
+
+/* Whether the stream may be read: open, or closed for less than its
+ * retention, and its writer not long dead. */
+ngx_uint_t ngx_stentor_store_readable(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st);
+
+/* Whether the stream is over for good, and its record may be given away. */
+ngx_uint_t ngx_stentor_store_expired(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, int64_t now);
+
+/* The record with that name in any state but free, or NULL. */
+ngx_stentor_stream_t *ngx_stentor_store_lookup(ngx_stentor_store_t *store,
+    ngx_str_t *name);
+
+/* Memory at an offset into the zone, and the other way round. */
 void *ngx_stentor_store_at(ngx_stentor_store_t *store, size_t offset);
+size_t ngx_stentor_store_offset(ngx_stentor_store_t *store, void *p);
 
 /* How long a closed stream stays readable, in ms. */
 int64_t ngx_stentor_store_retention(ngx_stentor_stream_t *st);

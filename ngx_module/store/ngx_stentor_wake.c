@@ -13,6 +13,7 @@
 
 static void ngx_stentor_wake_handler(ngx_event_t *rev);
 static ngx_int_t ngx_stentor_wake_claim(ngx_stentor_wake_t *wake);
+static void ngx_stentor_wake_forget(ngx_stentor_wake_t *wake);
 static void ngx_stentor_wake_read(ngx_stentor_wake_t *wake);
 static void ngx_stentor_wake_call(ngx_stentor_wake_t *wake,
     ngx_stentor_stream_t *st);
@@ -106,6 +107,7 @@ ngx_stentor_wake_claim(ngx_stentor_wake_t *wake)
 
         if (ngx_atomic_cmp_set(&slot->pid, pid, (ngx_atomic_uint_t) ngx_pid)) {
             wake->slot = i;
+            ngx_stentor_wake_forget(wake);
 
             ngx_memzero(ngx_stentor_store_waiters(wake->store, i),
                         wake->store->nstreams * sizeof(uint32_t));
@@ -125,20 +127,30 @@ ngx_stentor_wake_claim(ngx_stentor_wake_t *wake)
 void
 ngx_stentor_wake_close(ngx_stentor_wake_t *wake)
 {
-    ngx_uint_t           i;
     ngx_stentor_slot_t  *slot;
 
     slot = ngx_stentor_store_slot(wake->store, wake->slot);
 
-    for (i = 0; i < wake->store->nstreams; i++) {
-        ngx_stentor_wake_listen(wake,
-                                ngx_stentor_store_stream(wake->store, i), 0);
-    }
+    ngx_stentor_wake_forget(wake);
 
     ngx_memzero(ngx_stentor_store_waiters(wake->store, wake->slot),
                 wake->store->nstreams * sizeof(uint32_t));
 
     __atomic_store_n(&slot->pid, 0, __ATOMIC_RELEASE);
+}
+
+
+/* Nothing is to wake the slot that was meant for an earlier worker. */
+
+static void
+ngx_stentor_wake_forget(ngx_stentor_wake_t *wake)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < wake->store->nstreams; i++) {
+        ngx_stentor_wake_listen(wake,
+                                ngx_stentor_store_stream(wake->store, i), 0);
+    }
 }
 
 
@@ -184,6 +196,11 @@ ngx_stentor_wake_stream(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
     ngx_atomic_uint_t   word;
 
     n = 0;
+
+    /* a reader says that it listens and then looks for parts; we have made
+     * the part and now look who listens: one of us sees the other */
+
+    ngx_stentor_fence();
 
     for (i = 0; i < NGX_STENTOR_SLOTS / 64; i++) {
         word = __atomic_load_n(&st->readers[i], __ATOMIC_SEQ_CST);

@@ -44,6 +44,7 @@ typedef struct {
 static int stn_comfort_silence(stn_comfort_t *c, const stn_format_t *f);
 static int stn_comfort_open(stn_comfort_encoder_t *e, const stn_format_t *f);
 static int stn_comfort_layout(AVCodecContext *ctx, unsigned channel_config);
+static unsigned stn_comfort_configured(const AVCodecContext *ctx);
 static int stn_comfort_tones(stn_comfort_encoder_t *e, unsigned rate);
 static int stn_comfort_encode(stn_comfort_t *c, stn_comfort_encoder_t *e);
 static int stn_comfort_send(stn_comfort_encoder_t *e);
@@ -152,7 +153,9 @@ stn_comfort_open(stn_comfort_encoder_t *e, const stn_format_t *f)
 
     av_opt_set(e->ctx->priv_data, "aac_coder", "fast", 0);
 
-    if (avcodec_open2(e->ctx, codec, NULL) < 0) {
+    if (avcodec_open2(e->ctx, codec, NULL) < 0
+        || stn_comfort_configured(e->ctx) != f->channel_config)
+    {
         return STN_UNSUPPORTED;
     }
 
@@ -176,8 +179,8 @@ stn_comfort_open(stn_comfort_encoder_t *e, const stn_format_t *f)
 }
 
 
-/* Channel configurations 1..7 (ISO/IEC 14496-3 table 1.19) as libavcodec's
- * encoder writes them. */
+/* Channel configurations 1..7 (ISO/IEC 14496-3 table 1.19) by the names that
+ * libavcodec's encoder has for them: it calls 7, of front speakers, 7.1. */
 
 static int
 stn_comfort_layout(AVCodecContext *ctx, unsigned channel_config)
@@ -189,7 +192,7 @@ stn_comfort_layout(AVCodecContext *ctx, unsigned channel_config)
         AV_CHANNEL_LAYOUT_4POINT0,
         AV_CHANNEL_LAYOUT_5POINT0_BACK,
         AV_CHANNEL_LAYOUT_5POINT1_BACK,
-        AV_CHANNEL_LAYOUT_7POINT1_WIDE_BACK,
+        AV_CHANNEL_LAYOUT_7POINT1,
     };
 
     if (channel_config < 1 || channel_config > stn_nelems(layouts)) {
@@ -203,6 +206,20 @@ stn_comfort_layout(AVCodecContext *ctx, unsigned channel_config)
     }
 
     return STN_OK;
+}
+
+
+/*
+ * The channel configuration that the encoder has chosen, from its own
+ * AudioSpecificConfig: object type (5 bits), rate index (4), this one (4).  It
+ * is 0 where it describes the channels in its own way, which no frame under
+ * the stream's configuration can.
+ */
+
+static unsigned
+stn_comfort_configured(const AVCodecContext *ctx)
+{
+    return ctx->extradata_size < 2 ? 0 : ctx->extradata[1] >> 3 & 0xf;
 }
 
 

@@ -79,6 +79,9 @@ stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now)
         at = pos;
     }
 
+    /* onto the grid, at most half a frame from the truth */
+
+    at += t->frame / 2;
     at -= at % t->frame;
 
     t->offset = at - stn_timeline_ts(t, ts);
@@ -163,7 +166,6 @@ stn_timeline_resync(stn_timeline_t *t, int64_t at, int64_t pos, int64_t now,
     t->stale_since = 0;
 
     late = now - t->frame - pos;
-    late = stn_min(late, stn_timeline_samples(t, STN_TIMELINE_REPAIR_MS));
 
     if (late > stn_timeline_samples(t, STN_TIMELINE_AHEAD_MS)) {
         *fill = late / t->frame;

@@ -1,0 +1,486 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Who may write a stream: opening, taking over and closing.  A claim goes in
+ * three steps, because its middle may take a while:
+ *
+ *     mutex: count up the epoch -> wait for the former writer -> mutex: go on
+ *            (he appends no more)  (he may be in an append)      or build
+ *
+ * so that nothing of a stream changes under a writer's hands.  Called by live
+ * threads; the zone's mutex is held for microseconds, never while anything
+ * blocks, logs or wakes.
+ */
+
+#include "ngx_stentor_store.h"
+
+
+/* Parts stay readable for a window after they left the playlist (RFC 8216
+ * section 6.2.2), and some segments more for the one being built. */
+#define NGX_STENTOR_SPARE_SEGMENTS  4
+
+/* How long a claimer waits for the former writer to leave an append.  A
+ * worker that is stopped in one must not be overtaken: it would write on. */
+#define NGX_STENTOR_LET_GO_MS  2000
+
+
+static ngx_int_t ngx_stentor_claim_announce(ngx_stentor_claim_t *claim,
+    ngx_str_t *name, ngx_stentor_params_t *params, ngx_uint_t n);
+static ngx_int_t ngx_stentor_claim_settle(ngx_stentor_claim_t *claim,
+    ngx_stentor_params_t *params, ngx_uint_t n);
+static void ngx_stentor_claim_name(ngx_stentor_stream_t *st, ngx_str_t *name);
+static ngx_uint_t ngx_stentor_claim_same(ngx_stentor_stream_t *st,
+    ngx_stentor_params_t *params, ngx_uint_t n);
+static ngx_int_t ngx_stentor_claim_let_go(ngx_stentor_stream_t *st,
+    ngx_pid_t pid);
+static ngx_stentor_stream_t *ngx_stentor_claim_vacant(
+    ngx_stentor_store_t *store, ngx_str_t *name);
+static void ngx_stentor_claim_release(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st);
+static void ngx_stentor_claim_reap(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *keep);
+static ngx_int_t ngx_stentor_claim_build(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, ngx_stentor_params_t *params, ngx_uint_t n);
+static void ngx_stentor_claim_measure(ngx_stentor_ring_t *ring,
+    ngx_stentor_params_t *params, size_t *at);
+static void ngx_stentor_claim_rendition(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, ngx_stentor_params_t *params);
+
+
+ngx_int_t
+ngx_stentor_store_claim(ngx_stentor_claim_t *claim, ngx_str_t *name,
+    ngx_stentor_params_t *params, ngx_uint_t n)
+{
+    ngx_int_t             rc;
+    ngx_stentor_store_t  *store;
+
+    store = claim->store;
+
+    ngx_shmtx_lock(&store->pool->mutex);
+    rc = ngx_stentor_claim_announce(claim, name, params, n);
+    ngx_shmtx_unlock(&store->pool->mutex);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_stentor_claim_let_go(claim->stream, claim->former) != NGX_OK) {
+        claim->reason = "the former writer of the stream does not let go";
+        ngx_stentor_store_close(claim);
+        return NGX_ABORT;
+    }
+
+    ngx_shmtx_lock(&store->pool->mutex);
+    rc = ngx_stentor_claim_settle(claim, params, n);
+    ngx_shmtx_unlock(&store->pool->mutex);
+
+    return rc;
+}
+
+
+/* Under the mutex: finds or makes the record, and says whose it is now. */
+
+static ngx_int_t
+ngx_stentor_claim_announce(ngx_stentor_claim_t *claim, ngx_str_t *name,
+    ngx_stentor_params_t *params, ngx_uint_t n)
+{
+    ngx_stentor_stream_t  *st;
+
+    st = ngx_stentor_store_lookup(claim->store, name);
+
+    if (st && st->nrenditions && st->state != NGX_STENTOR_CLOSED
+        && !ngx_stentor_claim_same(st, params, n))
+    {
+        claim->reason = "the stream is open with other audio parameters";
+        return NGX_DECLINED;
+    }
+
+    if (st == NULL) {
+        st = ngx_stentor_claim_vacant(claim->store, name);
+
+        if (st == NULL) {
+            claim->reason = "as many streams are open as \"streams\" allows";
+            return NGX_BUSY;
+        }
+
+        ngx_stentor_claim_release(claim->store, st);
+        ngx_stentor_claim_name(st, name);
+    }
+
+    if (st->magic != NGX_STENTOR_STREAM_MAGIC) {
+        claim->reason = "the zone is damaged";
+        return NGX_ABORT;
+    }
+
+    claim->stream = st;
+    claim->former = (ngx_pid_t) st->owner_pid;
+    claim->epoch = st->epoch + 1;
+
+    st->owner = claim->slot;
+    st->owner_pid = ngx_pid;
+    ngx_stentor_save(&st->epoch, claim->epoch);
+
+    if (st->state == NGX_STENTOR_FREE) {
+        ngx_stentor_save(&st->state, NGX_STENTOR_OPENING);
+    }
+
+    ngx_stentor_fence();
+
+    return NGX_OK;
+}
+
+
+/* Under the mutex, with no writer but us: goes on or starts anew. */
+
+static ngx_int_t
+ngx_stentor_claim_settle(ngx_stentor_claim_t *claim,
+    ngx_stentor_params_t *params, ngx_uint_t n)
+{
+    int64_t                now;
+    ngx_stentor_stream_t  *st;
+    ngx_stentor_record_t   edge;
+
+    st = claim->stream;
+    now = ngx_stentor_store_now();
+
+    claim->resume_pos = -1;
+
+    if (!ngx_stentor_store_valid(claim)) {
+        claim->reason = "another session has claimed the stream";
+        return NGX_ABORT;
+    }
+
+    /* the newest part says where to go on, however its writer ended */
+
+    if (ngx_stentor_store_edge(claim->store, st, &edge) == NGX_OK) {
+        st->last_msn = ngx_max(st->last_msn, edge.msn);
+
+        if (st->state != NGX_STENTOR_OPENING
+            && ngx_stentor_claim_same(st, params, n)
+            && now - ngx_stentor_store_end_ms(claim->store, st)
+               <= ngx_stentor_store_retention(st))
+        {
+            claim->resume_pos = edge.pos + edge.duration;
+            st->session.seq += st->session.seq % 2;
+            ngx_stentor_save(&st->state, NGX_STENTOR_OPEN);
+
+            return NGX_OK;
+        }
+    }
+
+    claim->last_msn = st->last_msn;
+
+    ngx_stentor_claim_release(claim->store, st);
+    ngx_stentor_claim_reap(claim->store, st);
+
+    if (ngx_stentor_claim_build(claim->store, st, params, n) != NGX_OK) {
+        claim->reason = "the zone is full";
+        return NGX_BUSY;
+    }
+
+    st->opened_ms = now;
+    ngx_stentor_save(&st->state, NGX_STENTOR_OPENING);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_stentor_claim_name(ngx_stentor_stream_t *st, ngx_str_t *name)
+{
+    if (st->name_len == name->len
+        && ngx_memcmp(st->name, name->data, name->len) == 0)
+    {
+        return;
+    }
+
+    st->last_msn = 0;
+    st->name_len = name->len;
+    ngx_memcpy(st->name, name->data, name->len);
+    st->hash = ngx_crc32_short(name->data, name->len);
+}
+
+
+static ngx_uint_t
+ngx_stentor_claim_same(ngx_stentor_stream_t *st, ngx_stentor_params_t *params,
+    ngx_uint_t n)
+{
+    ngx_uint_t                i;
+    ngx_stentor_rendition_t  *rend;
+
+    if (st->nrenditions != n) {
+        return 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        rend = &st->renditions[i];
+
+        if (rend->rate != params[i].rate
+            || rend->part != params[i].part
+            || rend->parts != params[i].parts
+            || rend->window != params[i].window
+            || rend->format != params[i].format
+            || ngx_strcmp(rend->name, params[i].name) != 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * The former writer saw the old epoch before ours was set, or will see ours:
+ * he says so before he looks (writing), we look after we said so (epoch).
+ */
+
+static ngx_int_t
+ngx_stentor_claim_let_go(ngx_stentor_stream_t *st, ngx_pid_t pid)
+{
+    ngx_uint_t  ms;
+
+    for (ms = 0; ms < NGX_STENTOR_LET_GO_MS; ms++) {
+
+        if (!ngx_stentor_load(&st->writing)) {
+            return NGX_OK;
+        }
+
+        if (kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH) {
+            ngx_stentor_save(&st->writing, 0);
+            return NGX_OK;
+        }
+
+        ngx_msleep(1);
+    }
+
+    return NGX_ABORT;
+}
+
+
+/* A record for a new stream: the one that had the name before, for it knows
+ * which numbers are used; else one never used; else the oldest that is over. */
+
+static ngx_stentor_stream_t *
+ngx_stentor_claim_vacant(ngx_stentor_store_t *store, ngx_str_t *name)
+{
+    int64_t                now;
+    ngx_uint_t             i;
+    ngx_stentor_stream_t  *st, *best;
+
+    best = NULL;
+    now = ngx_stentor_store_now();
+
+    for (i = 0; i < store->nstreams; i++) {
+        st = ngx_stentor_store_stream(store, i);
+
+        if (st->state != NGX_STENTOR_FREE
+            && !ngx_stentor_store_expired(store, st, now))
+        {
+            continue;
+        }
+
+        if (st->name_len == name->len
+            && ngx_memcmp(st->name, name->data, name->len) == 0)
+        {
+            return st;
+        }
+
+        if (best == NULL
+            || (best->name_len && (st->name_len == 0
+                                   || st->closed_ms < best->closed_ms)))
+        {
+            best = st;
+        }
+    }
+
+    return best;
+}
+
+
+/* Under the mutex.  The name and what must not be used again stay. */
+
+static void
+ngx_stentor_claim_release(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st)
+{
+    size_t  memory;
+
+    /* readers find out by the incarnation that their copies are void */
+
+    ngx_stentor_save(&st->state, NGX_STENTOR_FREE);
+    ngx_stentor_save(&st->incarnation,
+                     __atomic_add_fetch(&store->head->incarnations, 1,
+                                        __ATOMIC_RELAXED));
+    ngx_stentor_fence();
+
+    /* a crash in between loses memory rather than freeing it twice */
+
+    memory = st->memory;
+    st->memory = 0;
+    st->nrenditions = 0;
+
+    if (memory) {
+        ngx_slab_free_locked(store->pool, ngx_stentor_store_at(store, memory));
+    }
+}
+
+
+static void
+ngx_stentor_claim_reap(ngx_stentor_store_t *store, ngx_stentor_stream_t *keep)
+{
+    int64_t                now;
+    ngx_uint_t             i;
+    ngx_stentor_stream_t  *st;
+
+    now = ngx_stentor_store_now();
+
+    for (i = 0; i < store->nstreams; i++) {
+        st = ngx_stentor_store_stream(store, i);
+
+        if (st != keep && ngx_stentor_store_expired(store, st, now)) {
+            ngx_stentor_claim_release(store, st);
+        }
+    }
+}
+
+
+/* Under the mutex: gives st, which was released, a new window. */
+
+static ngx_int_t
+ngx_stentor_claim_build(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
+    ngx_stentor_params_t *params, ngx_uint_t n)
+{
+    void                     *p;
+    size_t                    at;
+    ngx_uint_t                i;
+    ngx_stentor_rendition_t  *rend;
+
+    ngx_memzero(st->renditions, sizeof(st->renditions));
+    ngx_memzero(st->counters, sizeof(st->counters));
+    ngx_memzero(&st->session, sizeof(st->session));
+
+    st->msn_base = 0;
+    st->live = 0;
+
+    at = 0;
+
+    for (i = 0; i < n; i++) {
+        ngx_stentor_claim_measure(&st->renditions[i].ring, &params[i], &at);
+    }
+
+    p = ngx_slab_alloc_locked(store->pool, at);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    st->memory = ngx_stentor_store_offset(store, p);
+
+    for (i = 0; i < n; i++) {
+        rend = &st->renditions[i];
+
+        rend->ring.records += st->memory;
+        rend->ring.bytes += st->memory;
+        rend->ring.init_data += st->memory;
+
+        ngx_stentor_claim_rendition(store, rend, &params[i]);
+    }
+
+    st->nrenditions = n;
+
+    return NGX_OK;
+}
+
+
+/* Lays a rendition's rings behind *at, and moves it. */
+
+static void
+ngx_stentor_claim_measure(ngx_stentor_ring_t *ring,
+    ngx_stentor_params_t *params, size_t *at)
+{
+    uint64_t  parts, samples;
+
+    parts = (uint64_t) (2 * params->window + NGX_STENTOR_SPARE_SEGMENTS)
+            * params->parts;
+    samples = parts * params->part;
+
+    ring->nrecords = parts;
+    ring->records = *at;
+    *at += parts * sizeof(ngx_stentor_record_t);
+
+    ring->size = ngx_align(samples / params->rate
+                           * (params->max_bandwidth / 8), 64);
+    ring->bytes = *at;
+    *at += ring->size;
+
+    ring->init_len = params->init_len;
+    ring->init_data = *at;
+    *at += ngx_align(params->init_len, 64);
+}
+
+
+static void
+ngx_stentor_claim_rendition(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, ngx_stentor_params_t *params)
+{
+    ngx_cpystrn((u_char *) rend->name, (u_char *) params->name,
+                sizeof(rend->name));
+    ngx_cpystrn((u_char *) rend->codecs, (u_char *) params->codecs,
+                sizeof(rend->codecs));
+
+    rend->rate = params->rate;
+    rend->channels = params->channels;
+    rend->format = params->format;
+    rend->part = params->part;
+    rend->parts = params->parts;
+    rend->window = params->window;
+    rend->bandwidth = params->bandwidth;
+    rend->average = params->average;
+
+    rend->ring.init = ngx_crc32_long((u_char *) params->init_data,
+                                     params->init_len);
+
+    ngx_memcpy(ngx_stentor_store_at(store, rend->ring.init_data),
+               params->init_data, params->init_len);
+
+    ngx_memzero(ngx_stentor_store_at(store, rend->ring.records),
+                rend->ring.nrecords * sizeof(ngx_stentor_record_t));
+}
+
+
+void
+ngx_stentor_store_open(ngx_stentor_claim_t *claim)
+{
+    if (ngx_stentor_store_valid(claim)) {
+        ngx_stentor_save(&claim->stream->state, NGX_STENTOR_OPEN);
+        __atomic_fetch_add(&claim->store->head->opens, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+
+void
+ngx_stentor_store_close(ngx_stentor_claim_t *claim)
+{
+    ngx_stentor_store_t   *store;
+    ngx_stentor_stream_t  *st;
+
+    st = claim->stream;
+    store = claim->store;
+
+    ngx_shmtx_lock(&store->pool->mutex);
+
+    if (ngx_stentor_store_valid(claim)) {
+        st->closed_ms = ngx_stentor_store_now();
+        st->live = 0;
+
+        if (st->state == NGX_STENTOR_OPENING) {
+            ngx_stentor_claim_release(store, st);
+
+        } else {
+            ngx_stentor_save(&st->state, NGX_STENTOR_CLOSED);
+        }
+    }
+
+    ngx_shmtx_unlock(&store->pool->mutex);
+}

@@ -1,0 +1,389 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The judge of access units alone: where a session's first unit goes, and
+ * what becomes of units that are early, late, or from another clock.
+ */
+
+#include "wire_util.h"
+
+#include "programme/stn_timeline.h"
+
+
+#define RATE   48000
+#define FRAME  1024
+
+/* A sample count of these days, on a whole frame. */
+#define NOW  ((int64_t) 1763719207 * RATE / FRAME * FRAME)
+
+#define SAMPLES(ms)  ((int64_t) (ms) * (RATE / 1000))
+#define TS(ms)       ((int64_t) (ms) * (STN_TS_HZ / 1000))
+
+
+/* A timeline on which the unit with timestamp 0 lies at NOW. */
+
+static void
+settled(stn_timeline_t *t)
+{
+    stn_timeline_init(t, RATE, FRAME);
+    stn_timeline_settle(t, 0, NOW + FRAME);
+    assert_true(stn_timeline_start(t, 0, -1, NOW + FRAME) == NOW);
+    assert_int_equal(t->settling, 0);
+}
+
+
+static void
+believes_the_least_delayed_unit(void **state)
+{
+    int64_t         at;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    stn_timeline_init(&t, RATE, FRAME);
+    assert_int_equal(t.settling, 1);
+
+    /* units 0, 100 and 200 ms, 50, 10 and 30 ms on the way */
+
+    stn_timeline_settle(&t, TS(0), NOW + FRAME + SAMPLES(50));
+    stn_timeline_settle(&t, TS(100), NOW + FRAME + SAMPLES(110));
+    stn_timeline_settle(&t, TS(200), NOW + FRAME + SAMPLES(230));
+
+    at = stn_timeline_start(&t, TS(0), -1, NOW + FRAME + SAMPLES(230));
+
+    assert_true(llabs(at - (NOW + SAMPLES(10))) <= FRAME / 2);
+    assert_int_equal(at % FRAME, 0);
+}
+
+
+static void
+starts_within_half_a_frame_of_the_truth(void **state)
+{
+    int64_t         phase, at, err, min, max;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    min = 0;
+    max = 0;
+
+    for (phase = 0; phase < FRAME; phase++) {
+        stn_timeline_init(&t, RATE, FRAME);
+        stn_timeline_settle(&t, TS(500), NOW + FRAME + phase);
+
+        at = stn_timeline_start(&t, TS(500), -1, NOW + FRAME + phase + 4800);
+        assert_int_equal(at % FRAME, 0);
+
+        err = at - (NOW + phase);
+        min = stn_min(min, err);
+        max = stn_max(max, err);
+    }
+
+    assert_true(min >= -FRAME / 2 && max <= FRAME / 2);
+}
+
+
+static void
+dates_a_first_unit_back_so_far(void **state)
+{
+    int64_t         at;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    /* a recording of 10 s, then one of 10 min, all at once */
+
+    stn_timeline_init(&t, RATE, FRAME);
+    stn_timeline_settle(&t, TS(0), NOW);
+    stn_timeline_settle(&t, TS(10000), NOW);
+    at = stn_timeline_start(&t, TS(0), -1, NOW);
+    assert_true(llabs(at - (NOW - FRAME - SAMPLES(10000))) <= FRAME);
+
+    stn_timeline_init(&t, RATE, FRAME);
+    stn_timeline_settle(&t, TS(0), NOW);
+    stn_timeline_settle(&t, TS(600000), NOW);
+    at = stn_timeline_start(&t, TS(0), -1, NOW);
+    assert_true(llabs(at - (NOW - SAMPLES(STN_TIMELINE_BACK_MS))) <= FRAME);
+}
+
+
+static void
+plays_all_of_a_recording_on_a_running_programme(void **state)
+{
+    int64_t         fill;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    stn_timeline_init(&t, RATE, FRAME);
+    stn_timeline_settle(&t, TS(0), NOW);
+    stn_timeline_settle(&t, TS(10000), NOW);
+
+    assert_true(stn_timeline_start(&t, TS(0), NOW, NOW) == NOW);
+    assert_int_equal(stn_timeline_place(&t, TS(0), NOW, NOW, &fill),
+                     STN_TIMELINE_TAKE);
+
+    /* a backlog of half a second is none */
+
+    stn_timeline_init(&t, RATE, FRAME);
+    stn_timeline_settle(&t, TS(0), NOW);
+    stn_timeline_settle(&t, TS(500), NOW);
+
+    assert_true(stn_timeline_start(&t, TS(0), NOW, NOW) < NOW);
+    assert_int_equal(stn_timeline_place(&t, TS(0), NOW, NOW, &fill),
+                     STN_TIMELINE_DROP);
+    assert_int_equal(stn_timeline_place(&t, TS(500), NOW, NOW, &fill),
+                     STN_TIMELINE_TAKE);
+}
+
+
+static void
+takes_units_within_the_margin(void **state)
+{
+    int             ms;
+    int64_t         fill;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    settled(&t);
+
+    for (ms = -STN_TIMELINE_MARGIN_MS; ms <= STN_TIMELINE_MARGIN_MS; ms++) {
+        fill = -1;
+        assert_int_equal(stn_timeline_place(&t, TS(ms), NOW, NOW, &fill),
+                         STN_TIMELINE_TAKE);
+        assert_int_equal(fill, 0);
+    }
+
+    assert_int_equal(t.resyncs, 0);
+}
+
+
+static void
+margin_spans_two_frames_of_any_length(void **state)
+{
+    int64_t         fill;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    /* HE-AAC at 16 kHz: frames of 128 ms */
+
+    stn_timeline_init(&t, 16000, 2048);
+    stn_timeline_settle(&t, 0, 2048 * 1000001);
+    (void) stn_timeline_start(&t, 0, -1, (int64_t) 2048 * 1000001);
+
+    assert_int_equal(stn_timeline_place(&t, TS(256), (int64_t) 2048 * 1000000,
+                                        (int64_t) 2048 * 1000003, &fill),
+                     STN_TIMELINE_TAKE);
+    assert_int_equal(stn_timeline_place(&t, TS(260), (int64_t) 2048 * 1000000,
+                                        (int64_t) 2048 * 1000003, &fill),
+                     STN_TIMELINE_FILL);
+    assert_int_equal(fill, 2);
+}
+
+
+static void
+fills_what_the_wall_clock_confirms(void **state)
+{
+    int64_t         fill;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    settled(&t);
+
+    /* 5 s are missing, and 5 s have passed */
+
+    assert_int_equal(stn_timeline_place(&t, TS(5000), NOW,
+                                        NOW + SAMPLES(5000), &fill),
+                     STN_TIMELINE_FILL);
+    assert_int_equal(fill, (SAMPLES(5000) + FRAME / 2) / FRAME);
+
+    assert_int_equal(stn_timeline_place(&t, TS(5000), NOW + fill * FRAME,
+                                        NOW + SAMPLES(5000), &fill),
+                     STN_TIMELINE_TAKE);
+    assert_int_equal(t.resyncs, 0);
+
+    /* 5 s are missing, and no time has passed: the clock has jumped */
+
+    settled(&t);
+    assert_int_equal(stn_timeline_place(&t, TS(5000), NOW, NOW, &fill),
+                     STN_TIMELINE_TAKE);
+    assert_int_equal(t.resyncs, 1);
+    assert_int_equal(stn_timeline_place(&t, TS(5021), NOW + FRAME,
+                                        NOW + FRAME, &fill),
+                     STN_TIMELINE_TAKE);
+    assert_int_equal(t.resyncs, 1);
+}
+
+
+static void
+drops_late_units_until_it_is_a_clock(void **state)
+{
+    int             ms;
+    int64_t         fill, pos;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    settled(&t);
+
+    /* half a second late for good: 1 s of it is dropped */
+
+    for (ms = 0; ms <= STN_TIMELINE_STALE_MS; ms += 20) {
+        pos = NOW + SAMPLES(ms + 500);
+        assert_int_equal(stn_timeline_place(&t, TS(ms), pos, pos, &fill),
+                         STN_TIMELINE_DROP);
+    }
+
+    pos = NOW + SAMPLES(ms + 500);
+    assert_int_equal(stn_timeline_place(&t, TS(ms), pos, pos, &fill),
+                     STN_TIMELINE_TAKE);
+    assert_int_equal(t.resyncs, 1);
+
+    /* one unit in time, and the second begins anew */
+
+    settled(&t);
+    pos = NOW + SAMPLES(500);
+    assert_int_equal(stn_timeline_place(&t, TS(0), pos, pos, &fill),
+                     STN_TIMELINE_DROP);
+    assert_int_equal(stn_timeline_place(&t, TS(500), pos, pos, &fill),
+                     STN_TIMELINE_TAKE);
+    pos += SAMPLES(2000);
+    assert_int_equal(stn_timeline_place(&t, TS(0), pos, pos, &fill),
+                     STN_TIMELINE_DROP);
+    assert_int_equal(t.resyncs, 0);
+}
+
+
+static void
+follows_a_clock_that_jumped(void **state)
+{
+    size_t          i;
+    int64_t         fill;
+    stn_timeline_t  t;
+
+    static const int64_t  jumps[] = {
+        3600000, -3600000, 86400000, -86400000, 10001, -10100,
+        (int64_t) 1 << 32, -((int64_t) 1 << 32),
+        (int64_t) 1 << 40, -((int64_t) 1 << 40)
+    };
+
+    (void) state;
+
+    for (i = 0; i < stn_nelems(jumps); i++) {
+        settled(&t);
+
+        assert_int_equal(stn_timeline_place(&t, TS(jumps[i]), NOW, NOW,
+                                            &fill),
+                         STN_TIMELINE_TAKE);
+        assert_int_equal(t.resyncs, 1);
+        assert_int_equal(stn_timeline_place(&t, TS(jumps[i] + 21),
+                                            NOW + FRAME, NOW, &fill),
+                         STN_TIMELINE_TAKE);
+        assert_int_equal(stn_timeline_place(&t, TS(0), NOW + 2 * FRAME,
+                                            NOW, &fill),
+                         STN_TIMELINE_TAKE);
+        assert_int_equal(t.resyncs, 2);
+    }
+}
+
+
+/* A programme that is far behind the wall clock is brought back to it. */
+
+static void
+resync_catches_up_with_the_wall_clock(void **state)
+{
+    size_t          i;
+    int64_t         fill, now;
+    stn_timeline_t  t;
+
+    static const int64_t  behind[] = { 300, 2000, 9000, 11000, 50000, 3600000 };
+
+    (void) state;
+
+    for (i = 0; i < stn_nelems(behind); i++) {
+        settled(&t);
+        now = NOW + SAMPLES(behind[i]);
+
+        assert_int_equal(stn_timeline_place(&t, TS(-3600000), NOW, now,
+                                            &fill),
+                         STN_TIMELINE_FILL);
+        assert_true(llabs(NOW + fill * FRAME - now) <= 2 * FRAME);
+        assert_int_equal(stn_timeline_place(&t, TS(-3600000),
+                                            NOW + fill * FRAME, now, &fill),
+                         STN_TIMELINE_TAKE);
+        assert_int_equal(t.resyncs, 1);
+    }
+}
+
+
+static void
+survives_any_timestamp(void **state)
+{
+    int64_t         ts, fill, pos, now;
+    uint32_t        x = 4711;
+    unsigned        i;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    settled(&t);
+    pos = NOW;
+    now = NOW;
+
+    for (i = 0; i < 200000; i++) {
+        ts = (int64_t) wire_random(&x) << wire_random(&x) % 16;
+        ts = wire_random(&x) & 1 ? TS(ts) : -TS(ts);
+
+        if (wire_random(&x) % 1000 == 0) {
+            stn_timeline_reset(&t);
+            stn_timeline_settle(&t, ts, now);
+            assert_int_equal(stn_timeline_start(&t, ts, pos, now) % FRAME, 0);
+        }
+
+        switch (stn_timeline_place(&t, ts, pos, now, &fill)) {
+
+        case STN_TIMELINE_FILL:
+            assert_true(fill > 0);
+            assert_true(pos + fill * FRAME
+                        <= now + FRAME + SAMPLES(STN_TIMELINE_AHEAD_MS));
+            pos += fill * FRAME;
+            break;
+
+        case STN_TIMELINE_TAKE:
+            pos += FRAME;
+            break;
+
+        case STN_TIMELINE_DROP:
+            break;
+        }
+
+        now = stn_max(now + wire_random(&x) % (2 * FRAME), pos);
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(believes_the_least_delayed_unit),
+        cmocka_unit_test(starts_within_half_a_frame_of_the_truth),
+        cmocka_unit_test(dates_a_first_unit_back_so_far),
+        cmocka_unit_test(plays_all_of_a_recording_on_a_running_programme),
+        cmocka_unit_test(takes_units_within_the_margin),
+        cmocka_unit_test(margin_spans_two_frames_of_any_length),
+        cmocka_unit_test(fills_what_the_wall_clock_confirms),
+        cmocka_unit_test(drops_late_units_until_it_is_a_clock),
+        cmocka_unit_test(follows_a_clock_that_jumped),
+        cmocka_unit_test(resync_catches_up_with_the_wall_clock),
+        cmocka_unit_test(survives_any_timestamp),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
