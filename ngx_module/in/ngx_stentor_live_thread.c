@@ -461,7 +461,6 @@ ngx_stentor_live_part(ngx_stentor_live_t *live, stn_part_t *part)
 
     ngx_stentor_live_measure(live, part);
 
-    st->live = !live->programme.holding;
     st->counters[NGX_STENTOR_STREAM_PARTS]++;
     st->counters[NGX_STENTOR_STREAM_BYTES] += part->len;
     st->counters[NGX_STENTOR_STREAM_SEGMENTS] +=
@@ -512,7 +511,7 @@ ngx_stentor_live_measure(ngx_stentor_live_t *live, stn_part_t *part)
 }
 
 
-/* Adds what the programme did since the last time. */
+/* Shows what the programme does, and adds what it did since the last time. */
 
 static void
 ngx_stentor_live_count(ngx_stentor_live_t *live)
@@ -523,6 +522,8 @@ ngx_stentor_live_count(ngx_stentor_live_t *live)
     now = &live->programme.stats;
     then = &live->counted;
     to = live->claim.stream->counters;
+
+    live->claim.stream->live = !live->programme.holding;
 
     to[NGX_STENTOR_STREAM_GAPS_FILLED] += now->gaps_filled
                                           - then->gaps_filled;

@@ -33,6 +33,7 @@ stn_timeline_reset(stn_timeline_t *t)
 {
     t->offset = INT64_MAX;
     t->stale_since = 0;
+    t->stale_by = 0;
     t->settling = 1;
 }
 
@@ -112,8 +113,9 @@ stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now,
         return STN_TIMELINE_TAKE;
     }
 
-    if (t->stale_since == 0) {
+    if (t->stale_since == 0 || now - at < t->stale_by - margin) {
         t->stale_since = now;
+        t->stale_by = now - at;
     }
 
     if (pos - at > stn_timeline_samples(t, STN_TIMELINE_REPAIR_MS)

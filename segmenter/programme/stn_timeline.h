@@ -26,8 +26,9 @@
 /* How far the programme may run ahead of the wall clock before units wait. */
 #define STN_TIMELINE_AHEAD_MS   250
 
-/* Late units are dropped for this long; if they are still late then, it is
- * the broadcaster's clock that changed, not a backlog that passes by. */
+/* Late units are dropped while they catch up with the wall clock: that is a
+ * backlog that passes by.  If they come no closer for this long, it is the
+ * broadcaster's clock that changed. */
 #define STN_TIMELINE_STALE_MS   1000
 
 /* A session's first unit is taken to be at most this old, whatever the
@@ -51,6 +52,7 @@ typedef struct {
     uint32_t  frame;           /* samples a frame */
     int64_t   offset;          /* programme sample minus broadcaster sample */
     int64_t   stale_since;     /* sample on the wall clock; 0: nothing stale */
+    int64_t   stale_by;        /* how late units were then, samples */
     unsigned  settling;        /* boolean: offset is being found */
     uint64_t  resyncs;         /* how often offset was given up */
 } stn_timeline_t;

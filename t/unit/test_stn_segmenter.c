@@ -471,9 +471,9 @@ tells_live_parts_and_adds_the_base(void **state)
 
     for (n = 0; n < 4 * g.part / g.frame; n++) {
 
-        /* one live frame, the last one of the second part */
+        /* one live frame, the first one of the second part */
 
-        if (feed(&s, pos + n * g.frame, n == 2 * g.part / g.frame - 1, &part)
+        if (feed(&s, pos + n * g.frame, n == g.part / g.frame, &part)
             == STN_AGAIN)
         {
             assert_int_not_equal((n + 1) % (g.part / g.frame), 0);
