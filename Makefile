@@ -36,7 +36,7 @@ all: module
 module: $(BUILD)/ngx_stentor_module.so
 
 $(BUILD)/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
-	scripts/build-module $(BUILD) "$(WARN)"
+	+scripts/build-module $(BUILD) "$(WARN)"
 
 html: $(wildcard html/*) package-lock.json scripts/build-html
 	scripts/build-html $(BUILD)/html
@@ -95,7 +95,7 @@ test: setup-test
 	prove -j$(JOBS) $(UNITS:%=$(BUILD)/unit/%) t/*.t
 
 $(BUILD)/asan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
-	scripts/build-module $(BUILD)/asan "$(WARN) $(SAN)"
+	+scripts/build-module $(BUILD)/asan "$(WARN) $(SAN)"
 
 asan: setup-test
 	@$(MAKE) -s -j2 $(UNITS:%=$(BUILD)/asan/unit/%) \
@@ -104,7 +104,7 @@ asan: setup-test
 	@scripts/build-html --dev $(BUILD)/html
 	prove -j$(JOBS) $(UNITS:%=$(BUILD)/asan/unit/%)
 	STENTOR_ASAN=1 STENTOR_MODULE=$(BUILD)/asan/ngx_stentor_module.so \
-	    ASAN_OPTIONS=detect_leaks=0 prove -j$(JOBS) t/*.t
+	    ASAN_OPTIONS=detect_leaks=0 prove -j$(JOBS) t/*.t t/asan/*.t
 
 bench: setup-test module
 	t/bench/bench
