@@ -59,7 +59,8 @@ stn_timeline_settle(stn_timeline_t *t, int64_t ts, int64_t now)
 
     /* a frame has been sent when its last sample has been heard */
 
-    offset = now - t->frame - stn_timeline_ts(t, ts);
+    offset = now - t->frame - stn_timeline_ts(t, ts)
+             - stn_timeline_samples(t, STN_TIMELINE_DELAY_MS);
 
     t->offset = stn_min(t->offset, offset);
 }

@@ -16,6 +16,11 @@
 #include "stn_au.h"
 
 
+/* What is heard of an AAC frame is older than its arrival says: decoders give
+ * back the block before it, and some encoders look a block ahead, so it is 21
+ * to 44 ms at 48 kHz.  A date lies between the sound and its arrival. */
+#define STN_TIMELINE_DELAY_MS   10
+
 /* Units are taken as the next frame while they are this close to it: twice
  * what millisecond rounding and a careless clock make of a steady stream. */
 #define STN_TIMELINE_MARGIN_MS  60
