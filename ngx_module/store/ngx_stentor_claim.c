@@ -175,6 +175,7 @@ ngx_stentor_claim_settle(ngx_stentor_claim_t *claim,
     ngx_stentor_claim_reap(claim->store, st);
 
     if (ngx_stentor_claim_build(claim->store, st, params, n) != NGX_OK) {
+        ngx_stentor_claim_release(claim->store, st);
         claim->reason = "the zone is full";
         return NGX_BUSY;
     }
