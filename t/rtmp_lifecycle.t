@@ -24,7 +24,7 @@ need('ffmpeg');
 
 my $node = Stentor::Node->new(linger => '500ms');
 my $media = Stentor::Media::fixture();
-my @workers = sort $node->worker_pids();
+my @workers;
 
 
 # A session that opens a stream with some frames.
@@ -49,6 +49,9 @@ sub live($name) {
 {
     my $s = session('a');
     ok(live('a'), 'on the air');
+
+    # they have their names by now, by which they are found
+    @workers = sort $node->worker_pids();
 
     $s->command('FCUnpublish', 6, undef, 'a');
     $s->frame($media->{frames}[10], 213);

@@ -266,10 +266,12 @@ sub start($self) {
 }
 
 
-# Whether a status says that every worker is up, not just the one that answers.
+# Whether a status says that every worker is up, not just the one that answers,
+# and all have the names that they are found by.
 
 sub all_workers($self, $r) {
-    return JSON::PP::decode_json($r->{body})->{workers} >= $self->{workers};
+    return JSON::PP::decode_json($r->{body})->{workers} >= $self->{workers}
+           && $self->worker_pids() >= $self->{workers};
 }
 
 
