@@ -270,8 +270,10 @@ sub start($self) {
 # and all have the names that they are found by.
 
 sub all_workers($self, $r) {
+    my @pids = $self->worker_pids();
+
     return JSON::PP::decode_json($r->{body})->{workers} >= $self->{workers}
-           && $self->worker_pids() >= $self->{workers};
+           && @pids >= $self->{workers};
 }
 
 
