@@ -14,7 +14,7 @@
 
 
 #define STN_FORMAT_ASC_MAX     64
-#define STN_FORMAT_FILLER_MAX  32
+#define STN_FORMAT_FILLER_MAX  64
 #define STN_FORMAT_CODECS_MAX  16
 
 

@@ -47,6 +47,8 @@ static int stn_aac_channels(stn_aac_t *a);
 static int stn_aac_specific(stn_aac_t *a, stn_bits_t *b);
 static int stn_aac_ga(stn_aac_t *a, stn_bits_t *b);
 static int stn_aac_pce(stn_aac_t *a, stn_bits_t *b);
+static void stn_aac_put_silence(stn_bitw_t *w, unsigned element,
+    unsigned tag);
 static int stn_aac_eld(stn_aac_t *a, stn_bits_t *b);
 static int stn_aac_usac(stn_aac_t *a, stn_bits_t *b);
 static uint32_t stn_aac_escaped(stn_bits_t *b, const uint8_t widths[3]);
@@ -331,7 +333,7 @@ stn_aac_ga(stn_aac_t *a, stn_bits_t *b)
 static int
 stn_aac_pce(stn_aac_t *a, stn_bits_t *b)
 {
-    uint32_t  i, n, pairs, channels, lfe, assoc, cc;
+    uint32_t  i, n, pair, channels, lfe, assoc, cc;
 
     stn_bits_get(b, 10);                           /* tag, type, rate index */
 
@@ -357,12 +359,21 @@ stn_aac_pce(stn_aac_t *a, stn_bits_t *b)
         stn_bits_get(b, 3);                        /* matrix mixdown */
     }
 
-    for (pairs = 0, i = 0; i < n; i++) {
-        pairs += stn_bits_get(b, 1);
-        stn_bits_get(b, 4);
+    channels = n + lfe;
+
+    for (i = 0; i < n; i++) {
+        pair = stn_bits_get(b, 1);
+        channels += pair;
+        a->elements[i] = (uint8_t) ((pair ? STN_AAC_CPE : STN_AAC_SCE) << 4
+                                    | stn_bits_get(b, 4));
     }
 
-    stn_bits_get(b, 4 * lfe);
+    for ( /* void */ ; i < n + lfe; i++) {
+        a->elements[i] = (uint8_t) (STN_AAC_LFE << 4 | stn_bits_get(b, 4));
+    }
+
+    a->nelements = (uint8_t) i;
+
     stn_bits_get(b, 4 * assoc);
 
     for (i = 0; i < cc; i++) {
@@ -374,8 +385,6 @@ stn_aac_pce(stn_aac_t *a, stn_bits_t *b)
     for (i = stn_bits_get(b, 8); i; i--) {
         stn_bits_get(b, 8);                        /* comment */
     }
-
-    channels = n + pairs + lfe;
 
     if (!b->failed && channels == 0) {
         return stn_aac_fail(a, STN_ERROR, "AAC without channels");
@@ -622,14 +631,39 @@ stn_aac_codecs(const stn_aac_t *a, char *out, size_t size)
 }
 
 
+/* One element with nothing in it (4.4.2.1). */
+
+static void
+stn_aac_put_silence(stn_bitw_t *w, unsigned element, unsigned tag)
+{
+    stn_bitw_put(w, element, 3);
+    stn_bitw_put(w, tag, 4);
+
+    if (element != STN_AAC_CPE) {
+        stn_bitw_put(w, STN_AAC_SILENCE_GAIN, 8);
+        stn_aac_put_ics_info(w);
+        stn_aac_put_ics_rest(w);
+        return;
+    }
+
+    stn_bitw_put(w, 1, 1);                         /* common_window */
+    stn_aac_put_ics_info(w);
+    stn_bitw_put(w, 0, 2);                         /* ms_mask_present */
+    stn_bitw_put(w, STN_AAC_SILENCE_GAIN, 8);
+    stn_aac_put_ics_rest(w);
+    stn_bitw_put(w, STN_AAC_SILENCE_GAIN, 8);
+    stn_aac_put_ics_rest(w);
+}
+
+
 int
 stn_aac_silence(const stn_aac_t *a, uint8_t *out, size_t size, size_t *len)
 {
-    unsigned        tags[STN_AAC_END] = { 0 };
+    unsigned        i, tags[STN_AAC_END] = { 0 };
     stn_bitw_t      w;
     const uint8_t  *e;
 
-    if (!stn_aac_is_plain(a) || a->channel_config == 0
+    if (!stn_aac_is_plain(a)
         || a->channel_config >= stn_nelems(stn_aac_elements))
     {
         return STN_UNSUPPORTED;
@@ -637,23 +671,15 @@ stn_aac_silence(const stn_aac_t *a, uint8_t *out, size_t size, size_t *len)
 
     stn_bitw_init(&w, out, size);
 
-    for (e = stn_aac_elements[a->channel_config]; *e != STN_AAC_END; e++) {
-        stn_bitw_put(&w, *e, 3);
-        stn_bitw_put(&w, tags[*e]++, 4);
+    if (a->channel_config == 0) {
+        for (i = 0; i < a->nelements; i++) {
+            stn_aac_put_silence(&w, a->elements[i] >> 4,
+                                a->elements[i] & 0xf);
+        }
 
-        if (*e == STN_AAC_CPE) {
-            stn_bitw_put(&w, 1, 1);                /* common_window */
-            stn_aac_put_ics_info(&w);
-            stn_bitw_put(&w, 0, 2);                /* ms_mask_present */
-            stn_bitw_put(&w, STN_AAC_SILENCE_GAIN, 8);
-            stn_aac_put_ics_rest(&w);
-            stn_bitw_put(&w, STN_AAC_SILENCE_GAIN, 8);
-            stn_aac_put_ics_rest(&w);
-
-        } else {
-            stn_bitw_put(&w, STN_AAC_SILENCE_GAIN, 8);
-            stn_aac_put_ics_info(&w);
-            stn_aac_put_ics_rest(&w);
+    } else {
+        for (e = stn_aac_elements[a->channel_config]; *e != STN_AAC_END; e++) {
+            stn_aac_put_silence(&w, *e, tags[*e]++);
         }
     }
 

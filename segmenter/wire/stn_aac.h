@@ -27,7 +27,10 @@
 #define STN_AAC_CODECS_MAX  16
 
 /* Enough for any frame of stn_aac_silence(). */
-#define STN_AAC_SILENCE_MAX  32
+#define STN_AAC_SILENCE_MAX  64
+
+/* Elements that a program_config_element may name: front, side, back, LFE. */
+#define STN_AAC_ELEMENTS_MAX  (3 * 15 + 3)
 
 
 /* Audio object types (table 1.17) that have a name here. */
@@ -56,6 +59,8 @@ typedef struct {
     uint32_t     core_rate;        /* Hz */
     uint32_t     rate;             /* Hz, of the output */
     uint32_t     frame_samples;    /* output samples per access unit */
+    uint8_t      nelements;        /* of a program_config_element */
+    uint8_t      elements[STN_AAC_ELEMENTS_MAX];    /* type << 4 | tag */
     const char  *reason;           /* static; why parse or carried failed */
 } stn_aac_t;
 
@@ -97,8 +102,9 @@ int stn_aac_codecs(const stn_aac_t *a, char *out, size_t size);
 /*
  * Writes one raw_data_block (4.4.2.1) of digital silence for a, its length in
  * bytes to *len.  Returns STN_OK; STN_UNSUPPORTED unless the core is Main, LC
- * or LTP with channel configuration 1..7; STN_LIMIT when size bytes are too
- * few (STN_AAC_SILENCE_MAX always suffice).
+ * or LTP with channel configuration 1..7 or a program_config_element;
+ * STN_LIMIT when size bytes are too few (STN_AAC_SILENCE_MAX suffice for ten
+ * elements).
  */
 int stn_aac_silence(const stn_aac_t *a, uint8_t *out, size_t size,
     size_t *len);

@@ -320,8 +320,10 @@ counts_a_program_config(void **state)
 
     assert_int_equal(stn_aac_parse(&a, asc, n - 1), STN_ERROR);
     assert_int_equal(stn_aac_parse(&a, asc, n), STN_OK);
-    assert_int_equal(stn_aac_silence(&a, out, sizeof(out), &n),
-                     STN_UNSUPPORTED);
+    assert_int_equal(stn_aac_silence(&a, out, sizeof(out), &n), STN_OK);
+    assert_int_equal(a.nelements, 4);
+    assert_int_equal(a.elements[1], 1 << 4 | 0);   /* front: a pair, tag 0 */
+    assert_int_equal(out[0] >> 5, 0);              /* a single channel first */
     assert_int_equal(stn_aac_explicit(&a, 0, out, sizeof(out), &n),
                      STN_UNSUPPORTED);
 
