@@ -36,7 +36,6 @@
 #define NGX_STENTOR_RENDITIONS     8
 #define NGX_STENTOR_RENDITION_MAX  32      /* bytes of a rendition's name */
 #define NGX_STENTOR_CODECS_MAX     16
-#define NGX_STENTOR_INIT_MAX       2048    /* bytes of an init segment */
 #define NGX_STENTOR_ADDRESS_MAX    64
 #define NGX_STENTOR_ENCODER_MAX    96
 
@@ -50,7 +49,7 @@
 
 
 /* Counters a worker keeps in its slot; summed over slots they never go back.
- * Names and help are in ngx_stentor_counters[]. */
+ * Their names and help are the status module's, in the same order. */
 
 typedef enum {
     NGX_STENTOR_INGEST_CONNECTIONS,
