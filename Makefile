@@ -17,7 +17,8 @@ JOBS     = 4
 WARN     = -Wall -Wextra -Werror -Wno-unused-parameter
 SAN      = -fsanitize=address,undefined -fno-omit-frame-pointer \
            -fno-sanitize-recover=undefined
-LIBS     = -lavformat -lavcodec -lavutil -lcrypto -lz -lm
+LIBS     = -lavformat -lavcodec -lavutil -lswresample -lebur128 \
+           -lcrypto -lz -lm
 CPPFLAGS = -D_GNU_SOURCE -Isegmenter -It/unit
 
 LIB_SRCS := $(wildcard segmenter/*.c segmenter/*/*.c)

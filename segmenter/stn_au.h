@@ -22,6 +22,7 @@ typedef struct {
     const uint8_t  *data;      /* owned by whoever hands the unit on */
     size_t          len;       /* bytes */
     int64_t         ts;        /* STN_TS_HZ ticks, unwrapped to 64 bits */
+    int32_t         level;     /* RMS, hundredths of a dB; 0: not measured */
 } stn_au_t;
 
 
@@ -33,6 +34,7 @@ typedef struct {
     size_t          len;       /* bytes */
     int64_t         pos;       /* first sample, since the Unix epoch */
     unsigned        live;      /* boolean: the broadcaster's own */
+    unsigned        rendition; /* whose frame it is */
 } stn_frame_t;
 
 

@@ -5,7 +5,7 @@
  * Comparing formats (see stn_format.h).  Encoders write one configuration in
  * several ways (OBS adds an extension that says there is none), so it is what
  * they mean that counts, and the bytes only where they alone tell: a
- * program_config_element.  Pure functions.
+ * program_config_element, and codecs other than AAC.  Pure functions.
  */
 
 #include "stn_format.h"
@@ -24,7 +24,8 @@ static uint32_t stn_format_mix(uint32_t hash, const void *data, size_t len);
 int
 stn_format_same(const stn_format_t *a, const stn_format_t *b)
 {
-    if (strcmp(a->codecs, b->codecs) != 0
+    if (a->codec != b->codec
+        || strcmp(a->codecs, b->codecs) != 0
         || a->rate != b->rate
         || a->core_rate != b->core_rate
         || a->frame != b->frame
@@ -35,16 +36,16 @@ stn_format_same(const stn_format_t *a, const stn_format_t *b)
         return 0;
     }
 
-    return a->channel_config != 0
-           || (a->asc_len == b->asc_len
-               && memcmp(a->asc, b->asc, a->asc_len) == 0);
+    return (a->codec == STN_CODEC_AAC && a->channel_config != 0)
+           || (a->config_len == b->config_len
+               && memcmp(a->config, b->config, a->config_len) == 0);
 }
 
 
 uint32_t
 stn_format_hash(const stn_format_t *f)
 {
-    uint32_t  hash, numbers[6];
+    uint32_t  hash, numbers[7];
 
     numbers[0] = f->rate;
     numbers[1] = f->core_rate;
@@ -52,12 +53,13 @@ stn_format_hash(const stn_format_t *f)
     numbers[3] = f->core_frame;
     numbers[4] = f->channels;
     numbers[5] = f->channel_config;
+    numbers[6] = f->codec;
 
     hash = stn_format_mix(STN_FORMAT_BASIS, numbers, sizeof(numbers));
     hash = stn_format_mix(hash, f->codecs, strlen(f->codecs));
 
-    if (f->channel_config == 0) {
-        hash = stn_format_mix(hash, f->asc, f->asc_len);
+    if (f->codec != STN_CODEC_AAC || f->channel_config == 0) {
+        hash = stn_format_mix(hash, f->config, f->config_len);
     }
 
     return hash;

@@ -163,13 +163,13 @@ stn_cmaf_stream(stn_cmaf_t *m, const stn_format_t *f)
     par->frame_size = (int) f->frame;
     av_channel_layout_default(&par->ch_layout, f->channels);
 
-    par->extradata = av_mallocz(f->asc_len + AV_INPUT_BUFFER_PADDING_SIZE);
+    par->extradata = av_mallocz(f->config_len + AV_INPUT_BUFFER_PADDING_SIZE);
     if (par->extradata == NULL) {
         return STN_NOMEM;
     }
 
-    memcpy(par->extradata, f->asc, f->asc_len);
-    par->extradata_size = (int) f->asc_len;
+    memcpy(par->extradata, f->config, f->config_len);
+    par->extradata_size = (int) f->config_len;
 
     return STN_OK;
 }

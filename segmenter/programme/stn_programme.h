@@ -46,6 +46,9 @@ typedef struct {
     uint64_t  gaps_filled;     /* frames put where a unit was missing */
     uint64_t  stale_dropped;   /* units that came after their time */
     uint64_t  resyncs;         /* times the broadcaster's clock changed */
+    uint64_t  drift_repairs;   /* frames dropped or doubled for his clock's
+                                  rate; in a ladder: as many as resampled */
+    uint64_t  broken;          /* units that could not be decoded */
 } stn_programme_stats_t;
 
 

@@ -36,8 +36,8 @@ stn_aac_format(stn_format_t *f, const uint8_t *asc, size_t len,
         return rc;
     }
 
-    memcpy(f->asc, asc, len);
-    f->asc_len = len;
+    memcpy(f->config, asc, len);
+    f->config_len = len;
     f->rate = a.rate;
     f->core_rate = a.core_rate;
     f->frame = a.frame_samples;

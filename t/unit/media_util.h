@@ -63,7 +63,7 @@ media_format_hex(stn_format_t *f, const char *hex)
 {
     size_t    n;
     unsigned  v;
-    uint8_t   asc[STN_FORMAT_ASC_MAX];
+    uint8_t   asc[STN_FORMAT_CONFIG_MAX];
 
     for (n = 0; hex[2 * n]; n++) {
         assert_int_equal(sscanf(hex + 2 * n, "%2x", &v), 1);

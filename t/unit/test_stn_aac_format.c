@@ -33,7 +33,7 @@ static void
 takes_over_what_the_config_says(void **state)
 {
     size_t         i;
-    char           hex[2 * STN_FORMAT_ASC_MAX + 1];
+    char           hex[2 * STN_FORMAT_CONFIG_MAX + 1];
     size_t         n;
     stn_format_t   f;
     const case_t  *t;
@@ -53,8 +53,8 @@ takes_over_what_the_config_says(void **state)
         assert_int_equal(f.channel_config, t->config);
         assert_true(f.filler_len > 0);
 
-        for (n = 0; n < f.asc_len; n++) {
-            snprintf(hex + 2 * n, 3, "%02x", f.asc[n]);
+        for (n = 0; n < f.config_len; n++) {
+            snprintf(hex + 2 * n, 3, "%02x", f.config[n]);
         }
 
         assert_string_equal(hex, t->asc);
@@ -65,16 +65,16 @@ takes_over_what_the_config_says(void **state)
 static void
 keeps_bytes_after_the_config(void **state)
 {
-    uint8_t       asc[STN_FORMAT_ASC_MAX + 1] = { 0x11, 0x90 };
+    uint8_t       asc[STN_FORMAT_CONFIG_MAX + 1] = { 0x11, 0x90 };
     const char   *reason = NULL;
     stn_format_t  f;
 
     (void) state;
 
-    assert_int_equal(stn_aac_format(&f, asc, STN_FORMAT_ASC_MAX, &reason),
+    assert_int_equal(stn_aac_format(&f, asc, STN_FORMAT_CONFIG_MAX, &reason),
                      STN_OK);
-    assert_int_equal(f.asc_len, STN_FORMAT_ASC_MAX);
-    assert_memory_equal(f.asc, asc, STN_FORMAT_ASC_MAX);
+    assert_int_equal(f.config_len, STN_FORMAT_CONFIG_MAX);
+    assert_memory_equal(f.config, asc, STN_FORMAT_CONFIG_MAX);
 
     assert_int_equal(stn_aac_format(&f, asc, sizeof(asc), &reason),
                      STN_LIMIT);
@@ -122,7 +122,7 @@ static void
 gives_out_nothing_absurd(void **state)
 {
     size_t         len, i;
-    uint8_t        asc[STN_FORMAT_ASC_MAX];
+    uint8_t        asc[STN_FORMAT_CONFIG_MAX];
     uint32_t       x = 77;
     unsigned       round, given;
     const char    *reason;
@@ -212,12 +212,12 @@ compares_a_channel_element_by_its_bytes(void **state)
     assert_int_equal(stn_format_same(&a, &b), 1);
     assert_int_equal(stn_format_hash(&a), stn_format_hash(&b));
 
-    b.asc[1] ^= 1;
+    b.config[1] ^= 1;
     assert_int_equal(stn_format_same(&a, &b), 0);
     assert_int_not_equal(stn_format_hash(&a), stn_format_hash(&b));
 
     b = a;
-    b.asc_len++;
+    b.config_len++;
     assert_int_equal(stn_format_same(&a, &b), 0);
 }
 

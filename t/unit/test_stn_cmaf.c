@@ -130,8 +130,8 @@ assert_esds(stn_cur_t *box, const stn_format_t *f)
     }
 
     p = stn_cur_bytes(box, len);
-    assert_int_equal(len, f->asc_len);
-    assert_memory_equal(p, f->asc, len);
+    assert_int_equal(len, f->config_len);
+    assert_memory_equal(p, f->config, len);
 }
 
 
@@ -493,8 +493,8 @@ assert_demuxed(AVFormatContext *ctx, const stn_format_t *f, uint32_t first,
 
     par = ctx->streams[0]->codecpar;
     assert_int_equal(par->codec_id, AV_CODEC_ID_AAC);
-    assert_int_equal(par->extradata_size, f->asc_len);
-    assert_memory_equal(par->extradata, f->asc, f->asc_len);
+    assert_int_equal(par->extradata_size, f->config_len);
+    assert_memory_equal(par->extradata, f->config, f->config_len);
     assert_int_equal(ctx->streams[0]->time_base.den, f->rate);
 
     pkt = av_packet_alloc();

@@ -47,10 +47,11 @@ ear_open(ear_t *e, const stn_format_t *f, size_t frames)
     e->ctx = avcodec_alloc_context3(avcodec_find_decoder(AV_CODEC_ID_AAC));
     assert_non_null(e->ctx);
 
-    e->ctx->extradata = av_mallocz(f->asc_len + AV_INPUT_BUFFER_PADDING_SIZE);
+    e->ctx->extradata = av_mallocz(f->config_len
+                                   + AV_INPUT_BUFFER_PADDING_SIZE);
     assert_non_null(e->ctx->extradata);
-    memcpy(e->ctx->extradata, f->asc, f->asc_len);
-    e->ctx->extradata_size = (int) f->asc_len;
+    memcpy(e->ctx->extradata, f->config, f->config_len);
+    e->ctx->extradata_size = (int) f->config_len;
     e->ctx->err_recognition = AV_EF_EXPLODE | AV_EF_BITSTREAM;
     e->ctx->thread_count = 1;
 
