@@ -278,6 +278,10 @@ stn_encoder_setup(stn_encoder_t *e, const stn_encoder_conf_t *conf)
     ctx->thread_count = 1;
 
     if (conf->codec == STN_CODEC_AAC) {
+
+        /* the other coder, fast, takes a third of the time, but breaks up
+         * loud tones: an SNR of 10 dB where this one has 50 */
+
         ctx->sample_fmt = AV_SAMPLE_FMT_FLTP;
         av_opt_set(ctx->priv_data, "aac_coder", "twoloop", 0);
 

@@ -375,6 +375,46 @@ bit_rates_are_what_was_asked_for(void **state)
 }
 
 
+/* Where one of libavcodec's two coders for AAC fails badly. */
+
+static void
+a_loud_tone_stays_a_tone(void **state)
+{
+    double          hz, rms, worst;
+    size_t          i;
+    sound_t         s, back;
+    stn_encoder_t  *e;
+
+    static const stn_encoder_conf_t  confs[] = {
+        { STN_CODEC_AAC, 48000, 2, 128000 },
+        { STN_CODEC_AAC, 48000, 2, 64000 },
+        { STN_CODEC_AAC, 24000, 1, 32000 },
+        { STN_CODEC_OPUS, 48000, 2, 64000 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < stn_nelems(confs); i++) {
+        sound_tone(&s, confs[i].rate, 2 * confs[i].rate, 440, 0.9);
+        e = stn_encoder_open(&confs[i], 0);
+        assert_non_null(e);
+        there_and_back(e, &s, 1000, &back);
+
+        hz = 440;
+        rms = sound_residue(&back, confs[i].rate / 2, confs[i].rate, &hz,
+                            &worst);
+
+        if (rms > 0.05) {
+            fail_msg("case %zu: left over %g", i, rms);
+        }
+
+        stn_encoder_close(e);
+        sound_free(&s);
+        sound_free(&back);
+    }
+}
+
+
 static void
 an_encoder_survives_its_input(void **state)
 {
@@ -754,6 +794,7 @@ main(void)
         cmocka_unit_test(refuses_what_it_cannot_encode),
         cmocka_unit_test(encodes_like_a_broadcaster),
         cmocka_unit_test(bit_rates_are_what_was_asked_for),
+        cmocka_unit_test(a_loud_tone_stays_a_tone),
         cmocka_unit_test(an_encoder_survives_its_input),
         cmocka_unit_test(decodes_what_broadcasters_send),
         cmocka_unit_test(opus_leaves_out_no_pre_skip),
