@@ -123,6 +123,13 @@ stn_programme_leave(stn_programme_t *p)
 
 
 void
+stn_programme_hold(stn_programme_t *p, const stn_hold_t *hold)
+{
+    p->hold = hold;
+}
+
+
+void
 stn_programme_mute(stn_programme_t *p, unsigned on)
 {
     p->muted = on;
@@ -389,13 +396,23 @@ stn_programme_take(stn_programme_t *p, const stn_au_t *au, stn_frame_t *f)
 static int
 stn_programme_fill(stn_programme_t *p, stn_frame_t *f)
 {
-    uint64_t  n;
+    uint64_t           n;
+    const stn_hold_t  *h;
 
     /* the loop's phase hangs on the clock: it goes on as if never left */
 
     n = (uint64_t) (p->pos / p->format.frame);
+    h = p->hold;
 
-    f->data = stn_comfort_frame(&p->comfort, n, &f->len);
+    if (h != NULL) {
+        n %= h->frames;
+        f->data = h->bytes + h->offset[n];
+        f->len = h->offset[n + 1] - h->offset[n];
+
+    } else {
+        f->data = stn_comfort_frame(&p->comfort, n, &f->len);
+    }
+
     f->live = 0;
     p->stats.hold_frames++;
 

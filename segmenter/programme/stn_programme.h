@@ -21,6 +21,7 @@
 #include "stn_fifo.h"
 #include "stn_format.h"
 #include "programme/stn_comfort.h"
+#include "programme/stn_hold.h"
 #include "programme/stn_timeline.h"
 
 
@@ -56,6 +57,7 @@ typedef struct {
     stn_format_t           format;
     stn_programme_conf_t   conf;
     stn_comfort_t          comfort;
+    const stn_hold_t      *hold;        /* the caller's; NULL: comfort */
     stn_timeline_t         timeline;
     stn_fifo_t             queue;
     stn_programme_stats_t  stats;
@@ -94,6 +96,10 @@ void stn_programme_arrive(stn_programme_t *p);
 
 /* He has left: what waits is played, then hold audio at once. */
 void stn_programme_leave(stn_programme_t *p);
+
+/* Hold audio is that loop from now on, which is the caller's and must live as
+ * long; NULL: comfort, the programme's own. */
+void stn_programme_hold(stn_programme_t *p, const stn_hold_t *hold);
 
 /* While on, units are taken as ever, but hold audio is given in their places;
  * it stays on from one session to the next. */

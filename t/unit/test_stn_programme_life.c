@@ -324,6 +324,69 @@ holds_in_the_place_of_units_while_muted(void **state)
 }
 
 
+static uint8_t  loop_bytes[] = { 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5 };
+static size_t   loop_offset[] = { 0, 1, 3, 6, 10, 15 };
+
+
+/* The loop's frame n is n + 1 bytes of that value. */
+
+static void
+assert_loop(rig_t *r, const stn_frame_t *f)
+{
+    uint64_t  n;
+
+    if (r->data == NULL) {
+        assert_true(f->live || f->len > 5);
+
+    } else if (!f->live) {
+        n = (uint64_t) (f->pos / r->format.frame) % 5;
+        assert_int_equal(f->len, n + 1);
+        assert_int_equal(f->data[0], n + 1);
+        assert_int_equal(f->data[n], n + 1);
+    }
+}
+
+
+static void
+holds_with_a_loop_that_it_is_given(void **state)
+{
+    rig_t       r;
+    uint64_t    hold;
+    stn_hold_t  loop = { loop_bytes, loop_offset, 5 };
+
+    (void) state;
+
+    rig_init(&r, LC_MONO, SEC);
+    r.frame = assert_loop;
+    stn_programme_birth(&r.p, r.now_us);
+    rig_run(&r, RIG_EPOCH + SEC);
+
+    /* between two frames, in phase with the clock */
+
+    stn_programme_hold(&r.p, &loop);
+    r.data = &loop;
+    hold = r.hold;
+    rig_run(&r, RIG_EPOCH + 61 * SEC);
+    assert_true(r.hold - hold > 2800);
+
+    stn_programme_arrive(&r.p);
+    rig_send(&r, r.now_us, 0, 200);
+    stn_programme_mute(&r.p, 1);
+    rig_send(&r, RIG_EPOCH + 61 * SEC, 200, 300);
+    assert_int_equal(r.live, 200);
+    rig_run(&r, r.now_us + 10 * SEC);
+
+    /* comfort again: no frame of it is as short */
+
+    stn_programme_hold(&r.p, NULL);
+    r.data = NULL;
+    rig_run(&r, r.now_us + 10 * SEC);
+    assert_holding(&r);
+
+    rig_free(&r);
+}
+
+
 int
 main(void)
 {
@@ -334,6 +397,7 @@ main(void)
         cmocka_unit_test(drops_what_waited_too_long_for_it_to_live),
         cmocka_unit_test(plays_a_recording_that_waited),
         cmocka_unit_test(holds_in_the_place_of_units_while_muted),
+        cmocka_unit_test(holds_with_a_loop_that_it_is_given),
     };
 
     stn_cmaf_quiet();
