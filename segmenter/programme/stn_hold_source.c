@@ -43,8 +43,11 @@
 /* Floating point may be anything; this is what no encoder minds. */
 #define STN_HOLD_SOURCE_PEAK_MAX  8.0f
 
-#define STN_HOLD_SOURCE_ID3V2      10     /* bytes of its header */
+#define STN_HOLD_SOURCE_ID3V2         10      /* bytes of its header */
 #define STN_HOLD_SOURCE_ID3V2_FOOTER  0x10
+
+#define STN_HOLD_SOURCE_RIFF      8      /* bytes of its header */
+#define STN_HOLD_SOURCE_RIFF_MAX  0x7fff0000
 
 
 /* What is read, by libavformat's names, and nothing else. */
@@ -66,6 +69,7 @@ struct stn_hold_source_s {
     AVFrame          *frame;
     int               stream;      /* which one of the file's */
     unsigned          at_end;      /* boolean: no more packets */
+    unsigned          cut;         /* boolean: fewer bytes than there were */
 
     float            *pcm;         /* STN_PCM_CHANNELS_MAX rows of room */
     size_t            room;
@@ -81,6 +85,7 @@ struct stn_hold_source_s {
 
 static int stn_hold_source_init(stn_hold_source_t *s, const char **reason);
 static void stn_hold_source_skip_tag(stn_hold_source_t *s);
+static unsigned stn_hold_source_cut(const stn_hold_source_t *s);
 static int stn_hold_source_io(stn_hold_source_t *s);
 static int stn_hold_source_read(void *opaque, uint8_t *buf, int size);
 static int64_t stn_hold_source_seek(void *opaque, int64_t offset, int whence);
@@ -89,6 +94,7 @@ static int stn_hold_source_refuse(AVFormatContext *file, AVIOContext **io,
     const char *url, int flags, AVDictionary **options);
 static int stn_hold_source_demux(stn_hold_source_t *s, const char **reason);
 static int stn_hold_source_pick(stn_hold_source_t *s, const char **reason);
+static int64_t stn_hold_source_announced(const stn_hold_source_t *s);
 static int stn_hold_source_decoder(stn_hold_source_t *s,
     const AVCodec *codec, const char **reason);
 static int stn_hold_source_packet(stn_hold_source_t *s, const char **reason);
@@ -214,7 +220,9 @@ stn_hold_source_verdict(const stn_hold_source_t *s, uint32_t *ms,
     {
         *reason = "is broken: much of it cannot be decoded";
 
-    } else if (s->used < wanted / 100 * STN_HOLD_COMPLETE_PERCENT) {
+    } else if (s->used < wanted / 100 * STN_HOLD_COMPLETE_PERCENT
+               || (s->cut && s->used < STN_HOLD_SOURCE_MAX))
+    {
         *reason = "is broken: its end is missing";
 
     } else if (s->used < STN_HOLD_SOURCE_MIN) {
@@ -251,6 +259,7 @@ stn_hold_source_init(stn_hold_source_t *s, const char **reason)
     }
 
     stn_hold_source_skip_tag(s);
+    s->cut = stn_hold_source_cut(s);
 
     rc = stn_hold_source_io(s);
 
@@ -292,6 +301,30 @@ stn_hold_source_skip_tag(stn_hold_source_t *s)
         s->data += size;
         s->len -= size;
     }
+}
+
+
+/*
+ * Whether much of a WAV file is missing: libavformat takes what is there for
+ * all.  Recorders that cannot seek write a size that none can be.
+ */
+
+static unsigned
+stn_hold_source_cut(const stn_hold_source_t *s)
+{
+    int64_t         size;
+    const uint8_t  *p;
+
+    p = s->data;
+
+    if (s->len < STN_HOLD_SOURCE_RIFF || memcmp(p, "RIFF", 4) != 0) {
+        return 0;
+    }
+
+    size = (int64_t) p[7] << 24 | p[6] << 16 | p[5] << 8 | p[4];
+
+    return size < STN_HOLD_SOURCE_RIFF_MAX
+           && size / 100 * STN_HOLD_COMPLETE_PERCENT > s->len;
 }
 
 
@@ -445,7 +478,6 @@ stn_hold_source_demux(stn_hold_source_t *s, const char **reason)
 static int
 stn_hold_source_pick(stn_hold_source_t *s, const char **reason)
 {
-    AVStream       *st;
     const AVCodec  *codec = NULL;
 
     s->stream = av_find_best_stream(s->file, AVMEDIA_TYPE_AUDIO, -1, -1,
@@ -461,16 +493,36 @@ stn_hold_source_pick(stn_hold_source_t *s, const char **reason)
         return STN_ERROR;
     }
 
-    st = s->file->streams[s->stream];
-
-    if (st->duration > 0
-        && s->file->duration_estimation_method == AVFMT_DURATION_FROM_STREAM)
-    {
-        s->announced = av_rescale_q(st->duration, st->time_base,
-                                    (AVRational) { 1, STN_HOLD_SOURCE_HZ });
-    }
+    s->announced = stn_hold_source_announced(s);
 
     return stn_hold_source_decoder(s, codec, reason);
+}
+
+
+/* The stream's length as the file's header has it.  That of the file itself is
+ * the longest of its streams. */
+
+static int64_t
+stn_hold_source_announced(const stn_hold_source_t *s)
+{
+    AVRational       to = { 1, STN_HOLD_SOURCE_HZ };
+    const AVStream  *st;
+
+    st = s->file->streams[s->stream];
+
+    if (s->file->duration_estimation_method != AVFMT_DURATION_FROM_STREAM) {
+        return 0;
+    }
+
+    if (st->duration > 0) {
+        return av_rescale_q(st->duration, st->time_base, to);
+    }
+
+    if (s->file->nb_streams == 1 && s->file->duration > 0) {
+        return av_rescale_q(s->file->duration, AV_TIME_BASE_Q, to);
+    }
+
+    return 0;
 }
 
 
