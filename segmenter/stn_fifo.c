@@ -4,7 +4,7 @@
 /*
  * The queue of access units (see stn_fifo.h).  Units lie one behind the other:
  *
- *     head                tail                    a unit: | len | ts | bytes |
+ *     head                tail            a unit: | len, level, ts | bytes |
  *      v                   v
  *     |unit|unit|unit|unit|          free          |
  *
@@ -19,8 +19,9 @@
 
 
 typedef struct {
-    size_t   len;
-    int64_t  ts;
+    uint32_t  len;
+    int32_t   level;
+    int64_t   ts;
 } stn_fifo_unit_t;
 
 
@@ -80,7 +81,7 @@ stn_fifo_put(stn_fifo_t *f, const stn_au_t *au)
     size_t           span;
     stn_fifo_unit_t  u;
 
-    if (au->len > f->size) {
+    if (au->len > stn_min(f->size, UINT32_MAX)) {
         return STN_LIMIT;
     }
 
@@ -104,7 +105,8 @@ stn_fifo_put(stn_fifo_t *f, const stn_au_t *au)
         f->tail = 0;
     }
 
-    u.len = au->len;
+    u.len = (uint32_t) au->len;
+    u.level = au->level;
     u.ts = au->ts;
 
     memcpy(f->data + f->tail, &u, sizeof(u));
@@ -132,6 +134,7 @@ stn_fifo_peek(const stn_fifo_t *f, stn_au_t *au)
     au->data = f->data + f->head + sizeof(u);
     au->len = u.len;
     au->ts = u.ts;
+    au->level = u.level;
 
     return STN_OK;
 }

@@ -32,6 +32,7 @@ void
 stn_timeline_reset(stn_timeline_t *t)
 {
     t->offset = INT64_MAX;
+    t->first = 0;
     t->stale_since = 0;
     t->stale_by = 0;
     t->settling = 1;
@@ -52,10 +53,21 @@ stn_timeline_ts(const stn_timeline_t *t, int64_t ts)
 }
 
 
+int64_t
+stn_timeline_at(const stn_timeline_t *t, int64_t ts)
+{
+    return stn_timeline_ts(t, ts) + t->offset;
+}
+
+
 void
 stn_timeline_settle(stn_timeline_t *t, int64_t ts, int64_t now)
 {
     int64_t  offset;
+
+    if (t->first == 0) {
+        t->first = now;
+    }
 
     /* a frame has been sent when its last sample has been heard */
 
@@ -69,22 +81,25 @@ stn_timeline_settle(stn_timeline_t *t, int64_t ts, int64_t now)
 int64_t
 stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now)
 {
-    int64_t  at;
+    int64_t  at, backlog, phase;
 
-    at = stn_timeline_ts(t, ts) + t->offset;
+    at = stn_timeline_at(t, ts);
     at = stn_min(at, now - t->frame);
-    at = stn_max(at, now - stn_timeline_samples(t, STN_TIMELINE_BACK_MS));
+    at = stn_max(at, t->first - stn_timeline_samples(t, STN_TIMELINE_BACK_MS));
+
+    backlog = stn_min(pos, t->first - t->frame) - at;
 
     if (pos >= 0
-        && pos - at > stn_timeline_samples(t, STN_TIMELINE_BURST_MS))
+        && backlog > stn_timeline_samples(t, STN_TIMELINE_BURST_MS))
     {
         at = pos;
     }
 
-    /* onto the grid, at most half a frame from the truth */
+    /* onto the grid of frames, at most half a frame from the truth */
 
-    at += t->frame / 2;
-    at -= at % t->frame;
+    phase = (pos >= 0) ? pos % t->frame : 0;
+    at += t->frame / 2 - phase;
+    at += phase - at % t->frame;
 
     t->offset = at - stn_timeline_ts(t, ts);
     t->settling = 0;
@@ -101,7 +116,7 @@ stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now,
 
     *fill = 0;
 
-    at = stn_timeline_ts(t, ts) + t->offset;
+    at = stn_timeline_at(t, ts);
     margin = stn_timeline_samples(t, STN_TIMELINE_MARGIN_MS);
     margin = stn_max(margin, 2 * (int64_t) t->frame);
 

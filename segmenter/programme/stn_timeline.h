@@ -40,8 +40,9 @@
  * timestamps of those behind it say. */
 #define STN_TIMELINE_BACK_MS    30000
 
-/* A session that begins on a running programme with more backlog than this
- * is a recording pushed faster than it plays, and all of it is played. */
+/* A session that begins on a running programme with a unit that was already
+ * older than this when it arrived is a recording pushed faster than it plays,
+ * and all of it is played. */
 #define STN_TIMELINE_BURST_MS   1000
 
 
@@ -56,6 +57,7 @@ typedef struct {
     uint32_t  rate;            /* samples a second */
     uint32_t  frame;           /* samples a frame */
     int64_t   offset;          /* programme sample minus broadcaster sample */
+    int64_t   first;           /* when the first unit came; 0: none yet */
     int64_t   stale_since;     /* sample on the wall clock; 0: nothing stale */
     int64_t   stale_by;        /* how late units were then, samples */
     unsigned  settling;        /* boolean: offset is being found */
@@ -78,7 +80,8 @@ void stn_timeline_settle(stn_timeline_t *t, int64_t ts, int64_t now);
 /*
  * Ends the settling.  ts is the timestamp of the first unit, pos the next
  * frame's place on a running programme, or -1 when there is none yet, now the
- * wall clock.  Returns where the first unit belongs, a whole number of frames.
+ * wall clock.  Returns where the first unit belongs, a whole number of frames
+ * from pos, or from the epoch.
  */
 int64_t stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos,
     int64_t now);
@@ -89,6 +92,9 @@ int64_t stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos,
  */
 stn_timeline_e stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos,
     int64_t now, int64_t *fill);
+
+/* Where the unit with timestamp ts belongs, once the session has started. */
+int64_t stn_timeline_at(const stn_timeline_t *t, int64_t ts);
 
 /* ms milliseconds in samples. */
 int64_t stn_timeline_samples(const stn_timeline_t *t, int64_t ms);

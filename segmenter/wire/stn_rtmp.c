@@ -352,6 +352,7 @@ stn_rtmp_audio(stn_rtmp_t *s, const stn_rtmp_msg_t *m, stn_rtmp_event_t *ev)
         ev->au.data = tag.data;
         ev->au.len = tag.len;
         ev->au.ts = m->time * (STN_TS_HZ / 1000);
+        ev->au.level = 0;
 
     } else {
         s->stray_audio += tag.kind == STN_FLV_FRAME;

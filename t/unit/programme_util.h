@@ -52,6 +52,7 @@ struct rig_s {
     uint32_t          lost;        /* numbers that never came */
     uint64_t          live;        /* frames that came */
     uint64_t          hold;
+    int64_t           from;        /* where it resumed; -1: it was born */
     int64_t           first_pos;   /* of the first frame; -1: none yet */
     int64_t           next_pos;
     int64_t           live_pos;    /* of the last live frame */
@@ -103,7 +104,18 @@ rig_init(rig_t *r, const char *asc, int64_t part_us)
 
     r->now_us = RIG_EPOCH;
     r->unit = RIG_UNIT;
+    r->from = -1;
     r->first_pos = -1;
+}
+
+
+/* Goes on with a programme that stopped at pos. */
+
+static inline void
+rig_resume(rig_t *r, int64_t pos)
+{
+    r->from = pos;
+    stn_programme_resume(&r->p, pos);
 }
 
 
@@ -146,11 +158,13 @@ rig_check(rig_t *r, const stn_frame_t *f)
     if (r->first_pos == -1) {
         r->first_pos = f->pos;
         r->next_pos = f->pos;
-        assert_int_equal(f->pos % r->grid.part, 0);
+        assert_true(r->from == -1 ? f->pos % r->grid.part == 0
+                                  : f->pos == r->from);
     }
 
     assert_true(f->pos == r->next_pos);
     r->next_pos += r->format.frame;
+    assert_true(stn_programme_pos(&r->p) == r->next_pos);
 
     ahead = r->next_pos - rig_samples(r, r->now_us);
     assert_true(ahead <= rig_samples(r, STN_TIMELINE_AHEAD_MS * MS));
@@ -230,6 +244,7 @@ rig_put(rig_t *r, int64_t ts_ms)
     au.data = data;
     au.len = r->unit;
     au.ts = ts_ms * (STN_TS_HZ / 1000);
+    au.level = 0;
 
     rc = stn_programme_feed(&r->p, &au, r->now_us);
     r->made += rc == STN_OK;
