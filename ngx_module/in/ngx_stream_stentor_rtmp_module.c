@@ -13,8 +13,8 @@
  */
 
 #include "ngx_stentor_live.h"
-#include "wire/stn_aac_format.h"
 #include "wire/stn_rtmp.h"
+#include "wire/stn_wire_format.h"
 
 #include <ngx_stream.h>
 
@@ -26,6 +26,9 @@
 
 /* How long a refused broadcaster is read, to let the reason arrive. */
 #define NGX_STREAM_STENTOR_RTMP_LINGER  2000
+
+/* Why a codec is refused, in words. */
+#define NGX_STREAM_STENTOR_RTMP_REASON  80
 
 
 typedef struct {
@@ -82,6 +85,8 @@ static ngx_int_t ngx_stream_stentor_rtmp_publish(
 static ngx_int_t ngx_stream_stentor_rtmp_meta(ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_config(
     ngx_stream_stentor_rtmp_t *ctx);
+static ngx_uint_t ngx_stream_stentor_rtmp_carries(
+    ngx_stream_stentor_rtmp_t *ctx, stn_format_t *format);
 static ngx_int_t ngx_stream_stentor_rtmp_audio(
     ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_close(
@@ -609,6 +614,8 @@ ngx_stream_stentor_rtmp_meta(ngx_stream_stentor_rtmp_t *ctx)
 static ngx_int_t
 ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
 {
+    int            read;
+    u_char         buf[NGX_STREAM_STENTOR_RTMP_REASON];
     ngx_int_t      rc;
     const char    *reason;
     stn_format_t   format;
@@ -617,10 +624,18 @@ ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
         return NGX_OK;
     }
 
-    if (stn_aac_format(&format, ctx->event.config.data, ctx->event.config.len,
-                       &reason)
-        != STN_OK)
-    {
+    read = stn_wire_format(&format, ctx->event.config.codec,
+                           ctx->event.config.data, ctx->event.config.len,
+                           &reason);
+
+    if (!ngx_stream_stentor_rtmp_carries(ctx, &format)) {
+        ngx_snprintf(buf, sizeof(buf), "%s audio is not passed through: "
+                     "configure a rendition%Z", stn_wire_codec(format.codec));
+        read = STN_UNSUPPORTED;
+        reason = (char *) buf;
+    }
+
+    if (read != STN_OK) {
         return ngx_stream_stentor_rtmp_refuse(ctx,
                                         NGX_STENTOR_INGEST_REFUSED_CODEC,
                                         "NetStream.Publish.Denied", reason);
@@ -654,6 +669,17 @@ ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
     }
 
     return rc;
+}
+
+
+/* Whether the application can do with this audio.  One that passes it through
+ * can with AAC alone. */
+
+static ngx_uint_t
+ngx_stream_stentor_rtmp_carries(ngx_stream_stentor_rtmp_t *ctx,
+    stn_format_t *format)
+{
+    return format->codec == STN_CODEC_AAC;
 }
 
 
@@ -712,7 +738,8 @@ ngx_stream_stentor_rtmp_play(ngx_stream_stentor_rtmp_t *ctx)
 }
 
 
-/* The session failed: audio that is not AAC, or bytes that are not RTMP. */
+/* The session failed: audio of no codec that is known, or bytes that are not
+ * RTMP. */
 
 static ngx_int_t
 ngx_stream_stentor_rtmp_broken(ngx_stream_stentor_rtmp_t *ctx, int rc)
