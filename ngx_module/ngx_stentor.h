@@ -29,6 +29,10 @@
 #define NGX_STENTOR_SEGMENTS_MIN  6
 #define NGX_STENTOR_SEGMENTS_MAX  300
 
+/* Renditions of a stream, and the bytes of a rendition's name. */
+#define NGX_STENTOR_RENDITIONS     8
+#define NGX_STENTOR_RENDITION_MAX  32
+
 
 /* The structure of that type whose field lies at p. */
 #define ngx_stentor_container(p, type, field)                                 \
@@ -41,10 +45,39 @@ typedef struct ngx_stentor_lives_s   ngx_stentor_lives_t;
 typedef struct ngx_stentor_shelf_s   ngx_stentor_shelf_t;
 
 
+/* A "rendition" of a ladder. */
+
+typedef struct {
+    ngx_str_t             name;
+    ngx_uint_t            opus;            /* boolean: not AAC */
+    size_t                bitrate;         /* bit/s */
+    ngx_uint_t            channels;
+    ngx_uint_t            rate;            /* Hz */
+} ngx_stentor_rendition_conf_t;
+
+
+/* A "stream" that is open from start-up. */
+
+typedef struct {
+    ngx_str_t             name;
+    ngx_str_t             hold;            /* file, ended by a zero; or empty */
+} ngx_stentor_stream_conf_t;
+
+
 /* An application {} block. */
 
 typedef struct {
     ngx_str_t             name;
+    ngx_array_t           streams;         /* of ngx_stentor_stream_conf_t */
+    ngx_stentor_rendition_conf_t
+                          renditions[NGX_STENTOR_RENDITIONS];
+    ngx_uint_t            nrenditions;     /* 0: passed through */
+    ngx_str_t             hold;            /* file, ended by a zero; or empty */
+    ngx_uint_t            rate;            /* Hz; before a broadcaster has */
+    ngx_uint_t            channels;        /* come */
+    ngx_int_t             dead_level;      /* hundredths of a dB */
+    ngx_msec_t            dead_time;       /* 0: no alarm */
+    ngx_flag_t            dead_hold;
     ngx_msec_t            part_duration;
     ngx_uint_t            segment_parts;
     ngx_msec_t            window;
