@@ -198,27 +198,26 @@ ngx_stentor_hold_make(void *data)
 static const char *
 ngx_stentor_hold_file(ngx_stentor_hold_t *hold)
 {
-    int          rc;
-    size_t       size;
-    u_char      *data;
-    uint32_t     bitrate;
-    const char  *reason;
+    int               rc;
+    u_char           *data;
+    const char       *reason;
+    stn_hold_conf_t   conf;
 
-    data = ngx_stentor_hold_read(&hold->file, &size, &hold->holds->log);
+    data = ngx_stentor_hold_read(&hold->file, &conf.len, &hold->holds->log);
     if (data == NULL) {
         return "cannot be read";
     }
 
-    reason = "cannot be encoded for this stream";
-    bitrate = NGX_STENTOR_HOLD_BITRATE * ngx_max(hold->format.channels, 1);
+    conf.format = &hold->format;
+    conf.bitrate = NGX_STENTOR_HOLD_BITRATE
+                   * ngx_max(hold->format.channels, 1);
+    conf.data = data;
+    conf.stop = &hold->holds->stop;
 
-    rc = stn_hold_file(&hold->loop, &hold->format, bitrate, data, size,
-                       &hold->holds->stop, &reason);
+    reason = "is not needed any more";
+    rc = stn_hold_file(&hold->loop, &conf, &reason);
+
     ngx_free(data);
-
-    if (rc == STN_NOMEM) {
-        return "is too large for the memory";
-    }
 
     return rc == STN_OK ? NULL : reason;
 }

@@ -28,7 +28,7 @@ static ngx_int_t ngx_stentor_live_fits(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *key, const stn_format_t *format,
     ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_fight(ngx_stentor_lives_t *lives,
-    ngx_str_t *key, ngx_stentor_source_t *source);
+    ngx_stentor_app_t *app, ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live,
     const stn_format_t *format, ngx_stentor_source_t *source);
 static ngx_stentor_live_t *ngx_stentor_live_create(ngx_stentor_lives_t *lives,
@@ -38,6 +38,7 @@ static ngx_str_t *ngx_stentor_live_hold(ngx_stentor_app_t *app,
 static ngx_int_t ngx_stentor_live_start(ngx_stentor_live_t *live);
 static void ngx_stentor_live_free(ngx_stentor_live_t *live);
 static void ngx_stentor_live_taken(ngx_stentor_live_t *live);
+static void ngx_stentor_live_tell_taken(ngx_stentor_live_t *live);
 static void ngx_stentor_live_say(ngx_stentor_live_t *live,
     ngx_stentor_live_event_e ev, const char *reason);
 static void ngx_stentor_lives_wake(void *data, ngx_stentor_stream_t *st);
@@ -119,7 +120,7 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     rc = ngx_stentor_live_fits(lives, app, &key, format, source);
 
     if (rc == NGX_OK) {
-        rc = ngx_stentor_live_fight(lives, &key, source);
+        rc = ngx_stentor_live_fight(lives, app, &key, source);
     }
 
     if (rc != NGX_OK) {
@@ -314,8 +315,8 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
  * slowed down. */
 
 static ngx_int_t
-ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_str_t *key,
-    ngx_stentor_source_t *source)
+ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
+    ngx_str_t *key, ngx_stentor_source_t *source)
 {
     int64_t                now;
     ngx_stentor_stream_t  *st;
@@ -344,6 +345,13 @@ ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_str_t *key,
     source->wait = ngx_min(source->wait, NGX_STENTOR_LIVE_WAIT_MAX);
 
     st->counters[NGX_STENTOR_STREAM_FIGHTS]++;
+
+    (void) ngx_stentor_notify_event(lives->scf->worker.notify,
+                                    (const char *) app->on_event.data, key,
+                                    "fight", "\"takeovers\":%lu,"
+                                    "\"wait_ms\":%lu",
+                                    (unsigned long) st->fights,
+                                    (unsigned long) source->wait);
 
     ngx_log_error(NGX_LOG_WARN, lives->log, 0,
                   "encoders fight for stream \"%V\": the one at %s waits "
@@ -603,8 +611,29 @@ ngx_stentor_live_taken(ngx_stentor_live_t *live)
     ngx_stentor_store_count(live->lives->store, live->lives->wake->slot,
                             NGX_STENTOR_INGEST_TAKEOVERS, 1);
 
+    if (live->claimed) {
+        live->claim.stream->counters[NGX_STENTOR_STREAM_TAKEOVERS]++;
+    }
+
+    ngx_stentor_live_tell_taken(live);
+
     ngx_stentor_live_say(live, NGX_STENTOR_LIVE_TAKEN,
                          "another session publishes the stream now");
+}
+
+
+/* The address is of the session that lost the stream. */
+
+static void
+ngx_stentor_live_tell_taken(ngx_stentor_live_t *live)
+{
+    u_char  address[6 * NGX_STENTOR_ADDRESS_MAX], *p;
+
+    p = (u_char *) live->source->address;
+    p = (u_char *) ngx_escape_json(address, p, ngx_strlen(p));
+
+    ngx_stentor_live_event(live, "takeover", "\"address\":\"%.*s\"",
+                           (int) (p - address), address);
 }
 
 

@@ -22,8 +22,9 @@
 #define _NGX_STENTOR_LIVE_H_INCLUDED_
 
 
-#include "store/ngx_stentor_wake.h"
 #include "ngx_stentor_hold.h"
+#include "notify/ngx_stentor_notify.h"
+#include "store/ngx_stentor_wake.h"
 #include "stream/stn_stream.h"
 
 #include <pthread.h>
@@ -159,6 +160,13 @@ struct ngx_stentor_lives_s {
     ngx_log_t                *log;
 };
 
+
+/* Tells the operator's webhook, if he has one; from either side.  What follows
+ * is as for ngx_stentor_notify_event(). */
+#define ngx_stentor_live_event(live, ...)                                     \
+    (void) ngx_stentor_notify_event((live)->lives->scf->worker.notify,        \
+                                  (const char *) (live)->app->on_event.data,  \
+                                  &(live)->name, __VA_ARGS__)
 
 /* Makes the worker's list of lives; NULL on failure. */
 ngx_stentor_lives_t *ngx_stentor_lives_create(ngx_cycle_t *cycle,

@@ -46,6 +46,7 @@ static ngx_int_t ngx_stentor_live_format(ngx_stentor_live_t *live,
 static void ngx_stentor_live_params(ngx_stentor_live_t *live, ngx_uint_t i,
     ngx_stentor_params_t *params);
 static uint32_t ngx_stentor_live_overhead(const stn_grid_t *g);
+static void ngx_stentor_live_changed(ngx_stentor_live_t *live);
 static void ngx_stentor_live_record(ngx_stentor_live_t *live,
     stn_stream_parts_t *parts, ngx_uint_t i, ngx_stentor_record_t *record);
 static void ngx_stentor_live_made(ngx_stentor_live_t *live,
@@ -186,6 +187,8 @@ ngx_stentor_live_owned(ngx_stentor_live_t *live)
 
     st->session.id = 0;
     st->counters[NGX_STENTOR_STREAM_ADOPTIONS]++;
+
+    ngx_stentor_live_event(live, "adopted", NULL);
 
     ngx_log_error(NGX_LOG_NOTICE, &live->log, 0,
                   "stream \"%V\" goes on in this worker", &live->name);
@@ -561,14 +564,29 @@ ngx_stentor_live_publish(ngx_stentor_live_t *live, stn_stream_parts_t *parts)
         live->renditions[0].init = next_init;
         live->claim.stream->counters[NGX_STENTOR_STREAM_FORMATS]++;
 
-        ngx_log_error(NGX_LOG_NOTICE, &live->log, 0,
-                      "stream \"%V\" goes on in other audio parameters",
-                      &live->name);
+        ngx_stentor_live_changed(live);
     }
 
     ngx_stentor_live_made(live, parts);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_stentor_live_changed(ngx_stentor_live_t *live)
+{
+    const stn_format_t  *f;
+
+    f = stn_stream_format(&live->stream, 0);
+
+    ngx_log_error(NGX_LOG_NOTICE, &live->log, 0,
+                  "stream \"%V\" goes on as %s, %uD Hz, %ud channels",
+                  &live->name, f->codecs, f->rate, (unsigned) f->channels);
+
+    ngx_stentor_live_event(live, "format", "\"codecs\":\"%s\",\"rate\":%u,"
+                           "\"channels\":%u", f->codecs, f->rate,
+                           f->channels);
 }
 
 
@@ -623,6 +641,10 @@ ngx_stentor_live_let_in(ngx_stentor_live_t *live)
         ngx_stentor_store_open(&live->claim);
         live->claim.stream->wanted = 0;
         ngx_stentor_wake_all(live->lives->store);
+
+        if (!live->claim.resume) {
+            ngx_stentor_live_event(live, "opened", NULL);
+        }
     }
 }
 
@@ -675,6 +697,7 @@ void
 ngx_stentor_live_count(ngx_stentor_live_t *live)
 {
     uint64_t               *to;
+    ngx_uint_t              on;
     stn_programme_stats_t   now, *then;
 
     then = &live->counted;
@@ -682,7 +705,12 @@ ngx_stentor_live_count(ngx_stentor_live_t *live)
 
     stn_stream_stats(&live->stream, &now);
 
-    live->claim.stream->live = !stn_stream_holding(&live->stream);
+    on = !stn_stream_holding(&live->stream);
+
+    if (on != live->claim.stream->live) {
+        live->claim.stream->live = on;
+        ngx_stentor_live_event(live, on ? "live" : "hold", NULL);
+    }
 
     to[NGX_STENTOR_STREAM_GAPS_FILLED] += now.gaps_filled - then->gaps_filled;
     to[NGX_STENTOR_STREAM_STALE_DROPPED] += now.stale_dropped
@@ -736,12 +764,19 @@ ngx_stentor_live_levels(ngx_stentor_live_t *live)
 void
 ngx_stentor_live_alarms(ngx_stentor_live_t *live)
 {
-    unsigned    now, changed;
-    ngx_uint_t  i;
+    unsigned            now, changed;
+    ngx_uint_t          i;
+    stn_level_report_t  r;
 
     now = stn_stream_alarms(&live->stream);
     changed = now ^ live->alarms;
     live->alarms = now;
+
+    if (changed == 0) {
+        return;
+    }
+
+    stn_level_report(live->stream.level, &r);
 
     for (i = 0; i < NGX_STENTOR_ALARMS; i++) {
 
@@ -750,6 +785,13 @@ ngx_stentor_live_alarms(ngx_stentor_live_t *live)
                           "stream \"%V\": %s %s", &live->name,
                           ngx_stentor_alarms[i],
                           now & 1u << i ? "begins" : "is over");
+
+            ngx_stentor_live_event(live, ngx_stentor_alarms[i],
+                                   "\"active\":%s,\"short_term_lufs\":%.2f,"
+                                   "\"true_peak_db\":%.2f,\"silent_ms\":%u",
+                                   now & 1u << i ? "true" : "false",
+                                   r.short_term / 100.0, r.true_peak / 100.0,
+                                   r.silent_ms);
         }
     }
 
@@ -757,7 +799,5 @@ ngx_stentor_live_alarms(ngx_stentor_live_t *live)
         live->claim.stream->counters[NGX_STENTOR_STREAM_DEAD_AIRS]++;
     }
 
-    if (changed) {
-        ngx_stentor_live_levels(live);
-    }
+    ngx_stentor_live_levels(live);
 }

@@ -484,6 +484,10 @@ ngx_stentor_live_end(ngx_stentor_live_t *live)
         ngx_stentor_wake_all(lives->store);
 
     } else if (live->claimed) {
+        if (ngx_stentor_store_valid(&live->claim)) {
+            ngx_stentor_live_event(live, "closed", NULL);
+        }
+
         ngx_stentor_store_close(&live->claim);
         ngx_stentor_wake_stream(lives->store, live->claim.stream);
     }
