@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the Stentor authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What a stretch of sound is, as somebody who listens would tell: windows of
-# 20 ms, each with its level and what it is (one of the tones the ear was
-# told, silence, another low chord, something else), runs of them as a
-# timeline, markers with their times, and clicks.
+# What a stretch of sound is, as somebody who listens would tell: each 10 ms
+# its level and what it is (one of the tones the ear was told, silence, another
+# low chord, something else), runs of that as a timeline, markers with their
+# times, dips, and clicks.
 #
 # ffmpeg decodes, and splits the sound in two: 8 kHz for what it is, and what
 # lies above all signals used, where a click stands alone.
@@ -21,8 +21,9 @@ use Stentor::Node;
 
 use constant {
     RATE => 8000,
-    WINDOW => 160,                     # 20 ms
-    STEP => 0.02,
+    WINDOW => 160,                     # 20 ms, seen every 10 ms
+    HOP => 80,
+    STEP => 0.01,
 
     # Quieter than this is silence: digital zeros, coded, are; the built-in
     # hold chord (-42 dBFS) is not.
@@ -45,8 +46,7 @@ use constant {
     # Clicks are looked for above this, in pieces of 10 ms.
     HIGH => 5000,
     HIGH_RATE => 48000,
-    PIECE => 480,
-    PIECE_STEP => 0.01,
+    PIECE => 480,                      # STEP
 };
 
 use constant TWO_PI => 2 * 3.14159265358979;
@@ -77,22 +77,23 @@ sub new($class, %o) {
 
 sub hear($self, $path, $t0) {
     my $d = decode($path);
-    my $lead = @{ $self->{windows} } ? 0 : LEAD;
+    my $lead = @{ $self->{windows} } ? 0 : LEAD / STEP;
+    my $n = int(length($d->{low}) / 2 / HOP);
 
-    for my $i ($lead / STEP .. int(length($d->{low}) / 2 / WINDOW) - 1) {
-        my @s = unpack('s<*', substr($d->{low}, $i * WINDOW * 2, WINDOW * 2));
+    # a window stands for the 10 ms in its middle
+    for my $i ($lead .. $n - 2) {
+        my @s = unpack('s<*', substr($d->{low}, $i * HOP * 2, WINDOW * 2));
         my $w = $self->window(\@s);
 
-        $w->{t} = $t0 + $i * STEP;
+        $w->{t} = $t0 + ($i + 0.5) * STEP;
         push(@{ $self->{windows} }, $w);
     }
 
-    for my $i ($lead / PIECE_STEP .. int(length($d->{high}) / 2 / PIECE) - 1)
-    {
+    for my $i ($lead .. int(length($d->{high}) / 2 / PIECE) - 1) {
         my @s = unpack('s<*', substr($d->{high}, $i * PIECE * 2, PIECE * 2));
 
         push(@{ $self->{pieces} },
-             [ $t0 + $i * PIECE_STEP, max(1, max(@s), -min(@s)) ]);
+             [ $t0 + $i * STEP, max(1, max(@s), -min(@s)) ]);
     }
 
     return { seconds => length($d->{low}) / 2 / RATE, said => $d->{said} };
@@ -306,7 +307,7 @@ sub markers($self) {
         my $t = $w->{t} + STEP / 2;
         my $last = $out[-1];
 
-        if ($last && $last->{k} == $k && $t - $last->{end} < 1.5 * STEP) {
+        if ($last && $last->{k} == $k && $t - $last->{end} < 2.5 * STEP) {
             $last->{end} = $t;
             $last->{sum} += $energy;
             $last->{moment} += $energy * ($t - $last->{first});
@@ -319,6 +320,26 @@ sub markers($self) {
 
     return map { { k => $_->{k}, t => $_->{first} + $_->{moment} / $_->{sum} }
                } @out;
+}
+
+
+# The deepest dip inside of runs of some tone: {t, db (below the level of its
+# run)}.  A frame that is missing and faded over is heard as one.
+
+sub dip($self, $what) {
+    my @runs = grep { $_->{what} eq $what } $self->runs();
+    my $most = { t => 0, db => 0 };
+
+    for my $w (grep { $_->{what} eq $what } @{ $self->{windows} }) {
+        shift(@runs) while @runs && $runs[0]{to} < $w->{t} + 3 * STEP;
+        last if !@runs;
+        next if $w->{t} < $runs[0]{from} + $runs[0]{transit} + 2 * STEP;
+
+        my $db = $runs[0]{level} - db($w->{power});
+        $most = { t => $w->{t}, db => $db } if $db > $most->{db};
+    }
+
+    return $most;
 }
 
 
@@ -340,7 +361,7 @@ sub clicks($self, $db = -60, $ratio = 20) {
         my $last = $out[-1];
         my $t = $p->[$i][0];
 
-        if ($last && $t - $last->{end} < 2.5 * PIECE_STEP) {
+        if ($last && $t - $last->{end} < 2.5 * STEP) {
             @$last{qw(t db over)} = ($t, $peak, $over) if $peak > $last->{db};
             $last->{end} = $t;
             next;
@@ -357,7 +378,7 @@ sub clicks($self, $db = -60, $ratio = 20) {
 
 sub around($self, $i) {
     my $p = $self->{pieces};
-    my $n = int(0.5 / PIECE_STEP);
+    my $n = int(0.5 / STEP);
     my @near = sort { $a <=> $b } map { $_->[1] }
                @$p[max(0, $i - $n) .. min($#$p, $i + $n)];
 

@@ -26,7 +26,7 @@ use Stentor::Witness;
 
 use constant {
     STREAM => 'evening',
-    HOLD_HZ => 520,
+    HOLD_HZ => 525,
     LIVE_HZ => 880,
 
     # how long ffmpeg may take until it is heard, on a busy machine
@@ -125,10 +125,13 @@ sub sound($name, $expression, %o) {
     File::Path::make_path($dir);
 
     my $to = "$dir/$$-$name";
+    my $samples = int($o{seconds} * $o{rate} + 0.5);
+    my @coded = $name =~ /\.aac$/ ? ('-c:a', 'aac', '-b:a', '128k') : ();
+
     system('ffmpeg', '-nostdin', '-hide_banner', '-loglevel', 'error', '-y',
            '-f', 'lavfi', '-i',
-           "aevalsrc='$expression':s=$o{rate}:d=$o{seconds}",
-           '-ac', $o{channels}, '-c:a', 'aac', '-b:a', '128k', $to) == 0
+           "aevalsrc='$expression':s=$o{rate},atrim=end_sample=$samples",
+           '-ac', $o{channels}, @coded, $to) == 0
         or die "ffmpeg makes no $name: $?\n";
     rename($to, $path) or die "$path: $!\n";
 
@@ -136,12 +139,17 @@ sub sound($name, $expression, %o) {
 }
 
 
-# A tone that swells slowly, and meets itself again after each two seconds.
+# A tone that swells slowly.  A node fades the end of a file into its beginning
+# for a second; what is left is whole swells, whole cycles and whole frames at
+# 48 and at 44.1 kHz, so the seam has no reason to be heard.
 
 sub hold_file() {
-    return sound('evening-hold-' . HOLD_HZ . '.m4a',
-                 '0.2*(0.85+0.15*sin(PI*t))*sin(2*PI*' . HOLD_HZ . '*t)',
-                 rate => 48000, channels => 2, seconds => 21);
+    my $swell = 256 / 75;
+    my $depth = "0.2*(0.9+0.1*sin(2*PI*t/$swell))";
+
+    return sound('evening-hold-' . HOLD_HZ . '.wav',
+                 "$depth*sin(2*PI*" . HOLD_HZ . '*t)',
+                 rate => 48000, channels => 2, seconds => 1 + 7 * $swell);
 }
 
 

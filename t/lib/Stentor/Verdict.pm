@@ -24,6 +24,12 @@ use constant {
     # without an overlap, which is what must not be, leaves more than -30.
     CLICK_DB => -40,
 
+    # A window that is quieter than its run: the tone is steady to 0.3 dB, hold
+    # audio swells by 1; where a frame is lost it is 2, and a silent one shows
+    # as 6 or more.
+    DIP_LIVE => 1.5,
+    DIP_HOLD => 3,
+
     # a frame lost or repeated moves what follows by 21 ms
     MARKER => 0.010,
 
@@ -273,6 +279,7 @@ sub judge_sound($self) {
         my $most = max(Stentor::Ear::FLOOR_DB, map { $_->{db} } @clicks);
 
         $self->{clicks} = \@clicks if $i == 0;
+        $self->judge_dips($self->{players}[$i]{name}, $self->{ears}[$i]);
         $self->check("$self->{players}[$i]{name}: the loudest click, dBFS",
                      $most < CLICK_DB,
                      @clicks ? sprintf('%.1f, of %d', $most, scalar(@clicks))
@@ -285,6 +292,20 @@ sub judge_sound($self) {
                        grep { $_->{what} eq 'chord' } @{ $self->{runs} });
     $self->check('the built-in chord instead of the hold file, s',
                  $chord <= CHORD, sprintf('%.2f', $chord), CHORD);
+}
+
+
+sub judge_dips($self, $name, $ear) {
+    my %limit = (live => DIP_LIVE, hold => DIP_HOLD);
+
+    for my $what (sort keys %limit) {
+        my $dip = $ear->dip($what);
+        $self->check("$name: the deepest dip in $what, dB",
+                     $dip->{db} <= $limit{$what},
+                     sprintf('%.2f at %.2f', $dip->{db}, $dip->{db}
+                             ? $dip->{t} - $self->{e}{t0} : 0),
+                     $limit{$what});
+    }
 }
 
 
