@@ -21,6 +21,8 @@
 #include "stn_fifo.h"
 #include "stn_format.h"
 #include "programme/stn_comfort.h"
+#include "programme/stn_hold.h"
+#include "programme/stn_repair.h"
 #include "programme/stn_timeline.h"
 
 
@@ -56,7 +58,9 @@ typedef struct {
     stn_format_t           format;
     stn_programme_conf_t   conf;
     stn_comfort_t          comfort;
+    const stn_hold_t      *hold;        /* the caller's; NULL: comfort */
     stn_timeline_t         timeline;
+    stn_repair_t           repair;
     stn_fifo_t             queue;
     stn_programme_stats_t  stats;
     int64_t                pos;         /* the next frame's place */
@@ -67,6 +71,9 @@ typedef struct {
     unsigned               present;     /* boolean: a broadcaster is there */
     unsigned               holding;     /* boolean: not live at this moment */
     unsigned               taken;       /* boolean: queue's head was given */
+    unsigned               again;       /* boolean: queue's head is to be given
+                                           once more */
+    unsigned               muted;       /* boolean: hold instead of units */
 } stn_programme_t;
 
 
@@ -78,8 +85,13 @@ int stn_programme_init(stn_programme_t *p, const stn_format_t *format,
 
 void stn_programme_free(stn_programme_t *p);
 
-/* Goes on with a programme whose next frame is at sample pos, instead of
- * being born with a window of its own. */
+/* Born at now_us without a broadcaster: a window of hold audio up to then
+ * comes first, then hold audio as time goes by.  Not for one already born. */
+void stn_programme_birth(stn_programme_t *p, int64_t now_us);
+
+/* Goes on with a programme whose next frame is at sample pos (any), instead
+ * of being born with a window of its own.  Units may have been fed before, as
+ * many as the queue holds. */
 void stn_programme_resume(stn_programme_t *p, int64_t pos);
 
 /* A broadcaster has come (or another one): units from an earlier one that
@@ -89,14 +101,38 @@ void stn_programme_arrive(stn_programme_t *p);
 /* He has left: what waits is played, then hold audio at once. */
 void stn_programme_leave(stn_programme_t *p);
 
+/* Hold audio is that loop from now on, which is the caller's and must live as
+ * long; NULL: comfort, the programme's own. */
+void stn_programme_hold(stn_programme_t *p, const stn_hold_t *hold);
+
+/* While on, units are taken as ever, but hold audio is given in their places;
+ * it stays on from one session to the next. */
+void stn_programme_mute(stn_programme_t *p, unsigned on);
+
 /* Takes a unit that arrived at now_us (microseconds since the Unix epoch).
  * Returns STN_OK, or STN_LIMIT when as many wait as may: try again later. */
 int stn_programme_feed(stn_programme_t *p, const stn_au_t *au,
     int64_t now_us);
 
+/* Whether a unit of len bytes would be too many. */
+unsigned stn_programme_full(const stn_programme_t *p, size_t len);
+
 /* The next frame, if its time has come by now_us.  Returns STN_OK, or
  * STN_AGAIN: nothing before the next unit, or before p->due_us. */
 int stn_programme_next(stn_programme_t *p, int64_t now_us, stn_frame_t *f);
+
+/* Whether the session's first unit has its place, or would get it from next()
+ * now: one has come, and has been watched long enough or he has left. */
+unsigned stn_programme_settled(const stn_programme_t *p, int64_t now_us);
+
+/* Whether no unit waits (the one last given does not). */
+unsigned stn_programme_drained(const stn_programme_t *p);
+
+/* Whether hold audio plays, since there is no unit or it is muted. */
+unsigned stn_programme_holding(const stn_programme_t *p);
+
+/* Where the next frame begins. */
+int64_t stn_programme_pos(const stn_programme_t *p);
 
 
 #endif /* STN_PROGRAMME_H */

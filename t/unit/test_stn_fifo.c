@@ -54,6 +54,7 @@ put(stn_fifo_t *f, const void *data, size_t len, int64_t ts)
     au.data = data;
     au.len = len;
     au.ts = ts;
+    au.level = (int32_t) -len;
 
     return stn_fifo_put(f, &au);
 }
@@ -80,6 +81,7 @@ assert_head(const stn_fifo_t *f, const model_t *m)
     assert_int_equal(stn_fifo_peek(f, &au), STN_OK);
     assert_int_equal(au.len, u->len);
     assert_true(au.ts == u->ts);
+    assert_int_equal(au.level, -(int32_t) u->len);
     assert_true(au.data >= f->data && au.data + au.len <= f->data + f->size);
 
     fill(data, u->len, u->seed);

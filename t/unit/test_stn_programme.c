@@ -795,7 +795,7 @@ resume(int64_t behind_us, unsigned late)
     pos = rig_samples(&r, RIG_EPOCH - behind_us);
     pos -= pos % r.grid.part;
 
-    stn_programme_resume(&r.p, pos);
+    rig_resume(&r, pos);
     stn_programme_arrive(&r.p);
 
     start = RIG_EPOCH - rig_us(&r, r.format.frame);
@@ -850,7 +850,7 @@ resumes_without_a_broadcaster(void **state)
     pos = rig_samples(&r, RIG_EPOCH - 50 * SEC);
     pos -= pos % r.grid.part;
 
-    stn_programme_resume(&r.p, pos);
+    rig_resume(&r, pos);
     rig_run(&r, RIG_EPOCH + 10 * SEC);
 
     assert_true(r.first_pos == pos);

@@ -85,6 +85,57 @@ starts_within_half_a_frame_of_the_truth(void **state)
 }
 
 
+/* A running programme has its own grid, wherever it began. */
+
+static void
+starts_on_the_grid_of_a_running_programme(void **state)
+{
+    int64_t         phase, pos, at;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    for (phase = 0; phase < FRAME; phase += 31) {
+        for (pos = NOW - 3 * FRAME; pos < NOW + 3 * FRAME; pos += 111) {
+            stn_timeline_init(&t, RATE, FRAME);
+            stn_timeline_settle(&t, TS(500), NOW + FRAME + phase);
+
+            at = stn_timeline_start(&t, TS(500), pos, NOW + FRAME + 4800);
+            assert_int_equal((at - pos) % FRAME, 0);
+            assert_true(stn_timeline_at(&t, TS(500)) == at);
+            assert_true(llabs(at - (NOW + phase) + stn_timeline_samples(&t,
+                              STN_TIMELINE_DELAY_MS)) <= FRAME / 2);
+        }
+    }
+}
+
+
+/* What waited for the start is no recording: it was new when it came. */
+
+static void
+tells_a_recording_by_its_age_on_arrival(void **state)
+{
+    int64_t         at;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    stn_timeline_init(&t, RATE, FRAME);
+    stn_timeline_settle(&t, TS(0), NOW);
+    stn_timeline_settle(&t, TS(5000), NOW + SAMPLES(5000));
+    at = stn_timeline_start(&t, TS(0), NOW + SAMPLES(5000),
+                            NOW + SAMPLES(5000));
+    assert_true(llabs(at - NOW) <= 2 * FRAME);
+
+    stn_timeline_init(&t, RATE, FRAME);
+    stn_timeline_settle(&t, TS(0), NOW);
+    stn_timeline_settle(&t, TS(5000), NOW);
+    at = stn_timeline_start(&t, TS(0), NOW + SAMPLES(5000),
+                            NOW + SAMPLES(5000));
+    assert_true(at == NOW + SAMPLES(5000));
+}
+
+
 static void
 dates_a_first_unit_back_so_far(void **state)
 {
@@ -373,6 +424,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(believes_the_least_delayed_unit),
         cmocka_unit_test(starts_within_half_a_frame_of_the_truth),
+        cmocka_unit_test(starts_on_the_grid_of_a_running_programme),
+        cmocka_unit_test(tells_a_recording_by_its_age_on_arrival),
         cmocka_unit_test(dates_a_first_unit_back_so_far),
         cmocka_unit_test(plays_all_of_a_recording_on_a_running_programme),
         cmocka_unit_test(takes_units_within_the_margin),
