@@ -321,10 +321,12 @@ sub listen($self) {
     $self->fault("index.m3u8: $_")
         for Stentor::Conformance::check_multivariant($r->{text});
 
-    for my $uri (grep { /^[^#]/ } split(/\n/, $r->{text})) {
+    my @uris = grep { /^[^#]/ } split(/\n/, $r->{text});
+
+    for my $uri (@uris) {
         my $name = $uri =~ s/\.m3u8$//r;
         my %o = (port => $self->{node}->port_http(), dir => $self->{dir},
-                 playlist => "$base/$uri");
+                 playlist => "$base/$uri", others => @uris - 1);
 
         push(@{ $self->{players} },
              Stentor::Player->start(%o, name => $name));

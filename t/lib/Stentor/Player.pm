@@ -36,13 +36,14 @@ my %running;
 
 
 # new(port =>, playlist => '/live/studio1/audio.m3u8', dir => where to keep,
-# name => of its files).  fetch => sub ($path) gives answers without a server.
+# name => of its files, others => how many renditions there are beside it).
+# fetch => sub ($path) gives answers without a server.
 
 sub new($class, %o) {
     my ($base) = $o{playlist} =~ m{^(.*/)};
 
     return bless {
-        name => 'player',
+        name => 'player', others => 0,
         %o,
         base => $base, violations => [], bad => 0, parts => [], files => [],
         inits => {}, seen => {}, sums => {}, settled => {}, urls => {},
@@ -53,6 +54,8 @@ sub new($class, %o) {
 
 
 sub bad($self, @what) {
+    return if $self->{stop};           # what is cut off is not wrong
+
     $self->{bad} += @what;
 
     for my $what (@what) {
@@ -156,7 +159,7 @@ sub step($self) {
 
     $self->take_parts($new, !$old);
     $self->take_segment($_, $new) for @{ $new->{segments} };
-    $self->forget($new->{mseq});
+    $self->forget($new->{mseq} // 0);
 
     $self->{ended} = time() if $new->{ended};
     return !$new->{ended};
@@ -169,7 +172,8 @@ sub check($self, $old, $new, $path) {
                               : ();
 
     $self->bad(map { "version $n: $_" }
-               Stentor::Conformance::check($new, %frame));
+               Stentor::Conformance::check($new, %frame),
+               reports($new, $self->{others}));
     return if !$old;
 
     $self->bad(map { "version $n: $_" }
@@ -177,6 +181,31 @@ sub check($self, $old, $new, $path) {
     $self->bad("version $n: nothing new for $path")
         if !$self->{plain} && !$new->{ended}
            && "@{[ $new->next_part() ]}" eq "@{[ $old->next_part() ]}";
+}
+
+
+# Each of the other renditions is reported, and its newest part is this one's,
+# give or take the one that is made at this moment.
+
+sub reports($p, $others) {
+    my ($msn, $part) = $p->last_part();
+    my @reports = @{ $p->{reports} };
+    my @bad;
+
+    push(@bad, @reports . " renditions reported, not $others")
+        if @reports != $others && !$p->{ended};
+
+    for my $r (@reports) {
+        my ($m, $n) = @$r{qw(LAST-MSN LAST-PART)};
+        my $near = $m == $msn ? abs($n - $part) <= 1
+                 : $m == $msn + 1 ? $n == 0
+                 : $m == $msn - 1 ? $part == 0 : 0;
+
+        push(@bad, "report of $r->{URI} at $m.$n, this one at $msn.$part")
+            if !$near;
+    }
+
+    return @bad;
 }
 
 

@@ -385,6 +385,8 @@ sub judge_phase($self) {
     my ($first, @others) = @{ $self->{ears} };
     return if !@others;
 
+    $self->judge_alignment($_) for 1 .. $#{ $self->{players} };
+
     my %t = map { int($_->{t}) => $_->{t} } $first->markers();
 
     for my $i (0 .. $#others) {
@@ -396,6 +398,21 @@ sub judge_phase($self) {
                      . "$self->{players}[0]{name}, s", @d && $most <= PHASE,
                      sprintf('%.4f', $most), PHASE);
     }
+}
+
+
+# Renditions are cut at the same places, and numbered alike.
+
+sub judge_alignment($self, $i) {
+    my ($p, $q) = @{ $self->{players} }[0, $i];
+    my %end = map { ("$_->{msn}.$_->{part}" => $_->{end}) }
+              @{ $p->{parts} // [] };
+    my @both = grep { defined $end{"$_->{msn}.$_->{part}"} }
+               @{ $q->{parts} // [] };
+    my $bad = grep { $end{"$_->{msn}.$_->{part}"} != $_->{end} } @both;
+
+    $self->check("$q->{name}: parts that end elsewhere than $p->{name}'s",
+                 @both && !$bad, "$bad of " . @both, 0);
 }
 
 
@@ -423,8 +440,8 @@ sub judge_end($self) {
                    ? $p->{ended} - $e->{closed} : 'inf';
 
         $self->check("$p->{name}: ENDLIST, s after the end",
-                     $took >= 0 && $took <= ($e->{end_limit} // 0), sprintf('%.2f', $took),
-                     $e->{end_limit} // 0);
+                     $took >= 0 && $took <= ($e->{end_limit} // 0),
+                     sprintf('%.2f', $took), $e->{end_limit} // 0);
     }
 }
 
