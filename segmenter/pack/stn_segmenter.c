@@ -176,6 +176,7 @@ stn_segmenter_end(stn_segmenter_t *s, unsigned last, stn_part_t *part)
     part->part = s->part;
     part->pos = s->pos;
     part->duration = s->samples;
+    part->rate = s->grid.rate;
     part->last = last;
     part->live = s->live;
 

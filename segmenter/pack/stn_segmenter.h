@@ -43,6 +43,7 @@ typedef struct {
     uint32_t        part;      /* its index in the segment */
     int64_t         pos;       /* tfdt: samples since the Unix epoch */
     uint32_t        duration;  /* samples */
+    uint32_t        rate;      /* samples a second */
     unsigned        last;      /* boolean: ends its segment */
     unsigned        live;      /* boolean: has a frame of the broadcaster */
 } stn_part_t;

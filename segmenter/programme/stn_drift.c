@@ -14,10 +14,15 @@
 #include <string.h>
 
 
+/* Samples per sample. */
+#define STN_DRIFT_SLOPE_MAX  (STN_DRIFT_PPM_MAX / 1e6)
+
+
 static double stn_drift_ms(const stn_drift_t *d, double ms);
 static void stn_drift_window(stn_drift_t *d);
 static void stn_drift_begin(stn_drift_t *d);
 static void stn_drift_fit(stn_drift_t *d, double error);
+static void stn_drift_believe(stn_drift_t *d);
 static void stn_drift_stray(stn_drift_t *d, double error);
 static void stn_drift_move(stn_drift_t *d, double error);
 
@@ -89,10 +94,15 @@ stn_drift_window(stn_drift_t *d)
     gate = stn_max(stn_drift_ms(d, STN_DRIFT_GATE_MS), 4 * d->noise);
     d->noise += (stn_min(fabs(error), gate) - d->noise) / 16;
 
-    if (fabs(error) <= gate) {
-        stn_drift_fit(d, error);
-    } else {
+    if (fabs(error) > gate) {
         stn_drift_stray(d, error);
+
+    } else if (d->windows < STN_DRIFT_LEARN) {
+        stn_drift_fit(d, error);
+        stn_drift_believe(d);
+
+    } else {
+        stn_drift_fit(d, error);
     }
 
     d->at = d->low_at;
@@ -105,6 +115,7 @@ stn_drift_begin(stn_drift_t *d)
     d->began = d->low_at;
     d->at = d->low_at;
     d->level = (double) d->low;
+    d->base = d->level;
     d->slope = 0;
     d->path = 0;
     d->corrected = 0;
@@ -117,26 +128,41 @@ stn_drift_begin(stn_drift_t *d)
 static void
 stn_drift_fit(stn_drift_t *d, double error)
 {
-    double  k, span, most;
+    double  k, span;
 
     d->off = 0;
+    d->windows = stn_min(d->windows + 1, STN_DRIFT_MEMORY);
 
-    k = stn_min(d->windows + 1, STN_DRIFT_MEMORY);
+    k = d->windows;
     span = (double) (d->low_at - d->at);
-    most = STN_DRIFT_PPM_MAX / 1e6;
 
     d->level += error * 2 * (2 * k - 1) / (k * (k + 1));
+    d->slope += span > 0 ? error * 6 / (k * (k + 1)) / span : 0;
+    d->slope = stn_max(-STN_DRIFT_SLOPE_MAX,
+                       stn_min(d->slope, STN_DRIFT_SLOPE_MAX));
+}
 
-    if (span > 0) {
-        d->slope += error * 6 / (k * (k + 1)) / span;
-        d->slope = stn_max(-most, stn_min(d->slope, most));
+
+/* A line that falls as no clock's can is that of a slow start, unless it is
+ * jitter that made it. */
+
+static void
+stn_drift_believe(stn_drift_t *d)
+{
+    double  span;
+
+    if (d->windows < STN_DRIFT_LEARN) {
+        return;
     }
 
-    if (d->windows < STN_DRIFT_LEARN && k == STN_DRIFT_LEARN) {
-        d->base = d->level - d->slope * (double) (d->low_at - d->began);
+    span = (double) (d->low_at - d->began);
+
+    if (d->base - d->level > STN_DRIFT_SLOPE_MAX * span + d->noise) {
+        stn_drift_begin(d);
+        return;
     }
 
-    d->windows = (unsigned) k;
+    d->base = d->level - d->slope * span;
 }
 
 

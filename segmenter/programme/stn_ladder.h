@@ -76,6 +76,9 @@ const stn_format_t *stn_ladder_format(const stn_ladder_t *l, unsigned i);
 int stn_ladder_hold(stn_ladder_t *l, const stn_hold_t *hold,
     const stn_format_t *format);
 
+/* What a loop of hold audio must be made for. */
+const stn_format_t *stn_ladder_hold_format(const stn_ladder_t *l);
+
 /* Born now, without a broadcaster: the window is dated back from now_us and
  * filled with comfort.  Some milliseconds of CPU. */
 void stn_ladder_birth(stn_ladder_t *l, int64_t now_us);

@@ -40,22 +40,16 @@ stn_repair_init(stn_repair_t *r, uint32_t rate, uint32_t frame)
 int
 stn_repair_look(stn_repair_t *r, int32_t level, int64_t drift, int64_t now)
 {
-    int32_t   louder;
-    unsigned  good;
+    int32_t  louder;
 
     stn_repair_average(r, level);
 
     louder = stn_max(level, r->before);
     r->before = level;
 
-    if (!stn_repair_wanted(r, drift, now)) {
-        return 0;
-    }
-
-    good = stn_repair_good(r, louder, now);
-    r->quietest = stn_min(r->quietest, louder);
-
-    if (!good) {
+    if (!stn_repair_wanted(r, drift, now)
+        || !stn_repair_good(r, louder, now))
+    {
         return 0;
     }
 
@@ -111,7 +105,6 @@ stn_repair_wanted(stn_repair_t *r, int64_t drift, int64_t now)
 
     if (r->since == 0) {
         r->since = now;
-        r->quietest = 0;
     }
 
     return 1;
@@ -121,14 +114,17 @@ stn_repair_wanted(stn_repair_t *r, int64_t drift, int64_t now)
 static unsigned
 stn_repair_good(const stn_repair_t *r, int32_t level, int64_t now)
 {
-    int64_t  waited;
+    double   below;
+    int64_t  left;
 
-    waited = now - r->since;
+    left = stn_repair_samples(r, STN_REPAIR_WAIT_MS) - (now - r->since);
 
-    return r->average == 0
-           || level <= STN_REPAIR_QUIET
-           || level <= r->average - STN_REPAIR_BELOW
-           || (waited >= stn_repair_samples(r, STN_REPAIR_CHOOSY_MS)
-               && level <= r->quietest)
-           || waited >= stn_repair_samples(r, STN_REPAIR_WAIT_MS);
+    if (r->average == 0 || left <= 0) {
+        return 1;
+    }
+
+    below = STN_REPAIR_BELOW * (double) left
+            / (double) stn_repair_samples(r, STN_REPAIR_WAIT_MS);
+
+    return level <= STN_REPAIR_QUIET || level <= r->average - below;
 }

@@ -21,13 +21,10 @@
 /* Quiet is, in hundredths of a dB: below this, */
 #define STN_REPAIR_QUIET  (-5000)
 
-/* or so much below the average. */
-#define STN_REPAIR_BELOW  1200
-
-/* For so long nothing but that is good enough; then what is as quiet as the
- * quietest that went by; and in the end anything. */
-#define STN_REPAIR_CHOOSY_MS  5000
-#define STN_REPAIR_WAIT_MS    15000
+/* or so much below the average.  The longer it takes the less will do, and
+ * after this time anything. */
+#define STN_REPAIR_BELOW    1200
+#define STN_REPAIR_WAIT_MS  15000
 
 
 typedef struct {
@@ -37,7 +34,6 @@ typedef struct {
     int64_t   since;           /* since when one is to be; 0: none is */
     double    average;         /* of levels; 0: none was measured */
     int32_t   before;          /* the last unit's level */
-    int32_t   quietest;        /* place that went by since */
 } stn_repair_t;
 
 

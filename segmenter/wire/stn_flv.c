@@ -384,6 +384,22 @@ stn_flv_take(stn_flv_audio_t *t, stn_cur_t *c, stn_flv_kind_e kind)
 
 
 void
+stn_flv_fourcc(stn_codec_e codec, char name[STN_FLV_FOURCC_LEN + 1])
+{
+    size_t      i;
+    stn_bitw_t  w;
+
+    stn_bitw_init(&w, name, STN_FLV_FOURCC_LEN + 1);
+
+    for (i = 0; i < stn_nelems(stn_flv_fourccs); i++) {
+        if (stn_flv_fourccs[i].codec == codec) {
+            stn_bitw_put(&w, stn_flv_fourccs[i].fourcc, 32);
+        }
+    }
+}
+
+
+void
 stn_flv_meta(stn_flv_meta_t *meta, stn_amf_t *a)
 {
     double  bit_rate = 0, codec = 0, rate = 0;

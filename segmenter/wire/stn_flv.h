@@ -15,6 +15,9 @@
 #include "wire/stn_amf.h"
 
 
+#define STN_FLV_FOURCC_LEN  4
+
+
 typedef enum {
     STN_FLV_NONE = 0,          /* nothing for us: not track 0, or empty */
     STN_FLV_CONFIG,            /* what stn_format_t has as config */
@@ -54,6 +57,9 @@ typedef struct {
  * naming the codec.
  */
 int stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len);
+
+/* Writes the FourCC of a codec to name, ended by a zero. */
+void stn_flv_fourcc(stn_codec_e codec, char name[STN_FLV_FOURCC_LEN + 1]);
 
 /*
  * Reads the properties of onMetaData, a's next value, into meta.  A fault in

@@ -90,6 +90,7 @@ stn_rtmp_init(stn_rtmp_t *s, const uint8_t random[STN_RTMP_RANDOM_LEN])
 
     s->chunk_size = STN_RTMP_CHUNK_SIZE;
     s->ack_window = STN_RTMP_ACK_WINDOW;
+    s->codecs = 1u << STN_CODEC_AAC;
 
     return STN_OK;
 }

@@ -128,6 +128,9 @@ typedef struct {
     uint8_t            random[STN_RTMP_RANDOM_LEN];
 
     double             txn;        /* transaction of connect */
+    unsigned           enhanced;   /* boolean: connect spoke of codecs */
+    unsigned           codecs;     /* 1 << stn_codec_e: what he is told that
+                                      we take; the owner's to set */
     unsigned           configured; /* boolean: a config was handed out */
     stn_codec_e        codec;      /* of that config */
     stn_au_t           held;       /* comes next, behind a config that was
@@ -198,7 +201,8 @@ int stn_rtmp_next(stn_rtmp_t *s, stn_rtmp_event_t *ev);
  */
 
 /* Window Acknowledgement Size, Set Peer Bandwidth, Set Chunk Size, _result
- * NetConnection.Connect.Success (7.2.1.1). */
+ * NetConnection.Connect.Success (7.2.1.1).  A client of Enhanced RTMP is told
+ * the codecs that s->codecs has: AAC alone, unless the owner knows better. */
 int stn_rtmp_accept_connect(stn_rtmp_t *s);
 
 /* _error NetConnection.Connect.Rejected.  OBS sits there until the socket is

@@ -564,13 +564,15 @@ unwraps_the_time_of_audio(void **state)
     stn_buf_init(&b, 4096);
     put_tag(&b, STN_RTMP_AUDIO, 0xfffffff0, "\xaf\1h", 3);
     put_tag(&b, STN_RTMP_AUDIO, 0x10, "\xaf\1i", 3);
+    put_tag(&b, STN_RTMP_AUDIO, 0xffffffe0, "\xaf\1j", 3);
     wire_message(&t->client, W(4, 0xfffffff0, STN_RTMP_AGGREGATE), b.data,
                  b.len);
 
     expect_events(&t->client,
                   "config 2;au a@4294967261;au b@4294967282;au c@4294967303;"
                   "au d@4294967282;au e@4294967324;au f@6174015488;"
-                  "au g@8053063680;au h@8589934576;au i@8589934608;", 0);
+                  "au g@8053063680;au h@8589934576;au i@8589934608;"
+                  "au j@8589934560;", 0);
     stn_buf_free(&b);
     test_close(t);
 

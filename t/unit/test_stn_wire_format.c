@@ -258,11 +258,14 @@ refuses_broken_opus_heads(void **state)
                        bad[i].reason);
     }
 
-    /* more streams than can be told apart from silence */
+    /* nothing but silence; more streams than can be told apart from it */
 
     memset(head, 0, sizeof(head));
     memcpy(head, opus_head, OPUS_LEN);
     head[OPUS_FAMILY] = 1;
+    memcpy(head + OPUS_TABLE, "\0\0\xff\xff", 4);
+    expect_refused(STN_CODEC_OPUS, head, sizeof(head), STN_ERROR,
+                   "broken channel mapping of Opus");
     memcpy(head + OPUS_TABLE, "\x80\x80\0\1", 4);
     expect_refused(STN_CODEC_OPUS, head, sizeof(head), STN_ERROR,
                    "broken channel mapping of Opus");
