@@ -17,6 +17,9 @@
  * that nothing is lost by encoding. */
 #define NGX_STENTOR_HOLD_BITRATE  80000
 
+/* How often somebody who waits for a loop looks. */
+#define NGX_STENTOR_HOLD_LOOK_MS  10
+
 
 typedef enum {
     NGX_STENTOR_HOLD_MAKING = 0,
@@ -108,6 +111,25 @@ ngx_stentor_hold_get(ngx_stentor_holds_t *holds, ngx_str_t *file,
     return hold && __atomic_load_n(&hold->state, __ATOMIC_ACQUIRE)
                    == NGX_STENTOR_HOLD_READY
            ? &hold->loop : NULL;
+}
+
+
+const stn_hold_t *
+ngx_stentor_hold_wait(ngx_stentor_holds_t *holds, ngx_str_t *file,
+    const stn_format_t *format, ngx_msec_t ms)
+{
+    ngx_msec_t         waited;
+    const stn_hold_t  *loop;
+
+    for (waited = 0; /* void */ ; waited += NGX_STENTOR_HOLD_LOOK_MS) {
+        loop = ngx_stentor_hold_get(holds, file, format);
+
+        if (loop || waited >= ms || holds->stop) {
+            return loop;
+        }
+
+        ngx_msleep(NGX_STENTOR_HOLD_LOOK_MS);
+    }
 }
 
 

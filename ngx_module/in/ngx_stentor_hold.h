@@ -35,6 +35,11 @@ void ngx_stentor_holds_exit(ngx_stentor_holds_t *holds);
 const stn_hold_t *ngx_stentor_hold_get(ngx_stentor_holds_t *holds,
     ngx_str_t *file, const stn_format_t *format);
 
+/* Likewise, but waits for it to be ready, for at most ms milliseconds.  Never
+ * in an event loop. */
+const stn_hold_t *ngx_stentor_hold_wait(ngx_stentor_holds_t *holds,
+    ngx_str_t *file, const stn_format_t *format, ngx_msec_t ms);
+
 /* While the configuration is read: whether the file can be used.  Returns
  * NGX_OK, or NGX_ERROR having said why. */
 ngx_int_t ngx_stentor_hold_check(ngx_conf_t *cf, ngx_str_t *file);

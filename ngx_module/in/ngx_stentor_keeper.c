@@ -10,6 +10,7 @@
  */
 
 #include "ngx_stentor_keeper.h"
+#include "wire/stn_wire_format.h"
 
 
 /* A killed worker's streams have new owners after this and a little. */
@@ -23,13 +24,16 @@
 static void ngx_stentor_keeper_wake(void *data, ngx_stentor_stream_t *st);
 static void ngx_stentor_keeper_timer(ngx_event_t *ev);
 static void ngx_stentor_keeper_look(ngx_stentor_keeper_t *k);
+static void ngx_stentor_keeper_ready(ngx_stentor_keeper_t *k);
+static void ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k,
+    ngx_stentor_stream_t *st);
 static void ngx_stentor_keeper_orphan(ngx_stentor_keeper_t *k,
     ngx_stentor_stream_t *st);
 static void ngx_stentor_keeper_open(ngx_stentor_keeper_t *k,
     ngx_stentor_stream_t *st, ngx_uint_t opened_by);
 static ngx_uint_t ngx_stentor_keeper_mine(ngx_uint_t n);
 static ngx_stentor_app_t *ngx_stentor_keeper_app(ngx_stentor_conf_t *scf,
-    ngx_str_t *full, ngx_str_t *name);
+    ngx_stentor_stream_t *st, ngx_str_t *full, ngx_str_t *name);
 static void ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k,
     ngx_stentor_app_t *app, ngx_stentor_stream_conf_t *stream);
 
@@ -46,7 +50,9 @@ ngx_stentor_keeper_start(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
 
     k->orphaned = ngx_pcalloc(cycle->pool, scf->store->nstreams
                                            * sizeof(ngx_msec_t));
-    if (k->orphaned == NULL) {
+    k->inits = ngx_pcalloc(cycle->pool, scf->store->nstreams
+                                        * sizeof(uint32_t));
+    if (k->orphaned == NULL || k->inits == NULL) {
         return NGX_ERROR;
     }
 
@@ -57,6 +63,8 @@ ngx_stentor_keeper_start(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
     k->timer.data = scf->worker.wake->connection;
     k->timer.log = cycle->log;
     k->timer.cancelable = 1;
+
+    ngx_stentor_keeper_ready(k);
 
     ngx_add_timer(&k->timer, 1);
 
@@ -111,6 +119,7 @@ ngx_stentor_keeper_look(ngx_stentor_keeper_t *k)
             || ngx_stentor_store_owned(st))
         {
             k->orphaned[i] = 0;
+            ngx_stentor_keeper_stand_by(k, st);
             continue;
         }
 
@@ -127,6 +136,85 @@ ngx_stentor_keeper_look(ngx_stentor_keeper_t *k)
                 ngx_stentor_keeper_configured(k, &app[i], &stream[n]);
             }
         }
+    }
+}
+
+
+/* Hold audio is readied before it is needed: of what streams open with, at
+ * start-up ... */
+
+static void
+ngx_stentor_keeper_ready(ngx_stentor_keeper_t *k)
+{
+    ngx_str_t                   full, *file;
+    ngx_uint_t                  i, n;
+    stn_format_t                format;
+    ngx_stentor_app_t          *app;
+    ngx_stentor_stream_conf_t  *stream;
+
+    app = k->scf->apps.elts;
+    ngx_str_null(&full);
+
+    for (i = 0; i < k->scf->apps.nelts; i++) {
+        stream = app[i].streams.elts;
+
+        if (ngx_stentor_live_blank(&app[i], &format) != NGX_OK) {
+            continue;
+        }
+
+        for (n = 0; n <= app[i].streams.nelts; n++) {
+            file = n ? &stream[n - 1].hold
+                     : ngx_stentor_live_hold(&app[i], &full);
+
+            if (file->len) {
+                (void) ngx_stentor_hold_get(k->lives->holds, file, &format);
+            }
+        }
+    }
+}
+
+
+/* ... and of what the streams of other workers have become since, for any of
+ * them may have to be gone on with here. */
+
+static void
+ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
+{
+    uint32_t             id;
+    u_char               data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t            full, name, *file;
+    const char          *reason;
+    stn_format_t         format;
+    ngx_stentor_app_t   *app;
+    ngx_stentor_init_t   init;
+
+    id = (uint32_t) ngx_stentor_load(&st->renditions[0].init);
+
+    if (k->inits[st->index] == id
+        || ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN)
+    {
+        return;
+    }
+
+    k->inits[st->index] = id;
+
+    full.data = data;
+    app = ngx_stentor_keeper_app(k->scf, st, &full, &name);
+    if (app == NULL || app->nrenditions) {
+        return;
+    }
+
+    file = ngx_stentor_live_hold(app, &full);
+
+    if (file->len
+        && ngx_stentor_store_init(k->scf->store, &st->renditions[0].ring, id,
+                                  &init)
+           == NGX_OK
+        && stn_wire_format(&format, STN_CODEC_AAC, init.config,
+                           init.config_len, &reason)
+           == STN_OK)
+    {
+        (void) ngx_stentor_hold_get(k->lives->holds, file, &format);
     }
 }
 
@@ -157,11 +245,8 @@ ngx_stentor_keeper_open(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st,
     ngx_str_t           full, name;
     ngx_stentor_app_t  *app;
 
-    full.len = ngx_min(st->name_len, NGX_STENTOR_NAME_MAX);
     full.data = data;
-    ngx_memcpy(data, st->name, full.len);
-
-    app = ngx_stentor_keeper_app(k->scf, &full, &name);
+    app = ngx_stentor_keeper_app(k->scf, st, &full, &name);
 
     /* of an application that is no longer configured: it will expire */
 
@@ -186,15 +271,19 @@ ngx_stentor_keeper_mine(ngx_uint_t n)
 }
 
 
-/* Applications may have several levels, so may streams: the longest name of
+/* The application of a stream, its full name (copied to full->data) and its
+ * name in the application.  Both may have several levels: the longest name of
  * an application that fits is meant. */
 
 static ngx_stentor_app_t *
-ngx_stentor_keeper_app(ngx_stentor_conf_t *scf, ngx_str_t *full,
-    ngx_str_t *name)
+ngx_stentor_keeper_app(ngx_stentor_conf_t *scf, ngx_stentor_stream_t *st,
+    ngx_str_t *full, ngx_str_t *name)
 {
     ngx_str_t           prefix;
     ngx_stentor_app_t  *app;
+
+    full->len = ngx_min(st->name_len, NGX_STENTOR_NAME_MAX);
+    ngx_memcpy(full->data, st->name, full->len);
 
     prefix = *full;
 

@@ -20,6 +20,8 @@ typedef struct {
     ngx_event_t               timer;
     ngx_msec_t               *orphaned;    /* one a record: since when it has
                                               no owner; 0: it has one */
+    uint32_t                 *inits;       /* one a record: what hold audio
+                                              was readied for */
 } ngx_stentor_keeper_t;
 
 

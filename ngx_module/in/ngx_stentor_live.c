@@ -33,8 +33,6 @@ static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live,
     const stn_format_t *format, ngx_stentor_source_t *source);
 static ngx_stentor_live_t *ngx_stentor_live_create(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *key);
-static ngx_str_t *ngx_stentor_live_hold(ngx_stentor_app_t *app,
-    ngx_str_t *key);
 static ngx_int_t ngx_stentor_live_start(ngx_stentor_live_t *live);
 static void ngx_stentor_live_free(ngx_stentor_live_t *live);
 static void ngx_stentor_live_taken(ngx_stentor_live_t *live);
@@ -438,9 +436,7 @@ ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
 }
 
 
-/* The file of a stream's own, or the application's. */
-
-static ngx_str_t *
+ngx_str_t *
 ngx_stentor_live_hold(ngx_stentor_app_t *app, ngx_str_t *key)
 {
     size_t                      len;

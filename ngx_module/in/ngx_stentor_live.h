@@ -211,6 +211,15 @@ void ngx_stentor_live_detach(ngx_stentor_source_t *source);
 /* Shows the source in status, at most once a second (or now). */
 void ngx_stentor_live_show(ngx_stentor_source_t *source, ngx_uint_t now);
 
+/* The file of hold audio for a stream of that full name: its own, or the
+ * application's; empty: comfort. */
+ngx_str_t *ngx_stentor_live_hold(ngx_stentor_app_t *app, ngx_str_t *key);
+
+/* What a stream of the application is opened with before anybody sends
+ * anything.  Returns NGX_OK, or NGX_ERROR when AAC has no such format. */
+ngx_int_t ngx_stentor_live_blank(ngx_stentor_app_t *app,
+    stn_format_t *format);
+
 /* What the live's application encodes, for the library; 0 renditions: it is
  * passed through. */
 void ngx_stentor_live_conf(ngx_stentor_app_t *app, stn_stream_conf_t *conf);

@@ -33,8 +33,6 @@ static ngx_int_t ngx_stentor_live_enter(ngx_stentor_live_t *live);
 static void ngx_stentor_live_owned(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_make(ngx_stentor_live_t *live,
     const stn_format_t *format);
-static ngx_int_t ngx_stentor_live_blank(ngx_stentor_live_t *live,
-    stn_format_t *format);
 static ngx_uint_t ngx_stentor_live_stored(ngx_stentor_live_t *live,
     stn_format_t *format);
 static ngx_uint_t ngx_stentor_live_grids(ngx_stentor_live_t *live);
@@ -67,7 +65,7 @@ ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
     if (format == NULL) {
         format = &blank;
 
-        if (ngx_stentor_live_blank(live, &blank) != NGX_OK) {
+        if (ngx_stentor_live_blank(live->app, &blank) != NGX_OK) {
             ngx_stentor_live_fail(live, NGX_STENTOR_LIVE_REFUSED,
                                   "\"audio\" of the application is none");
             return NGX_ERROR;
@@ -244,10 +242,8 @@ ngx_stentor_live_conf(ngx_stentor_app_t *app, stn_stream_conf_t *conf)
 }
 
 
-/* What a stream is opened with before anybody sends anything. */
-
-static ngx_int_t
-ngx_stentor_live_blank(ngx_stentor_live_t *live, stn_format_t *format)
+ngx_int_t
+ngx_stentor_live_blank(ngx_stentor_app_t *app, stn_format_t *format)
 {
     size_t       len;
     uint8_t      asc[STN_AAC_ASC_MAX];
@@ -257,9 +253,9 @@ ngx_stentor_live_blank(ngx_stentor_live_t *live, stn_format_t *format)
     ngx_memzero(&a, sizeof(stn_aac_t));
 
     a.object_type = STN_AOT_LC;
-    a.core_rate = (uint32_t) live->app->rate;
+    a.core_rate = (uint32_t) app->rate;
     a.core_frame = 1024;
-    a.channel_config = (uint8_t) live->app->channels;
+    a.channel_config = (uint8_t) app->channels;
 
     if (stn_aac_explicit(&a, 0, asc, sizeof(asc), &len) != STN_OK
         || stn_wire_format(format, STN_CODEC_AAC, asc, len, &reason)

@@ -17,6 +17,10 @@
 /* How often levels are shown, and a loop of hold audio is asked for. */
 #define NGX_STENTOR_LIVE_LOOK_US  250000
 
+/* How long a stream that opens without a broadcaster waits for its loop: less
+ * than a listener of a stream to come is held. */
+#define NGX_STENTOR_LIVE_HOLD_MS  2500
+
 
 static ngx_int_t ngx_stentor_live_begin(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_wait(ngx_stentor_live_t *live);
@@ -112,7 +116,18 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 
     live->gone_us = st->gone_ms * 1000;
 
+    ngx_stentor_live_loop(live);
+
     if (!live->claim.resume && !arrived) {
+
+        /* at start-up the window is worth waiting for the right hold audio */
+
+        if (live->hold->len) {
+            (void) ngx_stentor_hold_wait(live->lives->holds, live->hold,
+                                      stn_stream_hold_format(&live->stream),
+                                      NGX_STENTOR_LIVE_HOLD_MS);
+        }
+
         ngx_stentor_live_loop(live);
         stn_stream_birth(&live->stream, ngx_stentor_live_now(live));
     }

@@ -24,8 +24,8 @@
 /* What is read of an answer, so that its connection can be used again. */
 #define NGX_STENTOR_NOTIFY_ANSWER_MAX  (64 * 1024)
 
-/* How long an exiting worker goes on.  One that is told to terminate is
- * killed by the master a second and a half later. */
+/* How long an exiting worker goes on.  One that is told to terminate may be
+ * killed by the master from a second and a half on. */
 #define NGX_STENTOR_NOTIFY_EXIT_MS       2000
 #define NGX_STENTOR_NOTIFY_TERMINATE_MS  1000
 

@@ -25,6 +25,8 @@ static int stn_programme_live(stn_programme_t *p, int64_t now,
     stn_frame_t *f);
 static int stn_programme_wait(stn_programme_t *p, int64_t now,
     stn_frame_t *f);
+static int stn_programme_repair(stn_programme_t *p, const stn_au_t *au,
+    int64_t now);
 static int stn_programme_take(stn_programme_t *p, const stn_au_t *au,
     stn_frame_t *f);
 static int stn_programme_fill(stn_programme_t *p, stn_frame_t *f);
@@ -45,6 +47,7 @@ stn_programme_init(stn_programme_t *p, const stn_format_t *format,
     p->holding = 1;
 
     stn_timeline_init(&p->timeline, format->rate, format->frame);
+    stn_repair_init(&p->repair, format->rate, format->frame);
 
     rc = stn_fifo_init(&p->queue, STN_PROGRAMME_QUEUE);
 
@@ -109,7 +112,10 @@ stn_programme_arrive(stn_programme_t *p)
     stn_fifo_reset(&p->queue);
     stn_timeline_reset(&p->timeline);
 
+    stn_repair_init(&p->repair, p->format.rate, p->format.frame);
+
     p->taken = 0;
+    p->again = 0;
     p->present = 1;
     p->settled_us = 0;
 }
@@ -139,20 +145,25 @@ stn_programme_mute(stn_programme_t *p, unsigned on)
 int
 stn_programme_feed(stn_programme_t *p, const stn_au_t *au, int64_t now_us)
 {
-    int  rc;
+    int      rc;
+    int64_t  now;
 
     rc = stn_fifo_put(&p->queue, au);
     if (rc != STN_OK) {
         return rc;
     }
 
-    if (p->timeline.settling) {
-        stn_timeline_settle(&p->timeline, au->ts,
-                            stn_rescale(now_us, p->format.rate, 1000000));
+    now = stn_rescale(now_us, p->format.rate, 1000000);
 
-        if (p->settled_us == 0) {
-            p->settled_us = now_us + STN_PROGRAMME_SETTLE_US;
-        }
+    if (!p->timeline.settling) {
+        stn_timeline_watch(&p->timeline, au->ts, now);
+        return STN_OK;
+    }
+
+    stn_timeline_settle(&p->timeline, au->ts, now);
+
+    if (p->settled_us == 0) {
+        p->settled_us = now_us + STN_PROGRAMME_SETTLE_US;
     }
 
     return STN_OK;
@@ -332,7 +343,11 @@ stn_programme_live(stn_programme_t *p, int64_t now, stn_frame_t *f)
         switch (verdict) {
 
         case STN_TIMELINE_TAKE:
-            return stn_programme_take(p, &au, f);
+            if (stn_programme_repair(p, &au, now) == STN_OK) {
+                return stn_programme_take(p, &au, f);
+            }
+
+            break;
 
         case STN_TIMELINE_DROP:
             stn_fifo_drop(&p->queue);
@@ -379,12 +394,44 @@ stn_programme_wait(stn_programme_t *p, int64_t now, stn_frame_t *f)
 }
 
 
+/* Keeps up with the broadcaster's clock.  Returns STN_AGAIN when the unit was
+ * dropped for it.  Under hold audio any place is quiet. */
+
+static int
+stn_programme_repair(stn_programme_t *p, const stn_au_t *au, int64_t now)
+{
+    int      repair;
+    int32_t  level;
+
+    level = p->muted ? STN_REPAIR_QUIET : au->level;
+    repair = stn_repair_look(&p->repair, level,
+                             stn_timeline_drift(&p->timeline), now);
+
+    if (repair == 0) {
+        return STN_OK;
+    }
+
+    p->stats.drift_repairs++;
+    stn_timeline_correct(&p->timeline, repair * (int64_t) p->format.frame);
+
+    if (repair > 0) {
+        p->again = 1;
+        return STN_OK;
+    }
+
+    stn_fifo_drop(&p->queue);
+
+    return STN_AGAIN;
+}
+
+
 /* Gives the unit its place; muted, hold audio takes that instead. */
 
 static int
 stn_programme_take(stn_programme_t *p, const stn_au_t *au, stn_frame_t *f)
 {
-    p->taken = 1;
+    p->taken = !p->again;
+    p->again = 0;
     p->holding = 0;
 
     if (p->muted) {

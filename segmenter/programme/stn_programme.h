@@ -22,6 +22,7 @@
 #include "stn_format.h"
 #include "programme/stn_comfort.h"
 #include "programme/stn_hold.h"
+#include "programme/stn_repair.h"
 #include "programme/stn_timeline.h"
 
 
@@ -59,6 +60,7 @@ typedef struct {
     stn_comfort_t          comfort;
     const stn_hold_t      *hold;        /* the caller's; NULL: comfort */
     stn_timeline_t         timeline;
+    stn_repair_t           repair;
     stn_fifo_t             queue;
     stn_programme_stats_t  stats;
     int64_t                pos;         /* the next frame's place */
@@ -69,6 +71,8 @@ typedef struct {
     unsigned               present;     /* boolean: a broadcaster is there */
     unsigned               holding;     /* boolean: not live at this moment */
     unsigned               taken;       /* boolean: queue's head was given */
+    unsigned               again;       /* boolean: queue's head is to be given
+                                           once more */
     unsigned               muted;       /* boolean: hold instead of units */
 } stn_programme_t;
 

@@ -10,7 +10,13 @@
 #include "programme/stn_timeline.h"
 
 
+/* How much a unit weighs in the average of bias: a second or two. */
+#define STN_TIMELINE_BIAS  (1.0 / 64)
+
+
+static void stn_timeline_anchor(stn_timeline_t *t, int64_t offset);
 static int64_t stn_timeline_ts(const stn_timeline_t *t, int64_t ts);
+static void stn_timeline_take(stn_timeline_t *t, int64_t ahead);
 static stn_timeline_e stn_timeline_early(stn_timeline_t *t, int64_t at,
     int64_t pos, int64_t now, int64_t *fill);
 static stn_timeline_e stn_timeline_resync(stn_timeline_t *t, int64_t at,
@@ -24,6 +30,7 @@ stn_timeline_init(stn_timeline_t *t, uint32_t rate, uint32_t frame)
     t->frame = frame;
     t->resyncs = 0;
 
+    stn_drift_init(&t->drift, rate);
     stn_timeline_reset(t);
 }
 
@@ -31,11 +38,26 @@ stn_timeline_init(stn_timeline_t *t, uint32_t rate, uint32_t frame)
 void
 stn_timeline_reset(stn_timeline_t *t)
 {
-    t->offset = INT64_MAX;
     t->first = 0;
     t->stale_since = 0;
     t->stale_by = 0;
     t->settling = 1;
+
+    stn_timeline_anchor(t, INT64_MAX);
+}
+
+
+/* Another clock, or none yet: what was learned of the last one is void. */
+
+static void
+stn_timeline_anchor(stn_timeline_t *t, int64_t offset)
+{
+    t->offset = offset;
+    t->origin = offset;
+    t->bias = 0;
+    t->spliced = 1;
+
+    stn_drift_reset(&t->drift);
 }
 
 
@@ -101,8 +123,8 @@ stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now)
     at += t->frame / 2 - phase;
     at += phase - at % t->frame;
 
-    t->offset = at - stn_timeline_ts(t, ts);
     t->settling = 0;
+    stn_timeline_anchor(t, at - stn_timeline_ts(t, ts));
 
     return at;
 }
@@ -125,9 +147,11 @@ stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now,
     }
 
     if (pos - at <= margin) {
-        t->stale_since = 0;
+        stn_timeline_take(t, at - pos);
         return STN_TIMELINE_TAKE;
     }
+
+    t->spliced = 1;
 
     if (t->stale_since == 0 || now - at < t->stale_by - margin) {
         t->stale_since = now;
@@ -145,6 +169,20 @@ stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now,
 }
 
 
+static void
+stn_timeline_take(stn_timeline_t *t, int64_t ahead)
+{
+    t->stale_since = 0;
+
+    if (t->spliced) {
+        t->spliced = 0;
+        t->bias = (double) ahead;
+    }
+
+    t->bias += ((double) ahead - t->bias) * STN_TIMELINE_BIAS;
+}
+
+
 /*
  * Something is missing before this unit.  That is believed only when the wall
  * clock has come as far: filling for a clock that merely jumped would delay
@@ -156,6 +194,7 @@ stn_timeline_early(stn_timeline_t *t, int64_t at, int64_t pos, int64_t now,
     int64_t *fill)
 {
     t->stale_since = 0;
+    t->spliced = 1;
 
     if (at - pos > stn_timeline_samples(t, STN_TIMELINE_REPAIR_MS)
         || at > now + stn_timeline_samples(t, STN_TIMELINE_AHEAD_MS))
@@ -189,7 +228,73 @@ stn_timeline_resync(stn_timeline_t *t, int64_t at, int64_t pos, int64_t now,
         *fill = late / t->frame;
     }
 
-    t->offset += pos + *fill * t->frame - at;
+    stn_timeline_anchor(t, t->offset + pos + *fill * t->frame - at);
 
     return *fill ? STN_TIMELINE_FILL : STN_TIMELINE_TAKE;
+}
+
+
+void
+stn_timeline_watch(stn_timeline_t *t, int64_t ts, int64_t now)
+{
+    double  most, bias;
+
+    if (!stn_drift_feed(&t->drift, now - stn_timeline_ts(t, ts) - t->origin,
+                        now))
+    {
+        return;
+    }
+
+    /* Timestamps that run away from the samples, slowly, are not believed:
+     * offset follows the samples, or after an hour there would be a gap to
+     * fill that nobody hears. */
+
+    most = (double) stn_timeline_samples(t, STN_DRIFT_WINDOW_MS)
+           * STN_DRIFT_PPM_MAX / 1e6;
+    bias = stn_max(-most, stn_min(t->bias, most));
+
+    if (t->bias < t->frame / 2.0 && t->bias > t->frame / -2.0) {
+        t->offset -= (int64_t) bias;
+        t->bias -= (double) (int64_t) bias;
+        stn_drift_correct(&t->drift, -(double) (int64_t) bias);
+    }
+}
+
+
+int64_t
+stn_timeline_drift(const stn_timeline_t *t)
+{
+    double  drift, doubt;
+
+    drift = stn_drift_samples(&t->drift) + t->bias;
+    doubt = stn_drift_doubt(&t->drift);
+
+    return (int64_t) (drift > 0 ? stn_max(drift - doubt, 0)
+                                : stn_min(drift + doubt, 0));
+}
+
+
+double
+stn_timeline_ppm(const stn_timeline_t *t)
+{
+    return stn_drift_ppm(&t->drift);
+}
+
+
+void
+stn_timeline_correct(stn_timeline_t *t, int64_t samples)
+{
+    double  half;
+
+    half = samples / 2.0;
+
+    /* what the timestamps say is missing, or too much, is made up first */
+
+    if ((half > 0 && t->bias > half) || (half < 0 && t->bias < half)) {
+        t->bias -= (double) samples;
+        return;
+    }
+
+    t->offset += samples;
+    stn_drift_correct(&t->drift, (double) samples);
 }

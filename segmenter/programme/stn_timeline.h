@@ -6,7 +6,9 @@
  * programme counts samples since the Unix epoch; the broadcaster counts from
  * wherever he likes, in units that are too coarse, with gaps, jumps and
  * bursts.  The timeline keeps the one offset between the two and judges each
- * unit: take it as the next frame, drop it, or fill what is missing first.
+ * unit: take it as the next frame, drop it, or fill what is missing first.  It
+ * also tells by how much the programme has become too short or too long for
+ * the wall clock, since the broadcaster's own clock is slower or faster.
  * Pure arithmetic: the time comes in as an argument.
  */
 
@@ -14,6 +16,7 @@
 #define STN_TIMELINE_H
 
 #include "stn_au.h"
+#include "programme/stn_drift.h"
 
 
 /* What is heard of an AAC frame is older than its arrival says: decoders give
@@ -54,14 +57,19 @@ typedef enum {
 
 
 typedef struct {
-    uint32_t  rate;            /* samples a second */
-    uint32_t  frame;           /* samples a frame */
-    int64_t   offset;          /* programme sample minus broadcaster sample */
-    int64_t   first;           /* when the first unit came; 0: none yet */
-    int64_t   stale_since;     /* sample on the wall clock; 0: nothing stale */
-    int64_t   stale_by;        /* how late units were then, samples */
-    unsigned  settling;        /* boolean: offset is being found */
-    uint64_t  resyncs;         /* how often offset was given up */
+    uint32_t     rate;         /* samples a second */
+    uint32_t     frame;        /* samples a frame */
+    int64_t      offset;       /* programme sample minus broadcaster sample */
+    int64_t      origin;       /* what it was at first */
+    int64_t      first;        /* when the first unit came; 0: none yet */
+    int64_t      stale_since;  /* sample on the wall clock; 0: nothing stale */
+    int64_t      stale_by;     /* how late units were then, samples */
+    stn_drift_t  drift;        /* of his timestamps, with that first offset */
+    double       bias;         /* how far beyond the next frame's place units
+                                  belong; an average */
+    unsigned     spliced;      /* boolean: bias begins with the next unit */
+    unsigned     settling;     /* boolean: offset is being found */
+    uint64_t     resyncs;      /* how often offset was given up */
 } stn_timeline_t;
 
 
@@ -92,6 +100,26 @@ int64_t stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos,
  */
 stn_timeline_e stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos,
     int64_t now, int64_t *fill);
+
+/* Watches the clock: the unit with timestamp ts came at wall-clock sample now.
+ * To be called for each one after the start, as it comes. */
+void stn_timeline_watch(stn_timeline_t *t, int64_t ts, int64_t now);
+
+/*
+ * By how many samples the programme should be corrected now, for the drift of
+ * the broadcaster's clock and for units that were too few or too many without
+ * a gap that could be filled.  Positive: it has become too short, insert;
+ * negative: remove.  What is not certain is left out, so it is 0 while nothing
+ * is to be done, and in a session's first minute.
+ */
+int64_t stn_timeline_drift(const stn_timeline_t *t);
+
+/* How fast that grows: millionths, smoothed over up to an hour. */
+double stn_timeline_ppm(const stn_timeline_t *t);
+
+/* The programme was made so many samples longer (shorter: negative) than the
+ * units that were placed. */
+void stn_timeline_correct(stn_timeline_t *t, int64_t samples);
 
 /* Where the unit with timestamp ts belongs, once the session has started. */
 int64_t stn_timeline_at(const stn_timeline_t *t, int64_t ts);
