@@ -168,6 +168,30 @@ $b = broadcaster($node, name => 'x', media => $media);
 ok(!$b->closed(0.01), 'he may come again');
 $b->stop();
 
+# --- opened while its broadcaster comes: it is the operator's all the same
+
+my @names = map { "race$_" } 1 .. 6;
+
+for my $name (@names) {
+    my $c = $node->http();
+    my $s = Stentor::RTMP->open(port => $node->port_rtmp(), name => $name);
+    $c->post('/control/open', qq({"stream":"live/$name"}));
+    $s->config($media->{asc});
+    $s->frames($media->{frames}, 0, 12);
+    $r = $c->response();
+    is($r->{status}, 200, "$name: a broadcaster at the same time");
+    $s->close();
+}
+
+my $streams = $node->wait_status(sub ($s) {
+    my %by = map { $_->{name} => $_->{opened_by} } @{ $s->{streams} };
+    return @names == grep { ($by{"live/$_"} // '') eq 'control' } @names;
+}, 3, 'the operator has them');
+ok($streams, 'all of them are the operator\'s');
+
+is($node->control('close', "live/$_")->{status}, 200, "$_ is closed")
+    for @names;
+
 conforms('nobody else noticed', Stentor::Conformance::check(
     playlist($node, 'x')));
 $node->done('TERM');
