@@ -154,6 +154,8 @@ ok($b->closed(5), 'the broadcaster is sent away');
 my $info = told($node, 'x');
 is($info->{code}, 'NetStream.Publish.Denied', 'he may not come back');
 like($info->{description} // '', qr/operator has closed/, 'and is told why');
+is($node->status()->{ingest}{refused_closed}, 1, 'which is counted');
+is($node->status()->{ingest}{refused_codec}, 0, 'as what it is');
 is($node->control('close', 'live/x')->{status}, 404, 'closed again: 404');
 is($node->control('close', 'live/none')->{status}, 404, 'nobody: 404');
 
