@@ -184,9 +184,9 @@ void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);
  *
  * Returns NGX_OK; NGX_AGAIN when encoders fight for the name: to be tried
  * again after source->wait ms; NGX_DECLINED when the stream cannot take that,
- * with source->reason and counter; NGX_BUSY when the worker has as many lives as there
- * may be streams; NGX_ERROR out of memory or threads, or when the whole name
- * is too long.
+ * with source->reason and counter; NGX_BUSY when the worker has as many lives
+ * as there may be streams; NGX_ERROR out of memory or threads, or when the
+ * whole name is too long.
  */
 ngx_int_t ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *name, const stn_format_t *format,
