@@ -321,6 +321,12 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
                             &stream->name)
                - data;
 
+    /* what the operator has closed stays closed until he opens it */
+
+    if (ngx_stentor_store_barred(k->scf->store, &full)) {
+        return;
+    }
+
     st = ngx_stentor_store_lookup(k->scf->store, &full);
 
     if (st && st->state != NGX_STENTOR_CLOSED && ngx_stentor_store_owned(st)) {
@@ -329,12 +335,6 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
             st->pinned = 1;
         }
 
-        return;
-    }
-
-    /* what the operator has closed stays closed until he opens it */
-
-    if (st && st->barred_ms) {
         return;
     }
 
