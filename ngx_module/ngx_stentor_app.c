@@ -64,8 +64,8 @@ ngx_stentor_app_stream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    ngx_memzero(stream, sizeof(ngx_stentor_stream_conf_t));
     stream->name = value[1];
-    ngx_str_null(&stream->hold);
 
     if (cf->args->nelts == 2) {
         return NGX_CONF_OK;

@@ -138,4 +138,21 @@ conforms('one unbroken programme through all of it',
          @{ $witness->join()->{violations} });
 $node->done('TERM');
 
+# --- one that cannot be opened: said, but not all the time
+
+my $full = Stentor::Node->new(zone => '8m', stentor =>
+    'application big { part_duration 200ms; window 60s; max_bitrate 3000000;'
+    . ' stream one; }', application => 'stream one;');
+state_is($full, 'live/one', 'hold by config', 'one that has room');
+passes($full, 'live/one', 10);
+is(state_of($full, 'big/one'), 'none', 'one that has not is not open');
+
+my $log = $full->log();
+my $crit = () = $log =~ /\[crit\].*stream "big\/one" is refused/g;
+is($crit, 1, 'which is said once in a while');
+is($full->status()->{ingest}{refused_full}, $crit, 'and counted');
+like($log, qr/\[error\].*stream "big\/one" is not opened: the zone is full/,
+     'with the reason');
+$full->stop('TERM');
+
 done_testing();

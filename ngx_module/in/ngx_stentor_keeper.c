@@ -20,6 +20,10 @@
  * start a thread for each; after this everybody may. */
 #define NGX_STENTOR_KEEPER_SHARE_MS  500
 
+/* How long to wait before a stream of the configuration that could not be
+ * opened is tried again. */
+#define NGX_STENTOR_KEEPER_RETRY_MS  5000
+
 
 static void ngx_stentor_keeper_wake(void *data, ngx_stentor_stream_t *st);
 static void ngx_stentor_keeper_timer(ngx_event_t *ev);
@@ -337,6 +341,14 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
 
         return;
     }
+
+    if (stream->tried
+        && ngx_current_msec - stream->tried < NGX_STENTOR_KEEPER_RETRY_MS)
+    {
+        return;
+    }
+
+    stream->tried = ngx_max(ngx_current_msec, 1);
 
     (void) ngx_stentor_live_open(k->lives, app, &stream->name,
                                  NGX_STENTOR_BY_CONFIG);

@@ -729,6 +729,12 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
     pthread_mutex_unlock(&live->mutex);
 
     if (ended) {
+        if (live->source == NULL && outcome == NGX_STENTOR_LIVE_REFUSED) {
+            ngx_log_error(NGX_LOG_ERR, &live->log, 0,
+                          "stream \"%V\" is not opened: %s", &live->name,
+                          reason);
+        }
+
         if (outcome == NGX_STENTOR_LIVE_TAKEN) {
             ngx_stentor_live_taken(live);
         } else {

@@ -124,7 +124,9 @@ sub check($class, %o) {
     my $dir = $self->{dir};
 
     local %ENV = (%ENV, asan_environment());
-    my $said = `$self->{nginx} -t -p $dir -e $dir/e.log -c $dir/nginx.conf 2>&1`;
+    my $command = "$self->{nginx} -t -p $dir -e $dir/error.log"
+                  . " -c $dir/nginx.conf 2>&1";
+    my $said = `$command`;
     my $rc = $? >> 8;
 
     File::Path::remove_tree($dir);
