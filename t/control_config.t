@@ -155,4 +155,29 @@ like($log, qr/\[error\].*stream "big\/one" is not opened: the zone is full/,
      'with the reason');
 $full->stop('TERM');
 
+# --- what nginx -t says
+
+for my $case (
+    ['stream a/../b;', qr/invalid stream name "a\/\.\.\/b"/],
+    ['stream /a;', qr/invalid stream name "\/a"/],
+    ['stream "";', qr/invalid stream name ""/],
+    ['stream ' . join('/', ('x' x 60) x 3) . ';', qr/invalid stream name/],
+    ['stream a; stream b; stream a;', qr/duplicate stream "a"/],
+    ['stream a loop=x;', qr/invalid parameter "loop=x"/],
+    ['stream;', qr/invalid number of arguments in "stream" directive/],
+    ['audio rate=7350;', qr/"audio" has one of AAC's rates/],
+    ['audio rate=50000;', qr/"audio" has one of AAC's rates/],
+    ['audio rate=48k;', qr/invalid parameter "rate=48k"/],
+    ['audio channels=7;', qr/"audio" has .* 1 to 6 channels/],
+    ['audio channels=0;', qr/"audio" has .* 1 to 6 channels/],
+    ['max_bitrate 3000k; stream a;', undef],
+    ['audio rate=8000; stream a;', undef],
+    ['audio rate=96000 channels=6; stream a;', undef],
+) {
+    my ($rc, $said) = Stentor::Node->check(application => $case->[0]);
+
+    is($rc, defined $case->[1] ? 1 : 0, substr("checked: $case->[0]", 0, 60));
+    like($said, $case->[1], 'with the reason') if $case->[1];
+}
+
 done_testing();
