@@ -168,7 +168,21 @@ like($index, qr/CODECS="(?:mp4a\.40\.2,mp4a\.40\.5|mp4a\.40\.5,mp4a\.40\.2)"/,
 # --- in the middle of a session
 
 $next->stop();
-my $s = Stentor::RTMP->open(port => $node->port_rtmp(), asc => $MEDIA{48}{asc});
+my $s = Stentor::RTMP->open(port => $node->port_rtmp(), name => 'early',
+                            asc => $MEDIA{48}{asc});
+$s->config($MEDIA{44}{asc});
+$s->frames($MEDIA{44}{frames}, 0, 60, rate => 44100);
+ok($node->wait_stream('live/early', sub ($st) { $st && $st->{parts} > 40 }),
+   'he corrects himself before he sends');
+my ($frames, $i) = heard($node, 'early');
+is($i->{asc}, $MEDIA{44}{asc}, 'and is taken at his second word');
+conforms('parts are as long as they may be',
+         Stentor::Conformance::check(playlist($node, 'early')));
+
+is($node->stream('live/early')->{repairs}{formats}, 0, 'without a change');
+$s->close();
+
+$s = Stentor::RTMP->open(port => $node->port_rtmp(), asc => $MEDIA{48}{asc});
 $s->frames($MEDIA{48}{frames}, 0, 100);
 formats_are($node, 4, 'a session in the first format');
 $s->config($MEDIA{44}{asc}, 2134);
