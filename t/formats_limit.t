@@ -40,17 +40,17 @@ my $node = Stentor::Node->new(window => '7200ms', linger => '30s',
 # Sends so many frames at a rate, and waits until some are heard.
 
 sub says($s, $rate, $formats) {
+    my $before = $node->stream('live/studio1');
+    my $frames = $before ? $before->{repairs}{live_frames} : 0;
+
     $s->config(asc($rate), $s->{at} // 0);
     $s->frames($media->{frames}, 0, 2 * $rate / 1024, rate => $rate,
                ts => $s->{at} // 0);
     $s->{at} += 2000;
 
-    my $frames;
-
     return $node->wait_stream('live/studio1', sub ($st) {
-        return 0 if !$st || $st->{repairs}{formats} < $formats;
-        $frames //= $st->{repairs}{live_frames};
-        return $st->{repairs}{live_frames} > $frames;
+        return $st && $st->{repairs}{formats} == $formats
+               && $st->{repairs}{live_frames} > $frames;
     }, $Stentor::Node::PATIENCE, "$rate Hz");
 }
 
