@@ -192,6 +192,13 @@ stn_ladder_hold(stn_ladder_t *l, const stn_hold_t *hold,
 }
 
 
+const stn_format_t *
+stn_ladder_hold_format(const stn_ladder_t *l)
+{
+    return &l->mix.comfort_format;
+}
+
+
 void
 stn_ladder_birth(stn_ladder_t *l, int64_t now_us)
 {
