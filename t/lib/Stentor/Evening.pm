@@ -290,14 +290,13 @@ sub doors_close($self) {
     $self->{status} = $node->stream('live/' . STREAM);
 
     if ($self->has_doors()) {
-        $self->event('the doors close');
+        $self->{closed} = $self->event('the doors close');
         $self->control('POST', 'close', { stream => 'live/' . STREAM });
     } else {
-        $self->event('the stream is left to end');
+        $self->{closed} = $self->event('the stream is left to end');
     }
 
     # a segment may have to become whole first
-    $self->{closed} = time();
     $self->{end_limit} = $segment + $linger + 3;
     $node->wait_until(sub {
         return !grep { !$_->over() } @{ $self->{players} };
@@ -460,7 +459,11 @@ sub finish($self) {
 
     $_->kill_it() for @{ $self->{players} }, @{ $self->{witnesses} };
     $node->stop('TERM') or $self->fault('the node does not stop');
-    $self->fault("log: $_") for $node->dirt();
+
+    my @dirt = $node->dirt();
+    my $more = @dirt - 10;
+    splice(@dirt, 10, $more, "and $more more") if $more > 0;
+    $self->fault("log: $_") for @dirt;
 }
 
 
