@@ -172,9 +172,12 @@ ngx_stentor_live_owned(ngx_stentor_live_t *live)
 
     st = live->claim.stream;
 
-    st->opened_by = live->claim.resume ? ngx_max(st->opened_by,
-                                                 live->opened_by)
-                                       : live->opened_by;
+    /* the operator may have said meanwhile that it is his */
+
+    if (st->opened_by < live->opened_by) {
+        st->opened_by = live->opened_by;
+    }
+
     if (st->opened_by == NGX_STENTOR_BY_CONFIG) {
         st->pinned = 1;
     }

@@ -653,8 +653,11 @@ stn_hold_source_give(stn_hold_source_t *s, stn_pcm_t *pcm,
     pcm->channels = (unsigned) f->ch_layout.nb_channels;
     pcm->rate = (uint32_t) f->sample_rate;
     pcm->n = (size_t) stn_max(stn_min(left, f->nb_samples), 1);
-    pcm->layout = (f->ch_layout.order == AV_CHANNEL_ORDER_NATIVE)
-                  ? f->ch_layout.u.mask : 0;
+
+    /* whatever speakers one channel or two are said to be for */
+
+    pcm->layout = (f->ch_layout.order == AV_CHANNEL_ORDER_NATIVE
+                   && pcm->channels > 2) ? f->ch_layout.u.mask : 0;
 
     s->used += stn_rescale((int64_t) pcm->n, STN_HOLD_SOURCE_HZ, pcm->rate);
 

@@ -213,6 +213,7 @@ sub conf_http($self) {
         }
         location = /status { stentor_status; }
         location = /metrics { stentor_status prometheus; }
+        location /control/ { stentor_control; }
 END
 
     return <<"END";
@@ -328,6 +329,18 @@ sub get($self, $path, %headers) {
 
 sub http($self, %o) {
     return Stentor::HTTP->new($self->{http_port}, %o);
+}
+
+
+# Asks for a stream to be opened or closed: an answer as of get(), and its JSON
+# decoded as json.
+
+sub control($self, $verb, $stream) {
+    my $c = $self->http();
+    $c->post("/control/$verb", JSON::PP::encode_json({ stream => $stream }));
+    my $r = $c->response() // die "no answer to $verb\n";
+
+    return { %$r, json => eval { JSON::PP::decode_json($r->{body}) } };
 }
 
 
