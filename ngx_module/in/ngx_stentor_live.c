@@ -279,12 +279,15 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
 
     if (st && st->barred_ms > ngx_stentor_store_now()) {
         source->reason = "the operator has closed this stream";
+        source->counter = NGX_STENTOR_INGEST_REFUSED_CLOSED;
         return NGX_DECLINED;
     }
 
     if (app->nrenditions) {
         return NGX_OK;
     }
+
+    source->counter = NGX_STENTOR_INGEST_REFUSED_CODEC;
 
     if (format->codec != STN_CODEC_AAC) {
         source->reason = "only AAC is passed through: other audio needs a "

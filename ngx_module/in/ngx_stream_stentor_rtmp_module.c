@@ -720,8 +720,7 @@ ngx_stream_stentor_rtmp_attach(ngx_stream_stentor_rtmp_t *ctx)
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_stream_stentor_rtmp_refuse(ctx,
-                                        NGX_STENTOR_INGEST_REFUSED_CODEC,
+        return ngx_stream_stentor_rtmp_refuse(ctx, ctx->source.counter,
                                         "NetStream.Publish.Denied",
                                         ctx->source.reason);
     }

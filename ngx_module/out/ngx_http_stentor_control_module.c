@@ -592,7 +592,7 @@ static ngx_int_t
 ngx_http_stentor_control_done(ngx_http_stentor_control_t *ctl)
 {
     json_t                *json;
-    ngx_uint_t             done, given_up;
+    ngx_uint_t             done, undone, given_up;
     ngx_atomic_uint_t      state;
     ngx_stentor_stream_t  *st;
 
@@ -607,8 +607,16 @@ ngx_http_stentor_control_done(ngx_http_stentor_control_t *ctl)
                || (ctl->open && state != NGX_STENTOR_OPENING
                    && !ngx_stentor_load(&st->wanted));
 
-    if (!done && !given_up) {
+    undone = !ctl->open && !done && !ngx_stentor_load(&st->closing);
+
+    if (!done && !given_up && !undone) {
         return NGX_AGAIN;
+    }
+
+    if (undone) {
+        return ngx_http_stentor_control_error(ctl->request, NGX_HTTP_CONFLICT,
+                                              "the stream has been opened "
+                                              "again");
     }
 
     if (!done) {

@@ -48,6 +48,8 @@ static void ngx_stentor_claim_measure(ngx_stentor_ring_t *ring,
     ngx_stentor_params_t *params, size_t *at);
 static void ngx_stentor_claim_rendition(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend, ngx_stentor_params_t *params);
+static ngx_int_t ngx_stentor_claim_end(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st);
 
 
 ngx_int_t
@@ -69,7 +71,7 @@ ngx_stentor_store_claim(ngx_stentor_claim_t *claim, ngx_str_t *name,
 
     if (ngx_stentor_claim_let_go(claim->stream, claim->former) != NGX_OK) {
         claim->reason = "the former writer of the stream does not let go";
-        ngx_stentor_store_close(claim);
+        (void) ngx_stentor_store_close(claim);
         return NGX_ABORT;
     }
 
@@ -601,29 +603,48 @@ ngx_stentor_store_open(ngx_stentor_claim_t *claim)
 }
 
 
-void
+ngx_int_t
 ngx_stentor_store_close(ngx_stentor_claim_t *claim)
 {
-    ngx_stentor_store_t   *store;
-    ngx_stentor_stream_t  *st;
+    ngx_int_t             rc;
+    ngx_stentor_store_t  *store;
 
-    st = claim->stream;
     store = claim->store;
 
     ngx_shmtx_lock(&store->pool->mutex);
 
-    if (ngx_stentor_store_valid(claim)) {
-        st->closed_ms = ngx_stentor_store_now();
-        st->closing = 0;
-        st->live = 0;
-
-        if (st->state == NGX_STENTOR_OPENING) {
-            ngx_stentor_claim_release(store, st);
-
-        } else {
-            ngx_stentor_save(&st->state, NGX_STENTOR_CLOSED);
-        }
-    }
+    rc = ngx_stentor_store_valid(claim)
+         ? ngx_stentor_claim_end(store, claim->stream) : NGX_DECLINED;
 
     ngx_shmtx_unlock(&store->pool->mutex);
+
+    return rc;
+}
+
+
+/* Under the mutex.  One that shall be open, and that its operator has not
+ * closed, goes on with another writer. */
+
+static ngx_int_t
+ngx_stentor_claim_end(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
+{
+    if (st->state == NGX_STENTOR_OPEN && !st->closing
+        && st->opened_by != NGX_STENTOR_BY_BROADCASTER)
+    {
+        ngx_stentor_save(&st->owner_pid, 0);
+        return NGX_DECLINED;
+    }
+
+    st->closed_ms = ngx_stentor_store_now();
+    st->closing = 0;
+    st->live = 0;
+
+    if (st->state == NGX_STENTOR_OPENING) {
+        ngx_stentor_claim_release(store, st);
+        return NGX_DECLINED;
+    }
+
+    ngx_stentor_save(&st->state, NGX_STENTOR_CLOSED);
+
+    return NGX_OK;
 }
