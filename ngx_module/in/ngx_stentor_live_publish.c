@@ -30,6 +30,7 @@
 
 
 static ngx_int_t ngx_stentor_live_enter(ngx_stentor_live_t *live);
+static void ngx_stentor_live_unclaimed(ngx_stentor_live_t *live);
 static void ngx_stentor_live_owned(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_make(ngx_stentor_live_t *live,
     const stn_format_t *format);
@@ -135,8 +136,7 @@ ngx_stentor_live_enter(ngx_stentor_live_t *live)
             ngx_stentor_live_full(live);
         }
 
-        ngx_stentor_live_fail(live, NGX_STENTOR_LIVE_REFUSED,
-                              live->claim.reason);
+        ngx_stentor_live_unclaimed(live);
         return NGX_ERROR;
     }
 
@@ -160,6 +160,21 @@ ngx_stentor_live_full(ngx_stentor_live_t *live)
 
     ngx_log_error(NGX_LOG_CRIT, &live->log, 0, "stream \"%V\" is refused: %s",
                   &live->name, live->claim.reason);
+}
+
+
+/* There was no room, or another session came upon ours while it claimed the
+ * stream: then it has been taken over like any other. */
+
+static void
+ngx_stentor_live_unclaimed(ngx_stentor_live_t *live)
+{
+    ngx_stentor_live_event_e  outcome;
+
+    outcome = (live->claim.stream && !ngx_stentor_store_valid(&live->claim))
+              ? NGX_STENTOR_LIVE_TAKEN : NGX_STENTOR_LIVE_REFUSED;
+
+    ngx_stentor_live_fail(live, outcome, live->claim.reason);
 }
 
 
@@ -348,7 +363,7 @@ ngx_stentor_live_build(ngx_stentor_live_t *live)
         ngx_stentor_live_full(live);
     }
 
-    ngx_stentor_live_fail(live, NGX_STENTOR_LIVE_REFUSED, live->claim.reason);
+    ngx_stentor_live_unclaimed(live);
 
     return NGX_ERROR;
 }
