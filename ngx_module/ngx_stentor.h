@@ -39,6 +39,7 @@ typedef struct ngx_stentor_store_s   ngx_stentor_store_t;
 typedef struct ngx_stentor_wake_s    ngx_stentor_wake_t;
 typedef struct ngx_stentor_lives_s   ngx_stentor_lives_t;
 typedef struct ngx_stentor_shelf_s   ngx_stentor_shelf_t;
+typedef struct ngx_stentor_notify_s  ngx_stentor_notify_t;
 
 
 /* An application {} block. */
@@ -51,15 +52,17 @@ typedef struct {
     ngx_msec_t            grace;
     ngx_msec_t            linger;
     size_t                max_bitrate;     /* bit/s */
+    ngx_str_t             on_event;        /* URL, 0-terminated; or null */
 } ngx_stentor_app_t;
 
 
 /* What a worker keeps: made in init_process, gone with the process. */
 
 typedef struct {
-    ngx_stentor_wake_t   *wake;
-    ngx_stentor_lives_t  *lives;       /* streams that this worker owns */
-    ngx_stentor_shelf_t  *shelf;       /* readers of this worker */
+    ngx_stentor_wake_t    *wake;
+    ngx_stentor_notify_t  *notify;     /* events for webhooks */
+    ngx_stentor_lives_t   *lives;      /* streams that this worker owns */
+    ngx_stentor_shelf_t   *shelf;      /* readers of this worker */
 } ngx_stentor_worker_t;
 
 

@@ -3,12 +3,13 @@
 
 /*
  * The core module: the stentor {} block with its application {} blocks, the
- * zone, and what each worker opens at its start (wake, lives, shelf) and
- * closes at its end.  Without a stentor {} block it does nothing.
+ * zone, and what each worker opens at its start (wake, notify, lives, shelf)
+ * and closes at its end.  Without a stentor {} block it does nothing.
  */
 
 #include "ngx_stentor.h"
 #include "in/ngx_stentor_live.h"
+#include "notify/ngx_stentor_notify.h"
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
 
@@ -32,7 +33,11 @@ static char *ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf);
+static char *ngx_stentor_on_event(ngx_conf_t *cf, void *post, void *data);
 static char *ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app);
+
+
+static ngx_conf_post_t  ngx_stentor_on_event_post = { ngx_stentor_on_event };
 
 
 static ngx_command_t  ngx_stentor_commands[] = {
@@ -106,6 +111,13 @@ static ngx_command_t  ngx_stentor_commands[] = {
       0,
       offsetof(ngx_stentor_app_t, max_bitrate),
       NULL },
+
+    { ngx_string("on_event"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_stentor_app_t, on_event),
+      &ngx_stentor_on_event_post },
 
       ngx_null_command
 };
@@ -281,7 +293,14 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    worker->lives = ngx_stentor_lives_create(cycle, scf->store, worker->wake);
+    worker->notify = ngx_stentor_notify_create(cycle, scf->store,
+                                               worker->wake->slot);
+    if (worker->notify == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->lives = ngx_stentor_lives_create(cycle, scf->store, worker->wake,
+                                             worker->notify);
     worker->shelf = ngx_stentor_shelf_create(cycle, scf->store, worker->wake);
 
     if (worker->lives == NULL || worker->shelf == NULL) {
@@ -301,6 +320,12 @@ ngx_stentor_exit_process(ngx_cycle_t *cycle)
 
     if (worker->lives) {
         ngx_stentor_lives_exit(worker->lives);
+    }
+
+    /* the last of the lives may have had something to tell */
+
+    if (worker->notify) {
+        ngx_stentor_notify_exit(worker->notify);
     }
 
     if (worker->shelf) {
@@ -392,6 +417,7 @@ ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     app->grace = NGX_CONF_UNSET_MSEC;
     app->linger = NGX_CONF_UNSET_MSEC;
     app->max_bitrate = NGX_CONF_UNSET_SIZE;
+    ngx_str_null(&app->on_event);
 
     rv = ngx_stentor_parse(cf, NGX_STENTOR_APP_CONF, app);
     if (rv != NGX_CONF_OK) {
@@ -429,6 +455,18 @@ ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
     *cf = save;
 
     return rv;
+}
+
+
+/* Does not say which URL it is: there may be a password in it. */
+
+static char *
+ngx_stentor_on_event(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *url = data;
+
+    return ngx_stentor_notify_check((char *) url->data) == NGX_OK
+           ? NGX_CONF_OK : "has no valid http:// or https:// URL";
 }
 
 

@@ -29,6 +29,7 @@ static ngx_stentor_live_t *ngx_stentor_live_create(ngx_stentor_lives_t *lives,
 static ngx_int_t ngx_stentor_live_start(ngx_stentor_live_t *live);
 static void ngx_stentor_live_free(ngx_stentor_live_t *live);
 static void ngx_stentor_live_taken(ngx_stentor_live_t *live);
+static void ngx_stentor_live_tell_taken(ngx_stentor_live_t *live);
 static void ngx_stentor_live_say(ngx_stentor_live_t *live,
     ngx_stentor_live_event_e ev, const char *reason);
 static void ngx_stentor_lives_wake(void *data, ngx_stentor_stream_t *st);
@@ -38,7 +39,7 @@ static void ngx_stentor_live_look(ngx_stentor_live_t *live);
 
 ngx_stentor_lives_t *
 ngx_stentor_lives_create(ngx_cycle_t *cycle, ngx_stentor_store_t *store,
-    ngx_stentor_wake_t *wake)
+    ngx_stentor_wake_t *wake, ngx_stentor_notify_t *notify)
 {
     ngx_stentor_lives_t  *lives;
 
@@ -53,6 +54,7 @@ ngx_stentor_lives_create(ngx_cycle_t *cycle, ngx_stentor_store_t *store,
 
     lives->store = store;
     lives->wake = wake;
+    lives->notify = notify;
     lives->log = cycle->log;
 
     lives->keep.handler = ngx_stentor_lives_keep;
@@ -403,8 +405,28 @@ ngx_stentor_live_taken(ngx_stentor_live_t *live)
     ngx_stentor_store_count(live->lives->store, live->lives->wake->slot,
                             NGX_STENTOR_INGEST_TAKEOVERS, 1);
 
+    ngx_stentor_live_tell_taken(live);
+
     ngx_stentor_live_say(live, NGX_STENTOR_LIVE_TAKEN,
                          "another session publishes the stream now");
+}
+
+
+/* The address is of the session that lost the stream. */
+
+static void
+ngx_stentor_live_tell_taken(ngx_stentor_live_t *live)
+{
+    u_char  address[6 * NGX_STENTOR_ADDRESS_MAX], *p;
+
+    p = (u_char *) live->source->address;
+    p = (u_char *) ngx_escape_json(address, p, ngx_strlen(p));
+
+    (void) ngx_stentor_notify_event(live->lives->notify,
+                                    (char *) live->app.on_event.data,
+                                    &live->name, "takeover",
+                                    "\"address\":\"%.*s\"",
+                                    (int) (p - address), address);
 }
 
 

@@ -20,6 +20,7 @@
 #define _NGX_STENTOR_LIVE_H_INCLUDED_
 
 
+#include "notify/ngx_stentor_notify.h"
 #include "store/ngx_stentor_wake.h"
 #include "pack/stn_segmenter.h"
 #include "programme/stn_programme.h"
@@ -121,6 +122,7 @@ struct ngx_stentor_lives_s {
     ngx_uint_t                n;           /* of them */
     ngx_stentor_store_t      *store;
     ngx_stentor_wake_t       *wake;
+    ngx_stentor_notify_t     *notify;
     ngx_event_t               keep;        /* keeps an exiting worker */
     ngx_log_t                *log;
 };
@@ -128,7 +130,8 @@ struct ngx_stentor_lives_s {
 
 /* Makes the worker's list of lives; NULL on failure. */
 ngx_stentor_lives_t *ngx_stentor_lives_create(ngx_cycle_t *cycle,
-    ngx_stentor_store_t *store, ngx_stentor_wake_t *wake);
+    ngx_stentor_store_t *store, ngx_stentor_wake_t *wake,
+    ngx_stentor_notify_t *notify);
 
 /* The worker exits: ends every live and waits for its thread. */
 void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);

@@ -97,6 +97,10 @@ static const ngx_http_stentor_status_field_t
     { "hls", "renders", "Playlists rendered" },
     { "hls", "gzip_renders", "Playlists compressed" },
     { "hls", "wakes", "Wake-ups of workers" },
+    { "events", "sent", "Events that a webhook has taken" },
+    { "events", "retries", "Tries that failed, to be repeated" },
+    { "events", "failed", "Events given up after tries that failed" },
+    { "events", "dropped", "Events lost for want of room or time" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
 };
@@ -287,6 +291,7 @@ ngx_http_stentor_status_json(ngx_stentor_store_t *store, stn_buf_t *out)
 
     ngx_http_stentor_status_group(store, "ingest", out);
     ngx_http_stentor_status_group(store, "hls", out);
+    ngx_http_stentor_status_group(store, "events", out);
 
     stn_buf_str(out, "  \"streams\": [");
     stn_buf_put(out, streams.data, streams.len);
