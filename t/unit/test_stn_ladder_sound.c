@@ -393,6 +393,60 @@ a_window_turns_into_hold(void **state)
 }
 
 
+/* Another process takes over in the middle of hold audio: no listener can
+ * tell where. */
+
+static void
+an_adoption_under_hold_audio_is_not_heard(void **state)
+{
+    double        loud;
+    int64_t       us, at_us;
+    unsigned      i;
+    stn_hold_t    hold;
+    ladder_rig_t  r;
+
+    (void) state;
+
+    ladder_init(&r, 40);
+    ladder_rungs(&r);
+    ladder_open(&r);
+    make_loop(&r, &hold);
+    assert_int_equal(stn_ladder_hold(r.l, &hold,
+                                     stn_ladder_hold_format(r.l)), STN_OK);
+    stn_ladder_birth(r.l, r.now_us);
+
+    r.stop = (r.now_us + 1500 * MS) * 48 / 1000;
+    r.stop -= r.stop % stn_ladder_quantum(r.conf.renditions, r.conf.n);
+    at_us = r.stop * 1000 / 48;
+    ladder_run(&r, r.now_us + 2 * SEC);
+
+    stn_ladder_close(r.l);
+    r.l = stn_ladder_open(&r.conf);
+    assert_non_null(r.l);
+    assert_int_equal(stn_ladder_hold(r.l, &hold,
+                                     stn_ladder_hold_format(r.l)), STN_OK);
+    stn_ladder_resume(r.l, r.stop);
+    r.stop = 0;
+    ladder_run(&r, r.now_us + SEC);
+
+    assert_smooth(&r);
+
+    for (i = 0; i < r.conf.n; i++) {
+        for (us = at_us - 200 * MS; us < at_us + 200 * MS; us += 5 * MS) {
+            loud = ladder_loudness(&r, i, us);
+
+            if (fabs(loud - 0.4 * M_SQRT1_2) > 0.01) {
+                fail_msg("rendition %u: %g at %d ms", i, loud,
+                         (int) ((us - at_us) / MS));
+            }
+        }
+    }
+
+    ladder_free(&r);
+    stn_hold_free(&hold);
+}
+
+
 /* Another process takes over while somebody is heard.  He is cut off where
  * the frames of the first end; decoders overlap frames, and that is all the
  * slope there is: 20 ms for AAC, 2.5 for Opus. */
@@ -436,6 +490,7 @@ main(void)
         cmocka_unit_test(mute_fades),
         cmocka_unit_test(one_hold_turns_into_another),
         cmocka_unit_test(a_window_turns_into_hold),
+        cmocka_unit_test(an_adoption_under_hold_audio_is_not_heard),
         cmocka_unit_test(an_adoption_under_live_audio_is_soft),
     };
 
