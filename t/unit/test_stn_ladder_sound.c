@@ -31,7 +31,7 @@ make_units(void **state)
 {
     (void) state;
 
-    caster_tone(&tone, TONE);
+    caster_tone(&tone, 48000, 2, TONE);
 
     return 0;
 }
