@@ -29,6 +29,10 @@
 #define NGX_STENTOR_SEGMENTS_MIN  6
 #define NGX_STENTOR_SEGMENTS_MAX  300
 
+/* Renditions of a stream, and the bytes of a rendition's name. */
+#define NGX_STENTOR_RENDITIONS     8
+#define NGX_STENTOR_RENDITION_MAX  32
+
 
 /* The structure of that type whose field lies at p. */
 #define ngx_stentor_container(p, type, field)                                 \
@@ -39,27 +43,59 @@ typedef struct ngx_stentor_store_s   ngx_stentor_store_t;
 typedef struct ngx_stentor_wake_s    ngx_stentor_wake_t;
 typedef struct ngx_stentor_lives_s   ngx_stentor_lives_t;
 typedef struct ngx_stentor_shelf_s   ngx_stentor_shelf_t;
+typedef struct ngx_stentor_notify_s  ngx_stentor_notify_t;
+
+
+/* A "rendition" of a ladder. */
+
+typedef struct {
+    ngx_str_t             name;
+    ngx_uint_t            opus;            /* boolean: not AAC */
+    size_t                bitrate;         /* bit/s */
+    ngx_uint_t            channels;
+    ngx_uint_t            rate;            /* Hz */
+} ngx_stentor_rendition_conf_t;
+
+
+/* A "stream" that is open from start-up. */
+
+typedef struct {
+    ngx_str_t             name;
+    ngx_str_t             hold;            /* file, ended by a zero; or empty */
+} ngx_stentor_stream_conf_t;
 
 
 /* An application {} block. */
 
 typedef struct {
     ngx_str_t             name;
+    ngx_array_t           streams;         /* of ngx_stentor_stream_conf_t */
+    ngx_stentor_rendition_conf_t
+                          renditions[NGX_STENTOR_RENDITIONS];
+    ngx_uint_t            nrenditions;     /* 0: passed through */
+    ngx_str_t             hold;            /* file, ended by a zero; or empty */
+    ngx_uint_t            rate;            /* Hz; before a broadcaster has */
+    ngx_uint_t            channels;        /* come */
+    ngx_int_t             dead_level;      /* hundredths of a dB */
+    ngx_msec_t            dead_time;       /* 0: no alarm */
+    ngx_flag_t            dead_hold;
     ngx_msec_t            part_duration;
     ngx_uint_t            segment_parts;
     ngx_msec_t            window;
     ngx_msec_t            grace;
     ngx_msec_t            linger;
     size_t                max_bitrate;     /* bit/s */
+    ngx_str_t             on_event;        /* URL, 0-terminated; or null */
 } ngx_stentor_app_t;
 
 
 /* What a worker keeps: made in init_process, gone with the process. */
 
 typedef struct {
-    ngx_stentor_wake_t   *wake;
-    ngx_stentor_lives_t  *lives;       /* streams that this worker owns */
-    ngx_stentor_shelf_t  *shelf;       /* readers of this worker */
+    ngx_stentor_wake_t    *wake;
+    ngx_stentor_notify_t  *notify;     /* events for webhooks */
+    ngx_stentor_lives_t   *lives;      /* streams that this worker owns */
+    ngx_stentor_shelf_t   *shelf;      /* readers of this worker */
 } ngx_stentor_worker_t;
 
 

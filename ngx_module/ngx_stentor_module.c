@@ -2,13 +2,16 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The core module: the stentor {} block with its application {} blocks, the
- * zone, and what each worker opens at its start (wake, lives, shelf) and
- * closes at its end.  Without a stentor {} block it does nothing.
+ * The core module: the stentor {} block with its application {} blocks (what
+ * those may say is ngx_stentor_app.c's), the zone, and what each worker opens
+ * at its start (wake, notify, lives, shelf, keeper) and closes at its end.
+ * Without a stentor {} block it does nothing.
  */
 
-#include "ngx_stentor.h"
+#include "ngx_stentor_app.h"
+#include "in/ngx_stentor_keeper.h"
 #include "in/ngx_stentor_live.h"
+#include "notify/ngx_stentor_notify.h"
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
 
@@ -32,7 +35,11 @@ static char *ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf);
-static char *ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app);
+
+
+static ngx_conf_post_t  ngx_stentor_on_event_post = {
+    ngx_stentor_app_on_event
+};
 
 
 static ngx_command_t  ngx_stentor_commands[] = {
@@ -106,6 +113,48 @@ static ngx_command_t  ngx_stentor_commands[] = {
       0,
       offsetof(ngx_stentor_app_t, max_bitrate),
       NULL },
+
+    { ngx_string("stream"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
+      ngx_stentor_app_stream,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("rendition"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
+      ngx_stentor_app_rendition,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("hold"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_stentor_app_hold,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("dead_air"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE23,
+      ngx_stentor_app_dead_air,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("audio"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
+      ngx_stentor_app_audio,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("on_event"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_stentor_app_t, on_event),
+      &ngx_stentor_on_event_post },
 
       ngx_null_command
 };
@@ -281,14 +330,20 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    worker->lives = ngx_stentor_lives_create(cycle, scf->store, worker->wake);
+    worker->notify = ngx_stentor_notify_create(cycle, scf->store,
+                                               worker->wake->slot);
+    if (worker->notify == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->lives = ngx_stentor_lives_create(cycle, scf, worker->wake);
     worker->shelf = ngx_stentor_shelf_create(cycle, scf->store, worker->wake);
 
     if (worker->lives == NULL || worker->shelf == NULL) {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_stentor_keeper_start(cycle, scf);
 }
 
 
@@ -301,6 +356,12 @@ ngx_stentor_exit_process(ngx_cycle_t *cycle)
 
     if (worker->lives) {
         ngx_stentor_lives_exit(worker->lives);
+    }
+
+    /* the last of the lives may have had something to tell */
+
+    if (worker->notify) {
+        ngx_stentor_notify_exit(worker->notify);
     }
 
     if (worker->shelf) {
@@ -385,13 +446,9 @@ ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    app->name = value[1];
-    app->part_duration = NGX_CONF_UNSET_MSEC;
-    app->segment_parts = NGX_CONF_UNSET_UINT;
-    app->window = NGX_CONF_UNSET_MSEC;
-    app->grace = NGX_CONF_UNSET_MSEC;
-    app->linger = NGX_CONF_UNSET_MSEC;
-    app->max_bitrate = NGX_CONF_UNSET_SIZE;
+    if (ngx_stentor_app_init(cf, app, &value[1]) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     rv = ngx_stentor_parse(cf, NGX_STENTOR_APP_CONF, app);
     if (rv != NGX_CONF_OK) {
@@ -401,8 +458,6 @@ ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return ngx_stentor_app_defaults(cf, app);
 }
 
-
-/* Parses a block whose directives (of NGX_DIRECT_CONF) go to conf. */
 
 static char *
 ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
@@ -432,50 +487,4 @@ ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
 }
 
 
-static char *
-ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app)
-{
-    ngx_msec_t  segment;
-
-    ngx_conf_init_msec_value(app->part_duration, 1000);
-    ngx_conf_init_uint_value(app->segment_parts, 6);
-    ngx_conf_init_msec_value(app->window, 60000);
-    ngx_conf_init_msec_value(app->grace, 1000);
-    ngx_conf_init_msec_value(app->linger, 30000);
-    ngx_conf_init_size_value(app->max_bitrate, 320000);
-
-    if (app->part_duration < NGX_STENTOR_PART_MIN_MS
-        || app->part_duration > NGX_STENTOR_PART_MAX_MS)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"part_duration\" must be between 200ms and 5s");
-        return NGX_CONF_ERROR;
-    }
-
-    if (app->segment_parts < NGX_STENTOR_PARTS_MIN
-        || app->segment_parts > NGX_STENTOR_PARTS_MAX)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"segment_parts\" must be between 2 and 32");
-        return NGX_CONF_ERROR;
-    }
-
-    segment = app->part_duration * app->segment_parts;
-
-    if (app->window < segment * NGX_STENTOR_SEGMENTS_MIN
-        || app->window > segment * NGX_STENTOR_SEGMENTS_MAX)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"window\" must be between 6 and 300 segments of "
-                           "%Mms", segment);
-        return NGX_CONF_ERROR;
-    }
-
-    if (app->max_bitrate < 8000 || app->max_bitrate > 3000000) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"max_bitrate\" must be between 8k and 3000k");
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
+/* Does not say which URL it is: there may be a password in it. */

@@ -25,7 +25,12 @@ typedef struct {
 } stn_fifo_unit_t;
 
 
+/* There is no room. */
+#define STN_FIFO_NOWHERE  SIZE_MAX
+
+
 static size_t stn_fifo_span(size_t len);
+static size_t stn_fifo_place(const stn_fifo_t *f, size_t len);
 
 
 int
@@ -75,35 +80,62 @@ stn_fifo_span(size_t len)
 }
 
 
+/* Where a unit of len bytes would be written. */
+
+static size_t
+stn_fifo_place(const stn_fifo_t *f, size_t len)
+{
+    size_t  span;
+
+    if (len > stn_min(f->size, UINT32_MAX)) {
+        return STN_FIFO_NOWHERE;
+    }
+
+    span = stn_fifo_span(len);
+
+    if (f->count == 0) {
+        return span <= f->size ? 0 : STN_FIFO_NOWHERE;
+    }
+
+    if (f->tail <= f->head) {
+        return span <= f->head - f->tail ? f->tail : STN_FIFO_NOWHERE;
+    }
+
+    if (span <= f->size - f->tail) {
+        return f->tail;
+    }
+
+    return span <= f->head ? 0 : STN_FIFO_NOWHERE;
+}
+
+
+int
+stn_fifo_fits(const stn_fifo_t *f, size_t len)
+{
+    return stn_fifo_place(f, len) != STN_FIFO_NOWHERE;
+}
+
+
 int
 stn_fifo_put(stn_fifo_t *f, const stn_au_t *au)
 {
-    size_t           span;
+    size_t           place;
     stn_fifo_unit_t  u;
 
-    if (au->len > stn_min(f->size, UINT32_MAX)) {
+    place = stn_fifo_place(f, au->len);
+
+    if (place == STN_FIFO_NOWHERE) {
         return STN_LIMIT;
     }
 
     if (f->count == 0) {
         stn_fifo_reset(f);
-    }
 
-    span = stn_fifo_span(au->len);
-
-    if (f->tail < f->head || (f->tail == f->head && f->count)) {
-        if (span > f->head - f->tail) {
-            return STN_LIMIT;
-        }
-
-    } else if (span > f->size - f->tail) {
-        if (span > f->head) {
-            return STN_LIMIT;
-        }
-
+    } else if (place < f->tail) {
         f->end = f->tail;
-        f->tail = 0;
     }
+
+    f->tail = place;
 
     u.len = (uint32_t) au->len;
     u.level = au->level;
@@ -112,7 +144,7 @@ stn_fifo_put(stn_fifo_t *f, const stn_au_t *au)
     memcpy(f->data + f->tail, &u, sizeof(u));
     memcpy(f->data + f->tail + sizeof(u), au->data, au->len);
 
-    f->tail += span;
+    f->tail += stn_fifo_span(au->len);
     f->end = stn_max(f->end, f->tail);
     f->count++;
 

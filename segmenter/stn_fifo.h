@@ -32,6 +32,9 @@ void stn_fifo_free(stn_fifo_t *f);
 /* Forgets what is held. */
 void stn_fifo_reset(stn_fifo_t *f);
 
+/* Whether a unit of len bytes would find room.  Returns 1 or 0. */
+int stn_fifo_fits(const stn_fifo_t *f, size_t len);
+
 /* Copies a unit in.  Returns STN_OK, or STN_LIMIT when there is no room. */
 int stn_fifo_put(stn_fifo_t *f, const stn_au_t *au);
 

@@ -5,7 +5,7 @@
  * A coded format: what the decoder must know of a broadcaster's audio, and the
  * packager, the hold audio and the playlist of what listeners get.  Only AAC
  * can be passed through; the others are accepted where a ladder is encoded.
- * wire/stn_aac_format makes one from an AudioSpecificConfig.
+ * wire/stn_wire_format makes one from what a broadcaster announces.
  */
 
 #ifndef STN_FORMAT_H

@@ -23,7 +23,7 @@ use JSON::PP;
 my $node = Stentor::Node->new();
 
 my %FIELDS = (
-    '' => [qw(version uptime_s workers store ingest hls streams)],
+    '' => [qw(version uptime_s workers store ingest hls events streams)],
     store => [qw(zone_bytes free_bytes streams_max streams)],
     ingest => [qw(connections sessions handshake_failures protocol_errors
         timeouts refused_application refused_name refused_codec refused_full
@@ -31,6 +31,7 @@ my %FIELDS = (
     hls => [qw(playlists parts segments inits not_modified bad_requests
         not_found waiters holds hold_timeouts pending pending_refused renders
         gzip_renders wakes)],
+    events => [qw(sent retries failed dropped)],
     stream => [qw(name state opened_s epoch owner_pid parts segments bytes
         waiters wakes repairs session renditions)],
     repairs => [qw(gaps_filled stale_dropped resyncs hold_frames
@@ -58,7 +59,7 @@ like($r->{headers}{'cache-control'} // '', qr/no-store|no-cache/,
      'is not kept');
 my $s = decode_json($r->{body});
 has_fields('status', $s, $FIELDS{''});
-has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls);
+has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls events);
 is_deeply($s->{streams}, [], 'no streams yet');
 is($s->{workers}, 2, 'workers');
 cmp_ok($s->{store}{free_bytes}, '<=', $s->{store}{zone_bytes}, 'free bytes');
@@ -112,7 +113,7 @@ cmp_ok($s->{streams}[0]{parts}, '>', $before->{streams}[0]{parts},
 cmp_ok($s->{streams}[0]{bytes}, '>', $before->{streams}[0]{bytes},
        'bytes count');
 
-for my $group (qw(ingest hls)) {
+for my $group (qw(ingest hls events)) {
     my @back = grep { $s->{$group}{$_} < $before->{$group}{$_}
                       && !/^(?:waiters|pending|connections|sessions)$/ }
                keys %{ $s->{$group} };

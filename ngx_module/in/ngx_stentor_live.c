@@ -9,26 +9,37 @@
 
 #include "ngx_stentor_live.h"
 
-
 #include <signal.h>
 
 
 /* An exiting worker stays while it has lives; looked at this often. */
 #define NGX_STENTOR_LIVE_KEEP_MS  200
 
+/* It plays hold audio of a file for so long, until a new worker can. */
+#define NGX_STENTOR_LIVE_STAY_MS  2500
+
 /* How often a session's figures go to the store. */
 #define NGX_STENTOR_LIVE_SHOW_MS  1000
 
 
+static ngx_int_t ngx_stentor_live_key(ngx_str_t *key, u_char *data,
+    ngx_stentor_app_t *app, ngx_str_t *name);
 static ngx_stentor_live_t *ngx_stentor_live_find(ngx_stentor_lives_t *lives,
     ngx_str_t *name);
 static ngx_uint_t ngx_stentor_live_holds(ngx_stentor_live_t *live);
-static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live);
+static ngx_int_t ngx_stentor_live_fits(ngx_stentor_lives_t *lives,
+    ngx_stentor_app_t *app, ngx_str_t *key, const stn_format_t *format,
+    ngx_stentor_source_t *source);
+static ngx_int_t ngx_stentor_live_fight(ngx_stentor_lives_t *lives,
+    ngx_stentor_app_t *app, ngx_str_t *key, ngx_stentor_source_t *source);
+static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live,
+    const stn_format_t *format, ngx_stentor_source_t *source);
 static ngx_stentor_live_t *ngx_stentor_live_create(ngx_stentor_lives_t *lives,
-    ngx_stentor_app_t *app, ngx_str_t *name);
+    ngx_stentor_app_t *app, ngx_str_t *key);
 static ngx_int_t ngx_stentor_live_start(ngx_stentor_live_t *live);
 static void ngx_stentor_live_free(ngx_stentor_live_t *live);
 static void ngx_stentor_live_taken(ngx_stentor_live_t *live);
+static void ngx_stentor_live_tell_taken(ngx_stentor_live_t *live);
 static void ngx_stentor_live_say(ngx_stentor_live_t *live,
     ngx_stentor_live_event_e ev, const char *reason);
 static void ngx_stentor_lives_wake(void *data, ngx_stentor_stream_t *st);
@@ -37,7 +48,7 @@ static void ngx_stentor_live_look(ngx_stentor_live_t *live);
 
 
 ngx_stentor_lives_t *
-ngx_stentor_lives_create(ngx_cycle_t *cycle, ngx_stentor_store_t *store,
+ngx_stentor_lives_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf,
     ngx_stentor_wake_t *wake)
 {
     ngx_stentor_lives_t  *lives;
@@ -51,9 +62,15 @@ ngx_stentor_lives_create(ngx_cycle_t *cycle, ngx_stentor_store_t *store,
 
     ngx_queue_init(&lives->queue);
 
-    lives->store = store;
+    lives->scf = scf;
+    lives->store = scf->store;
     lives->wake = wake;
     lives->log = cycle->log;
+
+    lives->holds = ngx_stentor_holds_create(cycle);
+    if (lives->holds == NULL) {
+        return NULL;
+    }
 
     lives->keep.handler = ngx_stentor_lives_keep;
     lives->keep.data = wake->connection;
@@ -83,6 +100,8 @@ ngx_stentor_lives_exit(ngx_stentor_lives_t *lives)
 
         ngx_stentor_live_free(live);
     }
+
+    ngx_stentor_holds_exit(lives->holds);
 }
 
 
@@ -90,24 +109,28 @@ ngx_int_t
 ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     ngx_str_t *name, const stn_format_t *format, ngx_stentor_source_t *source)
 {
-    u_char               full[NGX_STENTOR_NAME_MAX];
+    u_char               data[NGX_STENTOR_NAME_MAX];
+    ngx_int_t            rc;
     ngx_str_t            key;
     ngx_stentor_live_t  *live;
 
-    if (app->name.len + 1 + name->len > sizeof(full)) {
+    if (ngx_stentor_live_key(&key, data, app, name) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    key.data = full;
-    key.len = ngx_sprintf(full, "%V/%V", &app->name, name) - full;
+    rc = ngx_stentor_live_fits(lives, app, &key, format, source);
+
+    if (rc == NGX_OK) {
+        rc = ngx_stentor_live_fight(lives, app, &key, source);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     live = ngx_stentor_live_find(lives, &key);
 
-    if (live && !stn_format_same(&live->format, format)) {
-        return NGX_DECLINED;
-    }
-
-    if (live && ngx_stentor_live_arrive(live) != NGX_OK) {
+    if (live && ngx_stentor_live_arrive(live, format, source) != NGX_OK) {
         live = NULL;
     }
 
@@ -141,6 +164,58 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     live->source = source;
     source->live = live;
     source->since_ms = ngx_stentor_store_now();
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_stentor_live_open(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
+    ngx_str_t *name, ngx_uint_t opened_by)
+{
+    u_char               data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t            key;
+    ngx_stentor_live_t  *live;
+
+    if (ngx_stentor_live_key(&key, data, app, name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_stentor_live_find(lives, &key)) {
+        return NGX_OK;
+    }
+
+    if (lives->n >= lives->store->nstreams) {
+        return NGX_BUSY;
+    }
+
+    live = ngx_stentor_live_create(lives, app, &key);
+    if (live == NULL) {
+        return NGX_ERROR;
+    }
+
+    live->vacant = 1;
+    live->opened_by = opened_by;
+
+    if (ngx_stentor_live_start(live) != NGX_OK) {
+        ngx_stentor_live_free(live);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_live_key(ngx_str_t *key, u_char *data, ngx_stentor_app_t *app,
+    ngx_str_t *name)
+{
+    if (app->name.len + 1 + name->len > NGX_STENTOR_NAME_MAX) {
+        return NGX_ERROR;
+    }
+
+    key->data = data;
+    key->len = ngx_sprintf(data, "%V/%V", &app->name, name) - data;
 
     return NGX_OK;
 }
@@ -189,10 +264,109 @@ ngx_stentor_live_holds(ngx_stentor_live_t *live)
 }
 
 
+/* Whether the stream may be fed that, as far as the event loop can tell: who
+ * cannot feed it must not take it from somebody who can. */
+
+static ngx_int_t
+ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
+    ngx_str_t *key, const stn_format_t *format, ngx_stentor_source_t *source)
+{
+    stn_grid_t                g;
+    ngx_stentor_stream_t     *st;
+    ngx_stentor_rendition_t  *rend;
+
+    st = ngx_stentor_store_lookup(lives->store, key);
+
+    if (st && st->barred_ms > ngx_stentor_store_now()) {
+        source->reason = "the operator has closed this stream";
+        return NGX_DECLINED;
+    }
+
+    if (app->nrenditions) {
+        return NGX_OK;
+    }
+
+    if (format->codec != STN_CODEC_AAC) {
+        source->reason = "only AAC is passed through: other audio needs a "
+                         "rendition";
+        return NGX_DECLINED;
+    }
+
+    if (st == NULL || st->state != NGX_STENTOR_OPEN) {
+        return NGX_OK;
+    }
+
+    rend = &st->renditions[0];
+
+    if (rend->rate
+        && stn_grid_follow(&g, format, rend->part, rend->rate, rend->parts)
+           != STN_OK)
+    {
+        source->reason = "frames of this audio are longer than the stream's "
+                         "parts";
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The newest session wins at once, for it may be the broadcaster of the one
+ * before; but two encoders that go on taking the stream from each other are
+ * slowed down. */
+
+static ngx_int_t
+ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
+    ngx_str_t *key, ngx_stentor_source_t *source)
+{
+    int64_t                now;
+    ngx_stentor_stream_t  *st;
+
+    st = ngx_stentor_store_find(lives->store, key);
+
+    if (st == NULL || st->session.id == 0 || source->waited
+        || !ngx_stentor_store_owned(st))
+    {
+        return NGX_OK;
+    }
+
+    now = ngx_stentor_store_now();
+
+    st->fights = (now - st->taken_ms < NGX_STENTOR_LIVE_FIGHT_MS)
+                 ? st->fights + 1 : 0;
+    st->taken_ms = now;
+
+    if (st->fights < NGX_STENTOR_LIVE_FIGHTS) {
+        return NGX_OK;
+    }
+
+    source->waited = 1;
+    source->wait = NGX_STENTOR_LIVE_WAIT_MS
+                   * (st->fights - NGX_STENTOR_LIVE_FIGHTS + 1);
+    source->wait = ngx_min(source->wait, NGX_STENTOR_LIVE_WAIT_MAX);
+
+    st->counters[NGX_STENTOR_STREAM_FIGHTS]++;
+
+    (void) ngx_stentor_notify_event(lives->scf->worker.notify,
+                                    (const char *) app->on_event.data, key,
+                                    "fight", "\"takeovers\":%lu,"
+                                    "\"wait_ms\":%lu",
+                                    (unsigned long) st->fights,
+                                    (unsigned long) source->wait);
+
+    ngx_log_error(NGX_LOG_WARN, lives->log, 0,
+                  "encoders fight for stream \"%V\": the one at %s waits "
+                  "%M ms", key, source->address, source->wait);
+
+    return NGX_AGAIN;
+}
+
+
 /* Tells the thread that a source has come, unless it is past listening. */
 
 static ngx_int_t
-ngx_stentor_live_arrive(ngx_stentor_live_t *live)
+ngx_stentor_live_arrive(ngx_stentor_live_t *live, const stn_format_t *format,
+    ngx_stentor_source_t *source)
 {
     ngx_uint_t  ending;
 
@@ -202,9 +376,12 @@ ngx_stentor_live_arrive(ngx_stentor_live_t *live)
 
     if (!ending) {
         stn_fifo_reset(&live->units);
+        live->format = *format;
+        live->bitrate = source->bitrate;
         live->arrived = 1;
         live->left = 0;
         live->full = 0;
+        live->refused = 0;
         pthread_cond_signal(&live->cond);
     }
 
@@ -216,7 +393,7 @@ ngx_stentor_live_arrive(ngx_stentor_live_t *live)
 
 static ngx_stentor_live_t *
 ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
-    ngx_str_t *name)
+    ngx_str_t *key)
 {
     pthread_condattr_t   attr;
     ngx_stentor_live_t  *live;
@@ -226,18 +403,23 @@ ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         return NULL;
     }
 
-    if (stn_fifo_init(&live->units, NGX_STENTOR_LIVE_QUEUE) != STN_OK) {
+    if (stn_fifo_init(&live->units, NGX_STENTOR_LIVE_QUEUE) != STN_OK
+        || stn_fifo_init(&live->taken, NGX_STENTOR_LIVE_QUEUE) != STN_OK)
+    {
+        stn_fifo_free(&live->units);
         ngx_free(live);
         return NULL;
     }
 
     live->lives = lives;
-    live->app = *app;
+    live->app = app;
     live->log = *lives->log;
 
-    live->name.len = name->len;
+    live->name.len = key->len;
     live->name.data = live->name_data;
-    ngx_memcpy(live->name_data, name->data, name->len);
+    ngx_memcpy(live->name_data, key->data, key->len);
+
+    live->hold = ngx_stentor_live_hold(app, key);
 
     pthread_mutex_init(&live->mutex, NULL);
 
@@ -254,6 +436,31 @@ ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     }
 
     return live;
+}
+
+
+ngx_str_t *
+ngx_stentor_live_hold(ngx_stentor_app_t *app, ngx_str_t *key)
+{
+    size_t                      len;
+    ngx_uint_t                  i;
+    ngx_stentor_stream_conf_t  *stream;
+
+    stream = app->streams.elts;
+
+    for (i = 0; i < app->streams.nelts; i++) {
+        len = stream[i].name.len;
+
+        if (stream[i].hold.len
+            && key->len == app->name.len + 1 + len
+            && ngx_memcmp(key->data + app->name.len + 1, stream[i].name.data,
+                          len) == 0)
+        {
+            return &stream[i].hold;
+        }
+    }
+
+    return &app->hold;
 }
 
 
@@ -403,8 +610,29 @@ ngx_stentor_live_taken(ngx_stentor_live_t *live)
     ngx_stentor_store_count(live->lives->store, live->lives->wake->slot,
                             NGX_STENTOR_INGEST_TAKEOVERS, 1);
 
+    if (live->claimed) {
+        live->claim.stream->counters[NGX_STENTOR_STREAM_TAKEOVERS]++;
+    }
+
+    ngx_stentor_live_tell_taken(live);
+
     ngx_stentor_live_say(live, NGX_STENTOR_LIVE_TAKEN,
                          "another session publishes the stream now");
+}
+
+
+/* The address is of the session that lost the stream. */
+
+static void
+ngx_stentor_live_tell_taken(ngx_stentor_live_t *live)
+{
+    u_char  address[6 * NGX_STENTOR_ADDRESS_MAX], *p;
+
+    p = (u_char *) live->source->address;
+    p = (u_char *) ngx_escape_json(address, p, ngx_strlen(p));
+
+    ngx_stentor_live_event(live, "takeover", "\"address\":\"%.*s\"",
+                           (int) (p - address), address);
 }
 
 
@@ -450,6 +678,7 @@ ngx_stentor_live_free(ngx_stentor_live_t *live)
     pthread_cond_destroy(&live->cond);
     pthread_mutex_destroy(&live->mutex);
     stn_fifo_free(&live->units);
+    stn_fifo_free(&live->taken);
     ngx_free(live);
 }
 
@@ -480,7 +709,8 @@ ngx_stentor_lives_wake(void *data, ngx_stentor_stream_t *st)
 static void
 ngx_stentor_live_look(ngx_stentor_live_t *live)
 {
-    ngx_uint_t                room, ended, claimed;
+    const char               *reason;
+    ngx_uint_t                room, ended, claimed, refused;
     ngx_stentor_live_event_e  outcome;
 
     pthread_mutex_lock(&live->mutex);
@@ -488,8 +718,11 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
     room = live->room;
     ended = live->ended;
     claimed = live->claimed;
+    refused = live->refused;
     outcome = live->outcome;
+    reason = live->reason;
     live->room = 0;
+    live->refused = 0;
 
     pthread_mutex_unlock(&live->mutex);
 
@@ -497,10 +730,15 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
         if (outcome == NGX_STENTOR_LIVE_TAKEN) {
             ngx_stentor_live_taken(live);
         } else {
-            ngx_stentor_live_say(live, outcome, live->reason);
+            ngx_stentor_live_say(live, outcome, reason);
         }
 
         ngx_stentor_live_free(live);
+        return;
+    }
+
+    if (refused) {
+        ngx_stentor_live_say(live, NGX_STENTOR_LIVE_REFUSED, reason);
         return;
     }
 
@@ -517,14 +755,39 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
 
 
 /* A worker is not done while it has a stream: without a timer that counts,
- * nginx would let it exit under the feet of its live threads. */
+ * nginx would let it exit under the feet of its live threads.  One that is to
+ * exit keeps those that are being fed; the others go on elsewhere. */
 
 static void
 ngx_stentor_lives_keep(ngx_event_t *ev)
 {
+    ngx_queue_t          *q;
+    ngx_stentor_live_t   *live;
     ngx_stentor_lives_t  *lives;
 
     lives = ngx_stentor_container(ev, ngx_stentor_lives_t, keep);
+
+    if (ngx_exiting && lives->exiting == 0) {
+        lives->exiting = ngx_max(ngx_current_msec, 1);
+    }
+
+    for (q = ngx_queue_head(&lives->queue);
+         ngx_exiting && q != ngx_queue_sentinel(&lives->queue);
+         q = ngx_queue_next(q))
+    {
+        live = ngx_queue_data(q, ngx_stentor_live_t, queue);
+
+        if (live->source == NULL
+            && (live->hold->len == 0
+                || ngx_current_msec - lives->exiting
+                   >= NGX_STENTOR_LIVE_STAY_MS))
+        {
+            pthread_mutex_lock(&live->mutex);
+            live->quit = (live->units.count == 0);
+            pthread_cond_signal(&live->cond);
+            pthread_mutex_unlock(&live->mutex);
+        }
+    }
 
     if (!ngx_queue_empty(&lives->queue)) {
         ngx_add_timer(ev, NGX_STENTOR_LIVE_KEEP_MS);

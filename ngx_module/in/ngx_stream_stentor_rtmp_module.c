@@ -13,8 +13,8 @@
  */
 
 #include "ngx_stentor_live.h"
-#include "wire/stn_aac_format.h"
 #include "wire/stn_rtmp.h"
+#include "wire/stn_wire_format.h"
 
 #include <ngx_stream.h>
 
@@ -26,6 +26,9 @@
 
 /* How long a refused broadcaster is read, to let the reason arrive. */
 #define NGX_STREAM_STENTOR_RTMP_LINGER  2000
+
+/* Why a codec is refused, in words. */
+#define NGX_STREAM_STENTOR_RTMP_REASON  80
 
 
 typedef struct {
@@ -44,10 +47,14 @@ typedef struct {
     ngx_stentor_conf_t         *scf;
     ngx_stentor_app_t          *app;
     ngx_msec_t                  media_timeout;
+    stn_format_t                format;     /* of what he sends */
+    ngx_msec_t                  due;        /* when his wait is over */
     uint64_t                    bytes;      /* counted so far */
     uint64_t                    video_messages;
     uint64_t                    video_bytes;
     unsigned                    publishing:1;
+    unsigned                    waiting:1;  /* for a stream that is fought
+                                               for */
     unsigned                    ended:1;    /* he said so; what follows is
                                                dropped */
     unsigned                    blocked:1;  /* the event waits for room */
@@ -60,6 +67,7 @@ typedef struct {
 
 
 static void ngx_stream_stentor_rtmp_handler(ngx_stream_session_t *s);
+static void ngx_stream_stentor_rtmp_probe(ngx_connection_t *c);
 static ngx_stream_stentor_rtmp_t *ngx_stream_stentor_rtmp_create(
     ngx_stream_session_t *s);
 static void ngx_stream_stentor_rtmp_cleanup(void *data);
@@ -82,6 +90,12 @@ static ngx_int_t ngx_stream_stentor_rtmp_publish(
 static ngx_int_t ngx_stream_stentor_rtmp_meta(ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_config(
     ngx_stream_stentor_rtmp_t *ctx);
+static ngx_int_t ngx_stream_stentor_rtmp_attach(
+    ngx_stream_stentor_rtmp_t *ctx);
+static ngx_int_t ngx_stream_stentor_rtmp_not_carried(
+    ngx_stream_stentor_rtmp_t *ctx, stn_codec_e codec);
+static ngx_uint_t ngx_stream_stentor_rtmp_carries(
+    ngx_stream_stentor_rtmp_t *ctx, stn_format_t *format);
 static ngx_int_t ngx_stream_stentor_rtmp_audio(
     ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_close(
@@ -193,6 +207,7 @@ ngx_stream_stentor_rtmp_handler(ngx_stream_session_t *s)
     }
 
     ngx_stream_stentor_rtmp_count(ctx, NGX_STENTOR_INGEST_CONNECTIONS, 1);
+    ngx_stream_stentor_rtmp_probe(c);
 
     c->read->handler = ngx_stream_stentor_rtmp_read;
     c->write->handler = ngx_stream_stentor_rtmp_write;
@@ -212,6 +227,36 @@ ngx_stream_stentor_rtmp_handler(ngx_stream_session_t *s)
     }
 
     ngx_stream_stentor_rtmp_read(c->read);
+}
+
+
+/* A peer whose cable was cut says nothing: the kernel is told to ask him, so
+ * that he is noticed after some four seconds.  Where it cannot, the media
+ * timeout will do. */
+
+static void
+ngx_stream_stentor_rtmp_probe(ngx_connection_t *c)
+{
+    int         value;
+    ngx_uint_t  i;
+
+    static const struct {
+        int     level;
+        int     name;
+        int     value;
+    } options[] = {
+        { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, 2 },
+        { IPPROTO_TCP, TCP_KEEPINTVL, 1 },
+        { IPPROTO_TCP, TCP_KEEPCNT, 2 },
+    };
+
+    for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        value = options[i].value;
+
+        (void) setsockopt(c->fd, options[i].level, options[i].name,
+                          (const void *) &value, sizeof(value));
+    }
 }
 
 
@@ -609,7 +654,7 @@ ngx_stream_stentor_rtmp_meta(ngx_stream_stentor_rtmp_t *ctx)
 static ngx_int_t
 ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
 {
-    ngx_int_t      rc;
+    int            rc;
     const char    *reason;
     stn_format_t   format;
 
@@ -617,10 +662,15 @@ ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
         return NGX_OK;
     }
 
-    if (stn_aac_format(&format, ctx->event.config.data, ctx->event.config.len,
-                       &reason)
-        != STN_OK)
-    {
+    rc = stn_wire_format(&format, ctx->event.config.codec,
+                         ctx->event.config.data, ctx->event.config.len,
+                         &reason);
+
+    if (!ngx_stream_stentor_rtmp_carries(ctx, &format)) {
+        return ngx_stream_stentor_rtmp_not_carried(ctx, format.codec);
+    }
+
+    if (rc != STN_OK) {
         return ngx_stream_stentor_rtmp_refuse(ctx,
                                         NGX_STENTOR_INGEST_REFUSED_CODEC,
                                         "NetStream.Publish.Denied", reason);
@@ -634,8 +684,32 @@ ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
         return NGX_OK;
     }
 
+    /* another one in mid-session: he comes anew */
+
+    ngx_stentor_live_detach(&ctx->source);
+
+    ctx->format = format;
+
+    return ngx_stream_stentor_rtmp_attach(ctx);
+}
+
+
+/* Takes the stream, or is told how long to wait for it. */
+
+static ngx_int_t
+ngx_stream_stentor_rtmp_attach(ngx_stream_stentor_rtmp_t *ctx)
+{
+    ngx_int_t  rc;
+
     rc = ngx_stentor_live_attach(ctx->scf->worker.lives, ctx->app, &ctx->name,
-                                 &format, &ctx->source);
+                                 &ctx->format, &ctx->source);
+
+    ctx->waiting = (rc == NGX_AGAIN);
+
+    if (ctx->waiting) {
+        ctx->due = ngx_current_msec + ctx->source.wait;
+        return NGX_OK;
+    }
 
     if (rc == NGX_BUSY) {
         return ngx_stream_stentor_rtmp_refuse(ctx,
@@ -649,11 +723,37 @@ ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
         return ngx_stream_stentor_rtmp_refuse(ctx,
                                         NGX_STENTOR_INGEST_REFUSED_CODEC,
                                         "NetStream.Publish.Denied",
-                                        "the stream is open with other audio "
-                                        "parameters");
+                                        ctx->source.reason);
     }
 
     return rc;
+}
+
+
+/* Whether the application can do with this audio.  One that passes it through
+ * can with AAC alone. */
+
+static ngx_uint_t
+ngx_stream_stentor_rtmp_carries(ngx_stream_stentor_rtmp_t *ctx,
+    stn_format_t *format)
+{
+    return format->codec == STN_CODEC_AAC || ctx->app->nrenditions;
+}
+
+
+static ngx_int_t
+ngx_stream_stentor_rtmp_not_carried(ngx_stream_stentor_rtmp_t *ctx,
+    stn_codec_e codec)
+{
+    u_char  reason[NGX_STREAM_STENTOR_RTMP_REASON];
+
+    ngx_snprintf(reason, sizeof(reason), "%s audio is not passed through: "
+                 "configure a rendition%Z", stn_wire_codec(codec));
+
+    return ngx_stream_stentor_rtmp_refuse(ctx,
+                                        NGX_STENTOR_INGEST_REFUSED_CODEC,
+                                        "NetStream.Publish.Denied",
+                                        (char *) reason);
 }
 
 
@@ -664,6 +764,22 @@ ngx_stream_stentor_rtmp_audio(ngx_stream_stentor_rtmp_t *ctx)
 
     if (ctx->ended) {
         return NGX_OK;
+    }
+
+    /* what he sends meanwhile would be old when his turn comes */
+
+    if (ctx->waiting) {
+        ngx_add_timer(ctx->connection->read, ctx->media_timeout);
+
+        if ((ngx_msec_int_t) (ctx->due - ngx_current_msec) > 0) {
+            return NGX_OK;
+        }
+
+        rc = ngx_stream_stentor_rtmp_attach(ctx);
+
+        if (rc != NGX_OK || ctx->waiting || ctx->closing) {
+            return rc;
+        }
     }
 
     rc = ngx_stentor_live_feed(&ctx->source, &ctx->event.au);
@@ -712,7 +828,8 @@ ngx_stream_stentor_rtmp_play(ngx_stream_stentor_rtmp_t *ctx)
 }
 
 
-/* The session failed: audio that is not AAC, or bytes that are not RTMP. */
+/* The session failed: audio of no codec that is known, or bytes that are not
+ * RTMP. */
 
 static ngx_int_t
 ngx_stream_stentor_rtmp_broken(ngx_stream_stentor_rtmp_t *ctx, int rc)

@@ -35,6 +35,9 @@ typedef struct {
 } ngx_http_stentor_lease_t;
 
 
+static ngx_int_t ngx_http_stentor_hls_init(ngx_http_request_t *r,
+    ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
+    ngx_http_stentor_target_t *t);
 static ngx_int_t ngx_http_stentor_hls_missing(ngx_http_request_t *r,
     ngx_http_stentor_target_t *t);
 static ngx_int_t ngx_http_stentor_hls_playlist(ngx_http_request_t *r,
@@ -153,16 +156,30 @@ ngx_http_stentor_hls_answer(ngx_http_request_t *r,
         return ngx_http_stentor_hls_segment(r, rd, v, t);
 
     default: /* NGX_HTTP_STENTOR_INIT */
-
-        if (t->init != v->rend.ring.init) {
-            ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_NOT_FOUND);
-            return ngx_http_stentor_hls_error(r, NGX_HTTP_NOT_FOUND,
-                                              "no such init segment");
-        }
-
-        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_INITS);
-        return ngx_http_stentor_hls_media(r, &v->init, 1);
+        return ngx_http_stentor_hls_init(r, rd, v, t);
     }
+}
+
+
+static ngx_int_t
+ngx_http_stentor_hls_init(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
+    ngx_stentor_view_t *v, ngx_http_stentor_target_t *t)
+{
+    ngx_stentor_view_init_t        *vi;
+    ngx_http_stentor_hls_worker_t  *w;
+
+    w = ngx_http_stentor_hls_worker();
+    vi = t->init ? ngx_stentor_view_init(rd, v, t->init) : NULL;
+
+    if (vi == NULL) {
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_NOT_FOUND);
+        return ngx_http_stentor_hls_error(r, NGX_HTTP_NOT_FOUND,
+                                          "no such init segment");
+    }
+
+    ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_INITS);
+
+    return ngx_http_stentor_hls_media(r, &vi->bytes, 1);
 }
 
 

@@ -18,6 +18,10 @@
 #define NGX_HTTP_STENTOR_GZIP_BITS   (15 + 16)
 #define NGX_HTTP_STENTOR_GZIP_LEVEL  6
 
+/* CODECS of as many formats as a window may have. */
+#define NGX_HTTP_STENTOR_CODECS_MAX  (NGX_STENTOR_INITS                       \
+                                      * NGX_STENTOR_CODECS_MAX)
+
 
 static void ngx_http_stentor_hls_describe(ngx_stentor_view_t *v,
     stn_playlist_t *pl);
@@ -25,6 +29,13 @@ static ngx_int_t ngx_http_stentor_hls_render(ngx_stentor_reader_t *rd,
     ngx_stentor_view_t *v, ngx_http_stentor_page_e page, stn_buf_t *out);
 static ngx_int_t ngx_http_stentor_hls_media(ngx_stentor_reader_t *rd,
     ngx_stentor_view_t *v, stn_playlist_e kind, stn_buf_t *out);
+static void ngx_http_stentor_hls_lend(ngx_stentor_view_t *v,
+    stn_playlist_segment_t *lent);
+static ngx_uint_t ngx_http_stentor_hls_reports(ngx_stentor_reader_t *rd,
+    ngx_stentor_view_t *v, stn_playlist_report_t *reports);
+static void ngx_http_stentor_hls_codecs(ngx_stentor_view_t *v, char *codecs);
+static ngx_uint_t ngx_http_stentor_hls_has(const char *list,
+    const char *codec);
 static ngx_int_t ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd,
     const char *suffix, stn_buf_t *out);
 static ngx_stentor_bytes_t *ngx_http_stentor_hls_bytes(stn_buf_t *text,
@@ -164,9 +175,8 @@ ngx_http_stentor_hls_media(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
     stn_playlist_e kind, stn_buf_t *out)
 {
     ngx_int_t                rc;
-    ngx_uint_t               i, k;
     stn_playlist_t           pl;
-    ngx_stentor_segment_t   *seg;
+    stn_playlist_report_t    reports[NGX_STENTOR_RENDITIONS];
     stn_playlist_segment_t  *lent;
 
     lent = ngx_calloc(v->nsegments * sizeof(stn_playlist_segment_t),
@@ -175,26 +185,16 @@ ngx_http_stentor_hls_media(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
         return NGX_ERROR;
     }
 
-    for (i = 0; i < v->nsegments; i++) {
-        seg = &v->segments[i];
-
-        lent[i].msn = seg->msn;
-        lent[i].pos = seg->pos;
-        lent[i].rate = v->rend.rate;
-        lent[i].init = seg->init;
-        lent[i].duration = seg->duration;
-        lent[i].nparts = seg->nparts;
-        lent[i].complete = seg->complete;
-
-        for (k = 0; k < seg->nparts; k++) {
-            lent[i].parts[k] = seg->parts[k].duration;
-        }
-    }
-
+    ngx_http_stentor_hls_lend(v, lent);
     ngx_http_stentor_hls_describe(v, &pl);
 
     pl.segments = lent;
     pl.nsegments = v->nsegments;
+    pl.discontinuities = v->segments[0].discontinuities
+                         - lent[0].discontinuity;
+    pl.next_init = ngx_stentor_view_last(v)->next_init;
+    pl.reports = reports;
+    pl.nreports = ngx_http_stentor_hls_reports(rd, v, reports);
     pl.ended = rd->ended;
 
     rc = stn_playlist_media(&pl, kind, out) == STN_OK ? NGX_OK : NGX_ERROR;
@@ -205,16 +205,74 @@ ngx_http_stentor_hls_media(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
 }
 
 
+static void
+ngx_http_stentor_hls_lend(ngx_stentor_view_t *v, stn_playlist_segment_t *lent)
+{
+    ngx_uint_t              i, k;
+    ngx_stentor_segment_t  *seg;
+
+    for (i = 0; i < v->nsegments; i++) {
+        seg = &v->segments[i];
+
+        lent[i].msn = seg->msn;
+        lent[i].pos = seg->pos;
+        lent[i].rate = seg->rate;
+        lent[i].init = seg->init;
+        lent[i].duration = seg->duration;
+        lent[i].nparts = seg->nparts;
+        lent[i].complete = seg->complete;
+        lent[i].discontinuity = i && seg->discontinuities
+                                     != seg[-1].discontinuities;
+
+        for (k = 0; k < seg->nparts; k++) {
+            lent[i].parts[k] = seg->parts[k].duration;
+        }
+    }
+}
+
+
+/* The newest parts of all other renditions. */
+
+static ngx_uint_t
+ngx_http_stentor_hls_reports(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
+    stn_playlist_report_t *reports)
+{
+    ngx_uint_t              i, n;
+    ngx_stentor_view_t     *other;
+    ngx_stentor_segment_t  *last;
+
+    for (i = 0, n = 0; i < rd->nviews; i++) {
+        other = &rd->views[i];
+        last = ngx_stentor_view_last(other);
+
+        if (other == v || last == NULL) {
+            continue;
+        }
+
+        reports[n].rendition = other->rend.name;
+        reports[n].msn = last->msn;
+        reports[n].part = last->nparts - 1;
+        n++;
+    }
+
+    return n;
+}
+
+
 static ngx_int_t
 ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd, const char *suffix,
     stn_buf_t *out)
 {
-    ngx_uint_t               i;
-    stn_playlist_variant_t   variants[NGX_STENTOR_RENDITIONS];
+    char                    codecs[NGX_STENTOR_RENDITIONS]
+                                  [NGX_HTTP_STENTOR_CODECS_MAX];
+    ngx_uint_t              i;
+    stn_playlist_variant_t  variants[NGX_STENTOR_RENDITIONS];
 
     for (i = 0; i < rd->nviews; i++) {
+        ngx_http_stentor_hls_codecs(&rd->views[i], codecs[i]);
+
         variants[i].rendition = rd->views[i].rend.name;
-        variants[i].codecs = rd->views[i].rend.codecs;
+        variants[i].codecs = codecs[i];
 
         /* the writer raises these as it measures */
         variants[i].bandwidth = rd->views[i].shared->bandwidth;
@@ -223,6 +281,65 @@ ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd, const char *suffix,
 
     return stn_playlist_multivariant(variants, rd->nviews, suffix, out)
            == STN_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* CODECS has every format that is in the playlist (RFC 8216bis section
+ * 4.4.6.2): there are several after a change of audio parameters. */
+
+static void
+ngx_http_stentor_hls_codecs(ngx_stentor_view_t *v, char *codecs)
+{
+    u_char                   *p, *last;
+    uint32_t                  init;
+    ngx_uint_t                i;
+    ngx_stentor_view_init_t  *vi;
+
+    init = 0;
+    p = (u_char *) codecs;
+    last = p + NGX_HTTP_STENTOR_CODECS_MAX - 1;
+    *p = '\0';
+
+    for (i = v->nsegments; i > 0; i--) {
+
+        if (v->segments[i - 1].init == init) {
+            continue;
+        }
+
+        init = v->segments[i - 1].init;
+        vi = ngx_stentor_view_find_init(v, init);
+
+        if (vi && !ngx_http_stentor_hls_has(codecs, vi->codecs)) {
+            p = ngx_slprintf(p, last, "%s%s", *codecs ? "," : "", vi->codecs);
+            *p = '\0';
+        }
+    }
+}
+
+
+/* Whether a list of codecs has one, as a whole word. */
+
+static ngx_uint_t
+ngx_http_stentor_hls_has(const char *list, const char *codec)
+{
+    size_t  len;
+
+    len = ngx_strlen(codec);
+
+    for ( ;; ) {
+        if (ngx_strncmp(list, codec, len) == 0
+            && (list[len] == ',' || list[len] == '\0'))
+        {
+            return 1;
+        }
+
+        list = strchr(list, ',');
+        if (list == NULL) {
+            return 0;
+        }
+
+        list++;
+    }
 }
 
 

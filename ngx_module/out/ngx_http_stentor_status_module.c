@@ -42,6 +42,8 @@ static void ngx_http_stentor_status_group(ngx_stentor_store_t *store,
     const char *group, stn_buf_t *out);
 static void ngx_http_stentor_status_stream(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st, stn_buf_t *out);
+static void ngx_http_stentor_status_level(ngx_stentor_level_t *l,
+    stn_buf_t *out);
 static void ngx_http_stentor_status_session(ngx_stentor_stream_t *st,
     stn_buf_t *out);
 static void ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
@@ -53,9 +55,13 @@ static void ngx_http_stentor_status_metric(stn_buf_t *out, const char *name,
     const char *type, const char *help);
 static void ngx_http_stentor_status_streams(ngx_stentor_store_t *store,
     stn_buf_t *out);
+static void ngx_http_stentor_status_alarms(ngx_stentor_store_t *store,
+    stn_buf_t *out);
 static ngx_stentor_stream_t *ngx_http_stentor_status_next(
     ngx_stentor_store_t *store, ngx_uint_t *i);
 static const char *ngx_http_stentor_status_state(ngx_stentor_stream_t *st);
+static const char *ngx_http_stentor_status_opened_by(
+    ngx_stentor_stream_t *st);
 static uint64_t ngx_http_stentor_status_sum(ngx_stentor_store_t *store,
     ngx_uint_t counter);
 static uint64_t ngx_http_stentor_status_waiters(ngx_stentor_store_t *store,
@@ -97,6 +103,10 @@ static const ngx_http_stentor_status_field_t
     { "hls", "renders", "Playlists rendered" },
     { "hls", "gzip_renders", "Playlists compressed" },
     { "hls", "wakes", "Wake-ups of workers" },
+    { "events", "sent", "Events that a webhook has taken" },
+    { "events", "retries", "Tries that failed, to be repeated" },
+    { "events", "failed", "Events given up after tries that failed" },
+    { "events", "dropped", "Events lost for want of room or time" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
 };
@@ -116,6 +126,14 @@ static const ngx_http_stentor_status_field_t
     { "repairs", "resyncs", "Jumps of the broadcaster's clock" },
     { "repairs", "hold_frames", "Frames of hold audio" },
     { "repairs", "live_frames", "Frames of the broadcaster" },
+    { "repairs", "drift_repairs",
+      "Frames repaired for the broadcaster's clock" },
+    { "repairs", "broken", "Units that could not be decoded" },
+    { "repairs", "formats", "Changes of audio parameters" },
+    { "repairs", "adoptions", "Times another worker has taken it up" },
+    { "repairs", "takeovers", "Sessions that took it over from another" },
+    { "repairs", "fights", "Take-overs that were slowed down" },
+    { "repairs", "dead_airs", "Times the broadcaster fell silent" },
 };
 
 
@@ -287,6 +305,7 @@ ngx_http_stentor_status_json(ngx_stentor_store_t *store, stn_buf_t *out)
 
     ngx_http_stentor_status_group(store, "ingest", out);
     ngx_http_stentor_status_group(store, "hls", out);
+    ngx_http_stentor_status_group(store, "events", out);
 
     stn_buf_str(out, "  \"streams\": [");
     stn_buf_put(out, streams.data, streams.len);
@@ -341,10 +360,11 @@ ngx_http_stentor_status_stream(ngx_stentor_store_t *store,
     ngx_uint_t  i;
 
     stn_buf_printf(out, "{\"name\": \"%.*s\", \"state\": \"%s\", "
-                   "\"opened_s\": %lld, \"epoch\": %llu, "
-                   "\"owner_pid\": %lld, \"waiters\": %llu",
+                   "\"opened_by\": \"%s\", \"opened_s\": %lld, "
+                   "\"epoch\": %llu, \"owner_pid\": %lld, \"waiters\": %llu",
                    (int) st->name_len, st->name,
                    ngx_http_stentor_status_state(st),
+                   ngx_http_stentor_status_opened_by(st),
                    (long long) (ngx_stentor_store_now() - st->opened_ms)
                    / 1000,
                    (unsigned long long) st->epoch,
@@ -367,7 +387,10 @@ ngx_http_stentor_status_stream(ngx_stentor_store_t *store,
                        (unsigned long long) st->counters[i]);
     }
 
-    stn_buf_str(out, "},\n     \"session\": ");
+    stn_buf_str(out, "},\n     \"level\": ");
+    ngx_http_stentor_status_level(&st->level, out);
+
+    stn_buf_str(out, ",\n     \"session\": ");
     ngx_http_stentor_status_session(st, out);
 
     stn_buf_str(out, ",\n     \"renditions\": [");
@@ -375,6 +398,47 @@ ngx_http_stentor_status_stream(ngx_stentor_store_t *store,
     for (i = 0; i < st->nrenditions; i++) {
         stn_buf_str(out, i ? ", " : "");
         ngx_http_stentor_status_rendition(store, &st->renditions[i], out);
+    }
+
+    stn_buf_str(out, "]}");
+}
+
+
+/* Levels are kept in hundredths of a dB. */
+
+static void
+ngx_http_stentor_status_level(ngx_stentor_level_t *l, stn_buf_t *out)
+{
+    ngx_uint_t   i;
+    const char  *sep;
+
+    if (!l->measured) {
+        stn_buf_str(out, "null");
+        return;
+    }
+
+    stn_buf_printf(out, "{\"rms_db\": [%.2f", l->rms[0] / 100.0);
+
+    if (l->channels > 1) {
+        stn_buf_printf(out, ", %.2f", l->rms[1] / 100.0);
+    }
+
+    stn_buf_printf(out, "], \"true_peak_db\": %.2f, "
+                   "\"max_true_peak_db\": %.2f, \"momentary_lufs\": %.2f, "
+                   "\"short_term_lufs\": %.2f, \"integrated_lufs\": %.2f, "
+                   "\"silent_ms\": %u, \"clipped\": %llu, \"alarms\": [",
+                   l->true_peak / 100.0, l->max_true_peak / 100.0,
+                   l->momentary / 100.0, l->short_term / 100.0,
+                   l->integrated / 100.0, l->silent_ms,
+                   (unsigned long long) l->clipped);
+
+    sep = "";
+
+    for (i = 0; i < NGX_STENTOR_ALARMS; i++) {
+        if (l->alarms & 1u << i) {
+            stn_buf_printf(out, "%s\"%s\"", sep, ngx_stentor_alarms[i]);
+            sep = ", ";
+        }
     }
 
     stn_buf_str(out, "]}");
@@ -429,13 +493,19 @@ ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
 {
     uint32_t              rate;
     ngx_atomic_uint_t     head;
+    ngx_stentor_init_t    init;
     ngx_stentor_record_t  first, last;
 
-    rate = ngx_max(rend->rate, 1);    /* it may be being opened anew */
     head = __atomic_load_n(&rend->head, __ATOMIC_ACQUIRE);
 
     ngx_memzero(&first, sizeof(ngx_stentor_record_t));
     ngx_memzero(&last, sizeof(ngx_stentor_record_t));
+
+    if (ngx_stentor_store_init(store, &rend->ring, rend->init, &init)
+        != NGX_OK)
+    {
+        ngx_memzero(&init, sizeof(ngx_stentor_init_t));
+    }
 
     if (head && rend->ring.nrecords) {
         (void) ngx_stentor_store_record(store, &rend->ring, head - 1, &last);
@@ -446,8 +516,10 @@ ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
     stn_buf_printf(out, "{\"name\": \"%s\", \"codecs\": \"%s\", "
                    "\"rate\": %u, \"channels\": %u, \"bandwidth\": %u, "
                    "\"average_bandwidth\": %u, \"init\": \"%08x\", ",
-                   rend->name, rend->codecs, rend->rate, rend->channels,
-                   rend->bandwidth, rend->average, rend->ring.init);
+                   rend->name, init.codecs, init.rate, init.channels,
+                   rend->bandwidth, rend->average, (uint32_t) init.id);
+
+    rate = ngx_max(last.rate, 1);    /* it may be being opened anew */
 
     stn_buf_printf(out, "\"first_msn\": %llu, \"msn\": %llu, \"part\": %d, "
                    "\"edge_ms\": %lld, \"window_bytes\": %zu}",
@@ -557,12 +629,63 @@ ngx_http_stentor_status_streams(ngx_stentor_store_t *store, stn_buf_t *out)
                        ngx_http_stentor_status_waiters(store, st->index));
     }
 
+    ngx_http_stentor_status_alarms(store, out);
+
     ngx_http_stentor_status_metric(out, "stentor_stream_live", "gauge",
                                    "Whether the broadcaster is heard now");
 
     for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
         stn_buf_printf(out, "stentor_stream_live{stream=\"%.*s\"} %d\n",
                        (int) st->name_len, st->name, st->live ? 1 : 0);
+    }
+}
+
+
+/* Of streams whose broadcaster is measured: what is the matter with him, and
+ * how loud he is. */
+
+static void
+ngx_http_stentor_status_alarms(ngx_stentor_store_t *store, stn_buf_t *out)
+{
+    ngx_uint_t             i, k;
+    ngx_stentor_stream_t  *st;
+
+    ngx_http_stentor_status_metric(out, "stentor_stream_alarm", "gauge",
+                                   "Whether something is wrong with the "
+                                   "broadcaster's audio");
+
+    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
+        for (k = 0; k < NGX_STENTOR_ALARMS; k++) {
+            stn_buf_printf(out, "stentor_stream_alarm{stream=\"%.*s\","
+                           "alarm=\"%s\"} %d\n", (int) st->name_len,
+                           st->name, ngx_stentor_alarms[k],
+                           st->level.measured
+                           && (st->level.alarms & 1u << k));
+        }
+    }
+
+    ngx_http_stentor_status_metric(out, "stentor_stream_loudness_lufs",
+                                   "gauge", "Short-term loudness of the "
+                                   "broadcaster");
+
+    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
+        if (st->level.measured) {
+            stn_buf_printf(out, "stentor_stream_loudness_lufs{stream="
+                           "\"%.*s\"} %.2f\n", (int) st->name_len, st->name,
+                           st->level.short_term / 100.0);
+        }
+    }
+
+    ngx_http_stentor_status_metric(out, "stentor_stream_true_peak_db",
+                                   "gauge", "True peak of the broadcaster's "
+                                   "last three seconds, dBTP");
+
+    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
+        if (st->level.measured) {
+            stn_buf_printf(out, "stentor_stream_true_peak_db{stream="
+                           "\"%.*s\"} %.2f\n", (int) st->name_len, st->name,
+                           st->level.true_peak / 100.0);
+        }
     }
 }
 
@@ -594,6 +717,23 @@ ngx_http_stentor_status_state(ngx_stentor_stream_t *st)
     }
 
     return st->live ? "live" : "hold";
+}
+
+
+static const char *
+ngx_http_stentor_status_opened_by(ngx_stentor_stream_t *st)
+{
+    switch (st->opened_by) {
+
+    case NGX_STENTOR_BY_CONFIG:
+        return "config";
+
+    case NGX_STENTOR_BY_CONTROL:
+        return "control";
+
+    default: /* NGX_STENTOR_BY_BROADCASTER */
+        return "broadcaster";
+    }
 }
 
 

@@ -5,8 +5,8 @@
  * Who may write a stream: opening, taking over and closing.  A claim goes in
  * three steps, because its middle may take a while:
  *
- *     mutex: count up the epoch -> wait for the former writer -> mutex: go on
- *            (he appends no more)  (he may be in an append)      or build
+ *     mutex: count up the epoch -> wait for the former writer -> mutex: look
+ *            (he appends no more)  (he may be in an append)   -> go on or build
  *
  * so that nothing of a stream changes under a writer's hands.  Called by live
  * threads; the zone's mutex is held for microseconds, never while anything
@@ -26,12 +26,14 @@
 
 
 static ngx_int_t ngx_stentor_claim_announce(ngx_stentor_claim_t *claim,
-    ngx_str_t *name, ngx_stentor_params_t *params, ngx_uint_t n);
+    ngx_str_t *name);
 static ngx_int_t ngx_stentor_claim_settle(ngx_stentor_claim_t *claim,
-    ngx_stentor_params_t *params, ngx_uint_t n);
+    const char **names, ngx_uint_t n);
+static void ngx_stentor_claim_even(ngx_stentor_claim_t *claim);
+static ngx_int_t ngx_stentor_claim_edge(ngx_stentor_claim_t *claim);
 static void ngx_stentor_claim_name(ngx_stentor_stream_t *st, ngx_str_t *name);
 static ngx_uint_t ngx_stentor_claim_same(ngx_stentor_stream_t *st,
-    ngx_stentor_params_t *params, ngx_uint_t n);
+    const char **names, ngx_uint_t n);
 static ngx_int_t ngx_stentor_claim_let_go(ngx_stentor_stream_t *st,
     ngx_pid_t pid);
 static ngx_stentor_stream_t *ngx_stentor_claim_vacant(
@@ -40,7 +42,7 @@ static void ngx_stentor_claim_release(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st);
 static void ngx_stentor_claim_reap(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *keep);
-static ngx_int_t ngx_stentor_claim_build(ngx_stentor_store_t *store,
+static ngx_int_t ngx_stentor_claim_rings(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st, ngx_stentor_params_t *params, ngx_uint_t n);
 static void ngx_stentor_claim_measure(ngx_stentor_ring_t *ring,
     ngx_stentor_params_t *params, size_t *at);
@@ -50,7 +52,7 @@ static void ngx_stentor_claim_rendition(ngx_stentor_store_t *store,
 
 ngx_int_t
 ngx_stentor_store_claim(ngx_stentor_claim_t *claim, ngx_str_t *name,
-    ngx_stentor_params_t *params, ngx_uint_t n)
+    const char **names, ngx_uint_t n)
 {
     ngx_int_t             rc;
     ngx_stentor_store_t  *store;
@@ -58,7 +60,7 @@ ngx_stentor_store_claim(ngx_stentor_claim_t *claim, ngx_str_t *name,
     store = claim->store;
 
     ngx_shmtx_lock(&store->pool->mutex);
-    rc = ngx_stentor_claim_announce(claim, name, params, n);
+    rc = ngx_stentor_claim_announce(claim, name);
     ngx_shmtx_unlock(&store->pool->mutex);
 
     if (rc != NGX_OK) {
@@ -72,7 +74,7 @@ ngx_stentor_store_claim(ngx_stentor_claim_t *claim, ngx_str_t *name,
     }
 
     ngx_shmtx_lock(&store->pool->mutex);
-    rc = ngx_stentor_claim_settle(claim, params, n);
+    rc = ngx_stentor_claim_settle(claim, names, n);
     ngx_shmtx_unlock(&store->pool->mutex);
 
     return rc;
@@ -82,17 +84,16 @@ ngx_stentor_store_claim(ngx_stentor_claim_t *claim, ngx_str_t *name,
 /* Under the mutex: finds or makes the record, and says whose it is now. */
 
 static ngx_int_t
-ngx_stentor_claim_announce(ngx_stentor_claim_t *claim, ngx_str_t *name,
-    ngx_stentor_params_t *params, ngx_uint_t n)
+ngx_stentor_claim_announce(ngx_stentor_claim_t *claim, ngx_str_t *name)
 {
     ngx_stentor_stream_t  *st;
 
     st = ngx_stentor_store_lookup(claim->store, name);
 
-    if (st && st->nrenditions && st->state != NGX_STENTOR_CLOSED
-        && !ngx_stentor_claim_same(st, params, n))
+    if (st && claim->vacant && st->state != NGX_STENTOR_CLOSED
+        && ngx_stentor_store_owned(st))
     {
-        claim->reason = "the stream is open with other audio parameters";
+        claim->reason = "the stream has an owner";
         return NGX_DECLINED;
     }
 
@@ -131,59 +132,87 @@ ngx_stentor_claim_announce(ngx_stentor_claim_t *claim, ngx_str_t *name,
 }
 
 
-/* Under the mutex, with no writer but us: goes on or starts anew. */
+/* Under the mutex, with no writer but us: whether to go on or start anew. */
 
 static ngx_int_t
-ngx_stentor_claim_settle(ngx_stentor_claim_t *claim,
-    ngx_stentor_params_t *params, ngx_uint_t n)
+ngx_stentor_claim_settle(ngx_stentor_claim_t *claim, const char **names,
+    ngx_uint_t n)
 {
-    int64_t                now;
     ngx_stentor_stream_t  *st;
-    ngx_stentor_record_t   edge;
 
     st = claim->stream;
-    now = ngx_stentor_store_now();
-
-    claim->resume_pos = -1;
+    claim->resume = 0;
 
     if (!ngx_stentor_store_valid(claim)) {
         claim->reason = "another session has claimed the stream";
         return NGX_ABORT;
     }
 
+    ngx_stentor_claim_even(claim);
+
     /* the newest part says where to go on, however its writer ended */
 
-    if (ngx_stentor_store_edge(claim->store, st, &edge) == NGX_OK) {
-        st->last_msn = ngx_max(st->last_msn, edge.msn);
+    if (ngx_stentor_claim_edge(claim) == NGX_OK) {
+        st->last_msn = ngx_max(st->last_msn, claim->edge[0].msn);
 
         if (st->state != NGX_STENTOR_OPENING
-            && ngx_stentor_claim_same(st, params, n)
-            && now - ngx_stentor_store_end_ms(claim->store, st)
+            && ngx_stentor_claim_same(st, names, n)
+            && ngx_stentor_store_now()
+               - ngx_stentor_store_end_ms(claim->store, st)
                <= ngx_stentor_store_retention(st))
         {
-            claim->resume_pos = edge.pos + edge.duration;
+            claim->resume = 1;
             st->session.seq += st->session.seq % 2;
             ngx_stentor_save(&st->state, NGX_STENTOR_OPEN);
-
-            return NGX_OK;
         }
     }
 
     claim->last_msn = st->last_msn;
 
-    ngx_stentor_claim_release(claim->store, st);
-    ngx_stentor_claim_reap(claim->store, st);
+    return NGX_OK;
+}
 
-    if (ngx_stentor_claim_build(claim->store, st, params, n) != NGX_OK) {
-        ngx_stentor_claim_release(claim->store, st);
-        claim->reason = "the zone is full";
-        return NGX_BUSY;
+
+/* A writer that was killed between two heads had written all of the part: the
+ * renditions are made even. */
+
+static void
+ngx_stentor_claim_even(ngx_stentor_claim_t *claim)
+{
+    ngx_uint_t                i;
+    ngx_atomic_uint_t         head;
+    ngx_stentor_rendition_t  *rend;
+
+    head = 0;
+    rend = claim->stream->renditions;
+
+    for (i = 0; i < claim->stream->nrenditions; i++) {
+        head = ngx_max(head, rend[i].head);
     }
 
-    st->opened_ms = now;
-    ngx_stentor_save(&st->state, NGX_STENTOR_OPENING);
+    for (i = 0; i < claim->stream->nrenditions; i++) {
+        ngx_stentor_save(&rend[i].head, head);
+    }
+}
 
-    return NGX_OK;
+
+static ngx_int_t
+ngx_stentor_claim_edge(ngx_stentor_claim_t *claim)
+{
+    ngx_uint_t             i;
+    ngx_stentor_stream_t  *st;
+
+    st = claim->stream;
+
+    for (i = 0; i < st->nrenditions; i++) {
+        if (ngx_stentor_store_edge(claim->store, st, i, &claim->edge[i])
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    return i ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -197,6 +226,13 @@ ngx_stentor_claim_name(ngx_stentor_stream_t *st, ngx_str_t *name)
     }
 
     st->last_msn = 0;
+    st->opened_by = NGX_STENTOR_BY_BROADCASTER;
+    st->wanted = 0;
+    st->closing = 0;
+    st->pinned = 0;
+    st->barred_ms = 0;
+    st->taken_ms = 0;
+    st->fights = 0;
     st->name_len = name->len;
     ngx_memcpy(st->name, name->data, name->len);
     st->hash = ngx_crc32_short(name->data, name->len);
@@ -204,26 +240,17 @@ ngx_stentor_claim_name(ngx_stentor_stream_t *st, ngx_str_t *name)
 
 
 static ngx_uint_t
-ngx_stentor_claim_same(ngx_stentor_stream_t *st, ngx_stentor_params_t *params,
+ngx_stentor_claim_same(ngx_stentor_stream_t *st, const char **names,
     ngx_uint_t n)
 {
-    ngx_uint_t                i;
-    ngx_stentor_rendition_t  *rend;
+    ngx_uint_t  i;
 
     if (st->nrenditions != n) {
         return 0;
     }
 
     for (i = 0; i < n; i++) {
-        rend = &st->renditions[i];
-
-        if (rend->rate != params[i].rate
-            || rend->part != params[i].part
-            || rend->parts != params[i].parts
-            || rend->window != params[i].window
-            || rend->format != params[i].format
-            || ngx_strcmp(rend->name, params[i].name) != 0)
-        {
+        if (ngx_strcmp(st->renditions[i].name, names[i]) != 0) {
             return 0;
         }
     }
@@ -248,7 +275,7 @@ ngx_stentor_claim_let_go(ngx_stentor_stream_t *st, ngx_pid_t pid)
             return NGX_OK;
         }
 
-        if (kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH) {
+        if (pid == 0 || (kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH)) {
             ngx_stentor_save(&st->writing, 0);
             return NGX_OK;
         }
@@ -286,6 +313,10 @@ ngx_stentor_claim_vacant(ngx_stentor_store_t *store, ngx_str_t *name)
             && ngx_memcmp(st->name, name->data, name->len) == 0)
         {
             return st;
+        }
+
+        if (st->pinned || st->wanted) {
+            continue;
         }
 
         if (best == NULL
@@ -347,10 +378,52 @@ ngx_stentor_claim_reap(ngx_stentor_store_t *store, ngx_stentor_stream_t *keep)
 }
 
 
+ngx_int_t
+ngx_stentor_store_build(ngx_stentor_claim_t *claim,
+    ngx_stentor_params_t *params, ngx_uint_t n)
+{
+    ngx_int_t              rc;
+    ngx_stentor_store_t   *store;
+    ngx_stentor_stream_t  *st;
+
+    rc = NGX_ABORT;
+    st = claim->stream;
+    store = claim->store;
+
+    ngx_shmtx_lock(&store->pool->mutex);
+
+    if (!ngx_stentor_store_valid(claim)) {
+        claim->reason = "another session has claimed the stream";
+        goto done;
+    }
+
+    ngx_stentor_claim_release(store, st);
+    ngx_stentor_claim_reap(store, st);
+
+    rc = ngx_stentor_claim_rings(store, st, params, n);
+
+    if (rc != NGX_OK) {
+        ngx_stentor_claim_release(store, st);
+        claim->reason = "the zone is full";
+        rc = NGX_BUSY;
+        goto done;
+    }
+
+    st->opened_ms = ngx_stentor_store_now();
+    ngx_stentor_save(&st->state, NGX_STENTOR_OPENING);
+
+done:
+
+    ngx_shmtx_unlock(&store->pool->mutex);
+
+    return rc;
+}
+
+
 /* Under the mutex: gives st, which was released, a new window. */
 
 static ngx_int_t
-ngx_stentor_claim_build(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
+ngx_stentor_claim_rings(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
     ngx_stentor_params_t *params, ngx_uint_t n)
 {
     void                     *p;
@@ -361,9 +434,10 @@ ngx_stentor_claim_build(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
     ngx_memzero(st->renditions, sizeof(st->renditions));
     ngx_memzero(st->counters, sizeof(st->counters));
     ngx_memzero(&st->session, sizeof(st->session));
+    ngx_memzero(&st->level, sizeof(st->level));
 
-    st->msn_base = 0;
     st->live = 0;
+    st->gone_ms = 0;
 
     at = 0;
 
@@ -383,7 +457,7 @@ ngx_stentor_claim_build(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
 
         rend->ring.records += st->memory;
         rend->ring.bytes += st->memory;
-        rend->ring.init_data += st->memory;
+        rend->ring.inits += st->memory;
 
         ngx_stentor_claim_rendition(store, rend, &params[i]);
     }
@@ -415,9 +489,8 @@ ngx_stentor_claim_measure(ngx_stentor_ring_t *ring,
     ring->bytes = *at;
     *at += ring->size;
 
-    ring->init_len = params->init_len;
-    ring->init_data = *at;
-    *at += ngx_align(params->init_len, 64);
+    ring->inits = *at;
+    *at += ngx_align(NGX_STENTOR_INITS * sizeof(ngx_stentor_init_t), 64);
 }
 
 
@@ -427,26 +500,94 @@ ngx_stentor_claim_rendition(ngx_stentor_store_t *store,
 {
     ngx_cpystrn((u_char *) rend->name, (u_char *) params->name,
                 sizeof(rend->name));
-    ngx_cpystrn((u_char *) rend->codecs, (u_char *) params->codecs,
-                sizeof(rend->codecs));
 
     rend->rate = params->rate;
-    rend->channels = params->channels;
-    rend->format = params->format;
     rend->part = params->part;
     rend->parts = params->parts;
     rend->window = params->window;
     rend->bandwidth = params->bandwidth;
     rend->average = params->average;
 
-    rend->ring.init = ngx_crc32_long((u_char *) params->init_data,
-                                     params->init_len);
-
-    ngx_memcpy(ngx_stentor_store_at(store, rend->ring.init_data),
-               params->init_data, params->init_len);
-
     ngx_memzero(ngx_stentor_store_at(store, rend->ring.records),
                 rend->ring.nrecords * sizeof(ngx_stentor_record_t));
+    ngx_memzero(ngx_stentor_store_at(store, rend->ring.inits),
+                NGX_STENTOR_INITS * sizeof(ngx_stentor_init_t));
+}
+
+
+ngx_stentor_stream_t *
+ngx_stentor_store_want(ngx_stentor_store_t *store, ngx_str_t *name)
+{
+    ngx_stentor_stream_t  *st;
+
+    ngx_shmtx_lock(&store->pool->mutex);
+
+    st = ngx_stentor_store_lookup(store, name);
+
+    if (st == NULL) {
+        st = ngx_stentor_claim_vacant(store, name);
+
+        if (st) {
+            ngx_stentor_claim_release(store, st);
+            ngx_stentor_claim_name(st, name);
+        }
+    }
+
+    if (st) {
+        st->opened_by = NGX_STENTOR_BY_CONTROL;
+        st->barred_ms = 0;
+        st->closing = 0;
+        st->wanted = (st->state == NGX_STENTOR_FREE
+                      || st->state == NGX_STENTOR_CLOSED);
+    }
+
+    ngx_shmtx_unlock(&store->pool->mutex);
+
+    return st;
+}
+
+
+ngx_stentor_stream_t *
+ngx_stentor_store_forbid(ngx_stentor_store_t *store, ngx_str_t *name,
+    int64_t barred_ms)
+{
+    ngx_stentor_stream_t  *st;
+
+    ngx_shmtx_lock(&store->pool->mutex);
+
+    st = ngx_stentor_store_lookup(store, name);
+
+    if (st && st->state == NGX_STENTOR_CLOSED) {
+        st->barred_ms = barred_ms;
+        st = NULL;
+
+    } else if (st) {
+        st->opened_by = NGX_STENTOR_BY_BROADCASTER;
+        st->barred_ms = barred_ms;
+        st->wanted = 0;
+        ngx_stentor_save(&st->closing, 1);
+    }
+
+    ngx_shmtx_unlock(&store->pool->mutex);
+
+    return st;
+}
+
+
+void
+ngx_stentor_store_hand_over(ngx_stentor_claim_t *claim)
+{
+    ngx_stentor_store_t  *store;
+
+    store = claim->store;
+
+    ngx_shmtx_lock(&store->pool->mutex);
+
+    if (ngx_stentor_store_valid(claim)) {
+        ngx_stentor_save(&claim->stream->owner_pid, 0);
+    }
+
+    ngx_shmtx_unlock(&store->pool->mutex);
 }
 
 
@@ -473,6 +614,7 @@ ngx_stentor_store_close(ngx_stentor_claim_t *claim)
 
     if (ngx_stentor_store_valid(claim)) {
         st->closed_ms = ngx_stentor_store_now();
+        st->closing = 0;
         st->live = 0;
 
         if (st->state == NGX_STENTOR_OPENING) {

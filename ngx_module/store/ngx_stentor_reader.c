@@ -35,6 +35,10 @@ static ngx_int_t ngx_stentor_view_read(ngx_stentor_reader_t *rd,
     ngx_stentor_view_t *v);
 static ngx_int_t ngx_stentor_view_add(ngx_stentor_view_t *v,
     ngx_stentor_record_t *record, ngx_stentor_bytes_t *b);
+static ngx_uint_t ngx_stentor_segment_follows(ngx_stentor_segment_t *seg,
+    ngx_stentor_record_t *record);
+static ngx_stentor_segment_t *ngx_stentor_view_begin(ngx_stentor_view_t *v,
+    ngx_stentor_record_t *record);
 static void ngx_stentor_view_drop(ngx_stentor_view_t *v, ngx_uint_t n);
 static void ngx_stentor_view_forget(ngx_stentor_view_t *v);
 
@@ -306,18 +310,6 @@ ngx_stentor_view_open(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v)
         return NGX_ERROR;
     }
 
-    v->init = ngx_stentor_bytes_create(ring->init_len, rd->shelf->log);
-    if (v->init == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(v->init->data,
-               ngx_stentor_store_at(rd->shelf->store, ring->init_data),
-               ring->init_len);
-
-    v->init->etag.len = ngx_sprintf(v->init->etag_data, "\"init-%08xD\"",
-                                    ring->init)
-                        - v->init->etag_data;
     return NGX_OK;
 }
 
@@ -342,7 +334,7 @@ ngx_stentor_reader_retire(ngx_stentor_reader_t *rd)
 static void
 ngx_stentor_reader_close(ngx_stentor_reader_t *rd)
 {
-    ngx_uint_t           i;
+    ngx_uint_t           i, k;
     ngx_stentor_view_t  *v;
 
     ngx_stentor_reader_retire(rd);
@@ -358,8 +350,10 @@ ngx_stentor_reader_close(ngx_stentor_reader_t *rd)
             ngx_free(v->segments);
         }
 
-        if (v->init) {
-            ngx_stentor_bytes_release(v->init);
+        for (k = 0; k < NGX_STENTOR_INITS; k++) {
+            if (v->inits[k].bytes) {
+                ngx_stentor_bytes_release(v->inits[k].bytes);
+            }
         }
     }
 
@@ -389,6 +383,68 @@ ngx_stentor_reader_view(ngx_stentor_reader_t *rd, ngx_str_t *name)
     }
 
     return NULL;
+}
+
+
+ngx_stentor_view_init_t *
+ngx_stentor_view_find_init(ngx_stentor_view_t *v, uint32_t id)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_STENTOR_INITS; i++) {
+        if (v->inits[i].bytes && v->inits[i].id == id) {
+            return &v->inits[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Copied when the first part that needs it comes, or when somebody asks for
+ * the one that the next part will need. */
+
+ngx_stentor_view_init_t *
+ngx_stentor_view_init(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
+    uint32_t id)
+{
+    ngx_stentor_init_t        init;
+    ngx_stentor_bytes_t      *b;
+    ngx_stentor_view_init_t  *vi;
+
+    vi = ngx_stentor_view_find_init(v, id);
+
+    if (vi) {
+        return vi;
+    }
+
+    if (ngx_stentor_store_init(rd->shelf->store, &v->rend.ring, id, &init)
+        != NGX_OK
+        || rd->stream->incarnation != rd->incarnation)
+    {
+        return NULL;
+    }
+
+    b = ngx_stentor_bytes_create(init.len, rd->shelf->log);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(b->data, init.data, init.len);
+    b->etag.len = ngx_sprintf(b->etag_data, "\"init-%08xD\"", id)
+                  - b->etag_data;
+
+    vi = &v->inits[v->ninits++ % NGX_STENTOR_INITS];
+
+    if (vi->bytes) {
+        ngx_stentor_bytes_release(vi->bytes);
+    }
+
+    vi->id = id;
+    vi->bytes = b;
+    ngx_memcpy(vi->codecs, init.codecs, sizeof(vi->codecs));
+
+    return vi;
 }
 
 
@@ -497,6 +553,7 @@ ngx_stentor_view_read(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v)
     if (ngx_stentor_store_bytes(store, &v->rend.ring, v->shared, &record,
                                 b->data)
         != NGX_OK
+        || ngx_stentor_view_init(rd, v, record.init) == NULL
         || rd->stream->incarnation != rd->incarnation
         || ngx_stentor_view_add(v, &record, b) != NGX_OK)
     {
@@ -522,7 +579,7 @@ ngx_stentor_view_add(ngx_stentor_view_t *v, ngx_stentor_record_t *record,
 
     seg = ngx_stentor_view_last(v);
 
-    if (seg && seg->pos + seg->duration != record->pos) {
+    if (seg && !ngx_stentor_segment_follows(seg, record)) {
         ngx_stentor_view_drop(v, v->nsegments);
         seg = NULL;
     }
@@ -533,17 +590,7 @@ ngx_stentor_view_add(ngx_stentor_view_t *v, ngx_stentor_record_t *record,
             return NGX_DECLINED;
         }
 
-        if (v->nsegments == v->max_segments) {
-            ngx_stentor_view_drop(v, 1);
-        }
-
-        seg = &v->segments[v->nsegments++];
-        ngx_memzero(seg, sizeof(ngx_stentor_segment_t));
-
-        seg->record = record->seq - 1;
-        seg->msn = record->msn;
-        seg->pos = record->pos;
-        seg->init = record->init;
+        seg = ngx_stentor_view_begin(v, record);
     }
 
     if (record->part != seg->nparts || seg->nparts == NGX_STENTOR_PARTS_MAX) {
@@ -555,9 +602,60 @@ ngx_stentor_view_add(ngx_stentor_view_t *v, ngx_stentor_record_t *record,
     seg->nparts++;
     seg->len += b->len;
     seg->duration += record->duration;
-    seg->complete = (seg->nparts == v->rend.parts);
+    seg->complete = record->last;
+    seg->next_init = record->next_init;
 
     return NGX_OK;
+}
+
+
+/* Whether the part is the next one of a segment, or the first one of the
+ * segment after it; a discontinuity may begin another time scale. */
+
+static ngx_uint_t
+ngx_stentor_segment_follows(ngx_stentor_segment_t *seg,
+    ngx_stentor_record_t *record)
+{
+    if (record->msn != seg->msn && record->msn != seg->msn + 1) {
+        return 0;
+    }
+
+    if (record->discontinuities != seg->discontinuities) {
+        return record->msn == seg->msn + 1;
+    }
+
+    return seg->pos + seg->duration == record->pos;
+}
+
+
+static ngx_stentor_segment_t *
+ngx_stentor_view_begin(ngx_stentor_view_t *v, ngx_stentor_record_t *record)
+{
+    ngx_stentor_segment_t  *seg;
+
+    /* whoever made the one before may not have lived to end it */
+
+    seg = ngx_stentor_view_last(v);
+
+    if (seg) {
+        seg->complete = 1;
+    }
+
+    if (v->nsegments == v->max_segments) {
+        ngx_stentor_view_drop(v, 1);
+    }
+
+    seg = &v->segments[v->nsegments++];
+    ngx_memzero(seg, sizeof(ngx_stentor_segment_t));
+
+    seg->record = record->seq - 1;
+    seg->msn = record->msn;
+    seg->pos = record->pos;
+    seg->rate = record->rate;
+    seg->init = record->init;
+    seg->discontinuities = record->discontinuities;
+
+    return seg;
 }
 
 

@@ -48,11 +48,23 @@ typedef struct {
     int64_t                  pos;        /* tfdt */
     size_t                   len;        /* bytes of all its parts */
     uint32_t                 duration;   /* samples of all its parts */
+    uint32_t                 rate;       /* of pos and duration */
     uint32_t                 init;
+    uint32_t                 next_init;  /* of what follows; 0: the same */
+    uint32_t                 discontinuities;   /* ever, up to it */
     ngx_uint_t               nparts;
     ngx_uint_t               complete;   /* boolean */
     ngx_stentor_view_part_t  parts[NGX_STENTOR_PARTS_MAX];
 } ngx_stentor_segment_t;
+
+
+/* An init segment, as long as the reader lives. */
+
+typedef struct {
+    uint32_t                 id;
+    char                     codecs[NGX_STENTOR_CODECS_MAX];
+    ngx_stentor_bytes_t     *bytes;      /* NULL: no init segment here */
+} ngx_stentor_view_init_t;
 
 
 /* One rendition as this worker sees it. */
@@ -64,7 +76,8 @@ typedef struct {
     ngx_stentor_segment_t   *segments;   /* oldest first */
     ngx_uint_t               nsegments;
     ngx_uint_t               max_segments;
-    ngx_stentor_bytes_t     *init;
+    ngx_stentor_view_init_t  inits[NGX_STENTOR_INITS];
+    ngx_uint_t               ninits;     /* ever taken: a ring */
     ngx_stentor_bytes_t     *pages[NGX_STENTOR_PAGES];  /* of this version */
 } ngx_stentor_view_t;
 
@@ -121,6 +134,13 @@ ngx_stentor_reader_t *ngx_stentor_reader_get(ngx_stentor_shelf_t *shelf,
 /* The view of that name, or NULL. */
 ngx_stentor_view_t *ngx_stentor_reader_view(ngx_stentor_reader_t *rd,
     ngx_str_t *name);
+
+/* The init segment of that id, or NULL; find looks among those only that
+ * parts have brought along. */
+ngx_stentor_view_init_t *ngx_stentor_view_find_init(ngx_stentor_view_t *v,
+    uint32_t id);
+ngx_stentor_view_init_t *ngx_stentor_view_init(ngx_stentor_reader_t *rd,
+    ngx_stentor_view_t *v, uint32_t id);
 
 /* The segment with that number, or NULL. */
 ngx_stentor_segment_t *ngx_stentor_view_segment(ngx_stentor_view_t *v,

@@ -19,9 +19,22 @@ static ngx_int_t ngx_stentor_store_init_zone(ngx_shm_zone_t *zone,
 static ngx_int_t ngx_stentor_store_init_head(ngx_stentor_store_t *store);
 static void ngx_stentor_store_retire(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend);
+static ngx_int_t ngx_stentor_store_enter(ngx_stentor_claim_t *claim);
+static void ngx_stentor_store_leave(ngx_stentor_claim_t *claim);
 static void ngx_stentor_store_write(ngx_stentor_claim_t *claim,
     ngx_stentor_rendition_t *rend, ngx_stentor_record_t *record,
     const u_char *data);
+static void ngx_stentor_store_used(ngx_stentor_init_t *inits,
+    ngx_stentor_rendition_t *rend, uint32_t id);
+static ngx_stentor_init_t *ngx_stentor_store_place(ngx_stentor_init_t *inits,
+    ngx_stentor_rendition_t *rend, uint32_t id);
+
+
+/* In the order of the bits of stn_level.h. */
+
+const char  *ngx_stentor_alarms[NGX_STENTOR_ALARMS] = {
+    "dead_air", "one_ear", "clipping"
+};
 
 
 ngx_stentor_store_t *
@@ -236,50 +249,48 @@ ngx_stentor_store_retention(ngx_stentor_stream_t *st)
 
 ngx_int_t
 ngx_stentor_store_edge(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
-    ngx_stentor_record_t *record)
+    ngx_uint_t i, ngx_stentor_record_t *record)
 {
-    ngx_uint_t                i;
     ngx_atomic_uint_t         head;
-    ngx_stentor_record_t      r;
     ngx_stentor_rendition_t  *rend;
 
-    for (i = 0; i < st->nrenditions; i++) {
-        rend = &st->renditions[i];
-        head = ngx_stentor_load(&rend->head);
+    rend = &st->renditions[i];
+    head = ngx_stentor_load(&rend->head);
 
-        if (head == 0 || rend->ring.nrecords == 0
-            || ngx_stentor_store_record(store, &rend->ring, head - 1, &r)
-               != NGX_OK)
-        {
-            return NGX_DECLINED;
-        }
-
-        if (i == 0 || r.pos < record->pos) {
-            *record = r;
-        }
+    if (i >= st->nrenditions || head == 0 || rend->ring.nrecords == 0) {
+        return NGX_DECLINED;
     }
 
-    return i ? NGX_OK : NGX_DECLINED;
+    return ngx_stentor_store_record(store, &rend->ring, head - 1, record);
 }
 
 
 int64_t
 ngx_stentor_store_end_ms(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
 {
-    int64_t               rate, end;
+    int64_t               end;
     ngx_stentor_record_t  edge;
 
-    rate = st->renditions[0].rate;
-
-    if (rate == 0
-        || ngx_stentor_store_edge(store, st, &edge) != NGX_OK)
+    if (ngx_stentor_store_edge(store, st, 0, &edge) != NGX_OK
+        || edge.rate == 0)
     {
         return 0;
     }
 
     end = edge.pos + edge.duration;
 
-    return end / rate * 1000 + end % rate * 1000 / rate;
+    return end / edge.rate * 1000 + end % edge.rate * 1000 / edge.rate;
+}
+
+
+ngx_uint_t
+ngx_stentor_store_owned(ngx_stentor_stream_t *st)
+{
+    ngx_pid_t  pid;
+
+    pid = (ngx_pid_t) ngx_stentor_load(&st->owner_pid);
+
+    return pid && (kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH);
 }
 
 
@@ -301,9 +312,7 @@ ngx_stentor_store_expired(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
         return 0;
     }
 
-    return st->state == NGX_STENTOR_CLOSED
-           || (kill((ngx_pid_t) st->owner_pid, 0) == -1
-               && ngx_errno == NGX_ESRCH);
+    return st->state == NGX_STENTOR_CLOSED || !ngx_stentor_store_owned(st);
 }
 
 
@@ -368,46 +377,74 @@ ngx_stentor_store_valid(ngx_stentor_claim_t *claim)
 
 
 ngx_int_t
-ngx_stentor_store_append(ngx_stentor_claim_t *claim, ngx_uint_t i,
-    ngx_stentor_record_t *record, const u_char *data)
+ngx_stentor_store_append(ngx_stentor_claim_t *claim,
+    ngx_stentor_record_t *records, const u_char **data, ngx_uint_t n)
 {
-    ngx_int_t                 rc;
-    ngx_atomic_uint_t         none;
-    ngx_stentor_stream_t     *st;
+    ngx_uint_t                i;
     ngx_stentor_rendition_t  *rend;
 
-    st = claim->stream;
-    rend = &st->renditions[i];
+    rend = claim->stream->renditions;
 
-    if (record->len > rend->ring.size / 2) {
-        return NGX_ERROR;
+    for (i = 0; i < n; i++) {
+        if (records[i].len > rend[i].ring.size / 2) {
+            return NGX_ERROR;
+        }
     }
 
-    /* whoever is in an append already, it is no longer our stream */
+    if (ngx_stentor_store_enter(claim) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < n; i++) {
+        ngx_stentor_store_write(claim, &rend[i], &records[i], data[i]);
+    }
+
+    /* all of them, or (see ngx_stentor_claim_even) whoever comes next */
+
+    for (i = 0; i < n; i++) {
+        ngx_stentor_save(&rend[i].head, rend[i].head + 1);
+    }
+
+    ngx_stentor_store_leave(claim);
+
+    return NGX_OK;
+}
+
+
+/* Whoever is in an append already, it is no longer our stream. */
+
+static ngx_int_t
+ngx_stentor_store_enter(ngx_stentor_claim_t *claim)
+{
+    ngx_atomic_uint_t  none;
 
     none = 0;
 
-    if (!__atomic_compare_exchange_n(&st->writing, &none, claim->epoch, 0,
-                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    if (!__atomic_compare_exchange_n(&claim->stream->writing, &none,
+                                     claim->epoch, 0, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST))
     {
         return NGX_DECLINED;
     }
 
-    rc = NGX_DECLINED;
-
-    if (ngx_stentor_store_valid(claim)) {
-        ngx_stentor_store_write(claim, rend, record, data);
-        rc = NGX_OK;
+    if (!ngx_stentor_store_valid(claim)) {
+        ngx_stentor_store_leave(claim);
+        return NGX_DECLINED;
     }
 
-    ngx_stentor_save(&st->writing, 0);
-
-    return rc;
+    return NGX_OK;
 }
 
 
-/* reserved moves before the bytes do, the record's seq and head after them:
- * a reader that finds them unmoved has read what was there. */
+static void
+ngx_stentor_store_leave(ngx_stentor_claim_t *claim)
+{
+    ngx_stentor_save(&claim->stream->writing, 0);
+}
+
+
+/* reserved moves before the bytes do, the record's seq after them and head
+ * last: a reader that finds them unmoved has read what was there. */
 
 static void
 ngx_stentor_store_write(ngx_stentor_claim_t *claim,
@@ -427,7 +464,6 @@ ngx_stentor_store_write(ngx_stentor_claim_t *claim,
     ngx_stentor_save(&slot->seq, 0);
 
     record->offset = rend->reserved;
-    record->init = ring->init;
     record->seq = 0;
 
     ngx_stentor_save(&rend->reserved, rend->reserved + record->len);
@@ -443,7 +479,6 @@ ngx_stentor_store_write(ngx_stentor_claim_t *claim,
     *slot = *record;
 
     ngx_stentor_save(&slot->seq, rend->head + 1);
-    ngx_stentor_save(&rend->head, rend->head + 1);
 }
 
 
@@ -467,6 +502,151 @@ ngx_stentor_store_retire(ngx_stentor_store_t *store,
     {
         ngx_stentor_save(&rend->first, rend->first + 1);
     }
+}
+
+
+ngx_int_t
+ngx_stentor_store_format(ngx_stentor_claim_t *claim, ngx_uint_t i,
+    ngx_stentor_format_t *format, uint32_t *id)
+{
+    ngx_stentor_init_t       *init, *inits;
+    ngx_stentor_rendition_t  *rend;
+
+    if (format->len > NGX_STENTOR_INIT_MAX
+        || format->config_len > NGX_STENTOR_CONFIG_MAX)
+    {
+        return NGX_ERROR;
+    }
+
+    rend = &claim->stream->renditions[i];
+    inits = ngx_stentor_store_at(claim->store, rend->ring.inits);
+
+    /* 0 stands for none */
+
+    *id = ngx_max(ngx_crc32_long((u_char *) format->data, format->len), 1);
+
+    if (ngx_stentor_store_enter(claim) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    init = ngx_stentor_store_place(inits, rend, *id);
+
+    if (init && init->id != *id) {
+        ngx_stentor_save(&init->id, 0);
+        ngx_stentor_fence();
+
+        init->rate = format->rate;
+        init->channels = format->channels;
+        init->config_len = format->config_len;
+        init->len = format->len;
+
+        ngx_cpystrn((u_char *) init->codecs, (u_char *) format->codecs,
+                    sizeof(init->codecs));
+        ngx_memcpy(init->config, format->config, format->config_len);
+        ngx_memcpy(init->data, format->data, format->len);
+
+        ngx_stentor_save(&init->id, *id);
+    }
+
+    if (init) {
+        ngx_stentor_store_used(inits, rend, *id);
+        ngx_stentor_save(&rend->init, *id);
+    }
+
+    ngx_stentor_store_leave(claim);
+
+    return init ? NGX_OK : NGX_BUSY;
+}
+
+
+/* The one that was in force is needed by the parts that there are, the new
+ * one by all that come. */
+
+static void
+ngx_stentor_store_used(ngx_stentor_init_t *inits,
+    ngx_stentor_rendition_t *rend, uint32_t id)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_STENTOR_INITS; i++) {
+
+        if (inits[i].id == id) {
+            inits[i].used = NGX_MAX_INT_T_VALUE;
+
+        } else if (inits[i].used == NGX_MAX_INT_T_VALUE) {
+            inits[i].used = rend->head;
+        }
+    }
+}
+
+
+/* The place of that init segment: where it is already, or one that no part in
+ * the ring needs any more. */
+
+static ngx_stentor_init_t *
+ngx_stentor_store_place(ngx_stentor_init_t *inits,
+    ngx_stentor_rendition_t *rend, uint32_t id)
+{
+    ngx_uint_t           i;
+    ngx_stentor_init_t  *vacant;
+
+    vacant = NULL;
+
+    for (i = 0; i < NGX_STENTOR_INITS; i++) {
+
+        if (inits[i].id == id) {
+            return &inits[i];
+        }
+
+        if (inits[i].id == 0 || inits[i].used <= rend->first) {
+            vacant = &inits[i];
+        }
+    }
+
+    return vacant;
+}
+
+
+ngx_uint_t
+ngx_stentor_store_has_room(ngx_stentor_claim_t *claim, ngx_uint_t i)
+{
+    ngx_stentor_rendition_t  *rend;
+
+    rend = &claim->stream->renditions[i];
+
+    return ngx_stentor_store_place(ngx_stentor_store_at(claim->store,
+                                                        rend->ring.inits),
+                                   rend, 0) != NULL;
+}
+
+
+ngx_int_t
+ngx_stentor_store_init(ngx_stentor_store_t *store, ngx_stentor_ring_t *ring,
+    uint32_t id, ngx_stentor_init_t *init)
+{
+    ngx_uint_t           i;
+    ngx_stentor_init_t  *inits;
+
+    inits = ngx_stentor_store_at(store, ring->inits);
+
+    for (i = 0; i < NGX_STENTOR_INITS; i++) {
+
+        if (ngx_stentor_load(&inits[i].id) != id) {
+            continue;
+        }
+
+        *init = inits[i];
+        ngx_stentor_fence();
+
+        if (ngx_stentor_load(&inits[i].id) == id
+            && init->len <= NGX_STENTOR_INIT_MAX
+            && init->config_len <= NGX_STENTOR_CONFIG_MAX)
+        {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 

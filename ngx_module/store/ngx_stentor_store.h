@@ -33,11 +33,15 @@
 /* Worker slots: two generations of workers live side by side in a reload. */
 #define NGX_STENTOR_SLOTS  128
 
-#define NGX_STENTOR_RENDITIONS     8
-#define NGX_STENTOR_RENDITION_MAX  32      /* bytes of a rendition's name */
-#define NGX_STENTOR_CODECS_MAX     16
-#define NGX_STENTOR_ADDRESS_MAX    64
-#define NGX_STENTOR_ENCODER_MAX    96
+#define NGX_STENTOR_CODECS_MAX   16
+#define NGX_STENTOR_CONFIG_MAX   64      /* bytes of a decoder's config */
+#define NGX_STENTOR_ADDRESS_MAX  64
+#define NGX_STENTOR_ENCODER_MAX  96
+
+/* Audio parameters that a rendition may have in one window, and the bytes of
+ * an init segment. */
+#define NGX_STENTOR_INITS     8
+#define NGX_STENTOR_INIT_MAX  2048
 
 
 /* States of a stream's record. */
@@ -46,6 +50,13 @@
 #define NGX_STENTOR_OPENING  1     /* claimed, its window is not full yet */
 #define NGX_STENTOR_OPEN     2
 #define NGX_STENTOR_CLOSED   3     /* ended, still readable */
+
+
+/* Who opened a stream; the later ones outweigh the earlier. */
+
+#define NGX_STENTOR_BY_BROADCASTER  0    /* ends when he has been gone */
+#define NGX_STENTOR_BY_CONFIG       1
+#define NGX_STENTOR_BY_CONTROL      2
 
 
 /* Counters a worker keeps in its slot; summed over slots they never go back.
@@ -78,6 +89,10 @@ typedef enum {
     NGX_STENTOR_HLS_RENDERS,
     NGX_STENTOR_HLS_GZIP_RENDERS,
     NGX_STENTOR_HLS_WAKES,
+    NGX_STENTOR_NOTIFY_SENT,
+    NGX_STENTOR_NOTIFY_RETRIES,
+    NGX_STENTOR_NOTIFY_FAILED,
+    NGX_STENTOR_NOTIFY_DROPPED,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,
@@ -99,6 +114,13 @@ typedef enum {
     NGX_STENTOR_STREAM_RESYNCS,
     NGX_STENTOR_STREAM_HOLD_FRAMES,
     NGX_STENTOR_STREAM_LIVE_FRAMES,
+    NGX_STENTOR_STREAM_DRIFT_REPAIRS,
+    NGX_STENTOR_STREAM_BROKEN,
+    NGX_STENTOR_STREAM_FORMATS,
+    NGX_STENTOR_STREAM_ADOPTIONS,
+    NGX_STENTOR_STREAM_TAKEOVERS,
+    NGX_STENTOR_STREAM_FIGHTS,
+    NGX_STENTOR_STREAM_DEAD_AIRS,
     NGX_STENTOR_STREAM_COUNTERS
 } ngx_stentor_stream_counter_e;
 
@@ -130,6 +152,28 @@ typedef struct {
 } ngx_stentor_session_t;
 
 
+/* How loud the broadcaster is: hundredths of dB, see stn_level_report_t.  The
+ * live thread writes it, now and then; each figure is good by itself. */
+
+#define NGX_STENTOR_ALARMS  3
+
+extern const char  *ngx_stentor_alarms[NGX_STENTOR_ALARMS];
+
+typedef struct {
+    ngx_atomic_t             measured;   /* boolean: there are figures */
+    int32_t                  rms[2];
+    int32_t                  channels;
+    int32_t                  true_peak;
+    int32_t                  max_true_peak;
+    int32_t                  momentary;
+    int32_t                  short_term;
+    int32_t                  integrated;
+    uint32_t                 silent_ms;
+    uint64_t                 clipped;
+    uint32_t                 alarms;     /* bits, named in order */
+} ngx_stentor_level_t;
+
+
 /* A part's record. */
 
 typedef struct {
@@ -140,8 +184,28 @@ typedef struct {
     uint32_t                 part;       /* index in its segment */
     uint32_t                 duration;   /* samples */
     uint32_t                 len;        /* bytes */
+    uint32_t                 rate;       /* of pos and duration */
     uint32_t                 init;       /* names its init segment */
+    uint32_t                 next_init;  /* of what follows; 0: the same */
+    uint32_t                 last;       /* boolean: ends its segment */
+    uint32_t                 discontinuities;   /* ever, up to its segment */
 } ngx_stentor_record_t;
+
+
+/* An init segment, and the format that it is of.  id is 0 while it is being
+ * written, and again when its place is given to another. */
+
+typedef struct {
+    ngx_atomic_t             id;
+    uint32_t                 rate;       /* Hz */
+    uint32_t                 channels;
+    uint32_t                 config_len;
+    uint32_t                 len;
+    ngx_atomic_uint_t        used;       /* newest record that needs it + 1 */
+    char                     codecs[NGX_STENTOR_CODECS_MAX];
+    u_char                   config[NGX_STENTOR_CONFIG_MAX];
+    u_char                   data[NGX_STENTOR_INIT_MAX];
+} ngx_stentor_init_t;
 
 
 /* Where a rendition's rings lie.  A reader keeps a copy of its own: the
@@ -152,23 +216,19 @@ typedef struct {
     size_t                   nrecords;
     size_t                   bytes;      /* offset of the ring of bytes */
     size_t                   size;       /* of the ring of bytes */
-    size_t                   init_data;  /* offset of the init segment */
-    size_t                   init_len;
-    uint32_t                 init;       /* names the init segment */
+    size_t                   inits;      /* offset of NGX_STENTOR_INITS */
 } ngx_stentor_ring_t;
 
 
 typedef struct {
     char                     name[NGX_STENTOR_RENDITION_MAX];
-    char                     codecs[NGX_STENTOR_CODECS_MAX];
-    uint32_t                 rate;       /* Hz; the time scale */
-    uint32_t                 channels;
-    uint32_t                 format;     /* equal for equal formats */
-    uint32_t                 part;       /* samples a part */
+    uint32_t                 rate;       /* Hz, as it was opened with */
+    uint32_t                 part;       /* samples a part, likewise */
     uint32_t                 parts;      /* parts a segment */
     uint32_t                 window;     /* whole segments listed */
     uint32_t                 bandwidth;  /* peak, bit/s */
     uint32_t                 average;    /* bit/s */
+    ngx_atomic_t             init;       /* the newest one's id */
     ngx_stentor_ring_t       ring;
     ngx_atomic_t             head;       /* parts ever appended */
     ngx_atomic_t             first;      /* oldest part that is whole */
@@ -188,9 +248,21 @@ typedef struct {
     ngx_atomic_t             readers[NGX_STENTOR_SLOTS / 64];
     int64_t                  opened_ms;      /* Unix time */
     int64_t                  closed_ms;
-    uint64_t                 msn_base;       /* see stn_segmenter_t */
     uint64_t                 last_msn;       /* ever used for this name */
     ngx_atomic_t             live;           /* boolean: not hold audio */
+    ngx_atomic_t             opened_by;
+    ngx_atomic_t             wanted;         /* boolean: the operator wants
+                                                it open */
+    ngx_atomic_t             closing;        /* likewise closed */
+    ngx_atomic_t             pinned;         /* boolean: of the configuration,
+                                                its record is kept */
+    int64_t                  barred_ms;      /* the operator closed it: until
+                                                then only he opens it */
+    int64_t                  gone_ms;        /* when its broadcaster left; 0:
+                                                he is there */
+    int64_t                  taken_ms;       /* the last take-over, and how */
+    ngx_uint_t               fights;         /* many in a row */
+    ngx_stentor_level_t      level;
     ngx_stentor_session_t    session;
     uint64_t                 counters[NGX_STENTOR_STREAM_COUNTERS];
     ngx_uint_t               nrenditions;
@@ -228,19 +300,27 @@ struct ngx_stentor_store_s {
 
 typedef struct {
     const char              *name;
-    const char              *codecs;
     uint32_t                 rate;
-    uint32_t                 channels;
-    uint32_t                 format;         /* equal for equal formats */
     uint32_t                 part;           /* samples */
     uint32_t                 parts;
     uint32_t                 window;         /* segments */
     uint32_t                 bandwidth;      /* bit/s, peak */
     uint32_t                 average;        /* bit/s */
     uint32_t                 max_bandwidth;  /* bit/s, the ring must carry */
-    const u_char            *init_data;
-    size_t                   init_len;
 } ngx_stentor_params_t;
+
+
+/* A format that a rendition takes on. */
+
+typedef struct {
+    const char              *codecs;
+    uint32_t                 rate;
+    uint32_t                 channels;
+    const u_char            *config;
+    size_t                   config_len;
+    const u_char            *data;           /* the init segment */
+    size_t                   len;
+} ngx_stentor_format_t;
 
 
 /* The right to write to a stream. */
@@ -248,11 +328,14 @@ typedef struct {
 typedef struct {
     ngx_stentor_store_t     *store;          /* set by the claimer */
     ngx_uint_t               slot;           /* likewise: his worker's */
+    ngx_uint_t               vacant;         /* likewise; boolean: only if it
+                                                has no living owner */
     ngx_stentor_stream_t    *stream;
     ngx_pid_t                former;         /* whose it was before */
     ngx_atomic_uint_t        epoch;
-    int64_t                  resume_pos;     /* go on here; -1: a new window */
-    uint64_t                 last_msn;       /* of former windows; 0: none */
+    ngx_uint_t               resume;         /* boolean: go on behind edge */
+    ngx_stentor_record_t     edge[NGX_STENTOR_RENDITIONS];
+    uint64_t                 last_msn;       /* ever used; 0: none */
     const char              *reason;         /* why a claim failed */
 } ngx_stentor_claim_t;
 
@@ -282,18 +365,57 @@ ngx_stentor_stream_t *ngx_stentor_store_find(ngx_stentor_store_t *store,
     ngx_str_t *name);
 
 /*
- * Claims the stream of that full name for claim->slot's worker: opens it, or
- * takes it over from whoever writes it.  n renditions, one per params.  Takes
- * the zone's mutex; may wait some milliseconds for a former writer to leave
- * an append: never in an event loop.
+ * Claims the stream of that full name for claim->slot's worker: takes it over
+ * from whoever writes it, or makes a record for it.  names are those of the n
+ * renditions it shall have: if it has the same and is not over, claim->resume
+ * is set and the claimer goes on behind claim->edge; else he must build it.
+ * Takes the zone's mutex; may wait some milliseconds for a former writer to
+ * leave an append: never in an event loop.
  *
- * Returns NGX_OK with claim filled; NGX_DECLINED when the stream is open with
- * other parameters; NGX_BUSY when no record is free or the zone is full;
- * NGX_ABORT when the former writer does not let go, or another claim came
- * upon ours.  claim->reason says why.
+ * Returns NGX_OK; NGX_DECLINED when claim->vacant is set and it has a living
+ * owner; NGX_BUSY when no record is free; NGX_ABORT when the former writer
+ * does not let go, or another claim came upon ours.  claim->reason says why.
  */
 ngx_int_t ngx_stentor_store_claim(ngx_stentor_claim_t *claim,
-    ngx_str_t *name, ngx_stentor_params_t *params, ngx_uint_t n);
+    ngx_str_t *name, const char **names, ngx_uint_t n);
+
+/* Gives a claimed stream a new, empty window of n renditions.  Returns
+ * NGX_OK, NGX_BUSY when the zone is full, NGX_ABORT when it is no longer
+ * ours; then the claim is over. */
+ngx_int_t ngx_stentor_store_build(ngx_stentor_claim_t *claim,
+    ngx_stentor_params_t *params, ngx_uint_t n);
+
+/* The stream goes on without us: any worker may claim it. */
+void ngx_stentor_store_hand_over(ngx_stentor_claim_t *claim);
+
+/*
+ * Gives rendition i a format for the parts to come.  Returns NGX_OK with what
+ * names its init segment to *id; NGX_DECLINED when the stream belongs to
+ * somebody else by now; NGX_BUSY when the window has as many formats as it
+ * may; NGX_ERROR when the init segment is too long.
+ */
+ngx_int_t ngx_stentor_store_format(ngx_stentor_claim_t *claim, ngx_uint_t i,
+    ngx_stentor_format_t *format, uint32_t *id);
+
+/* Whether the window has room for one more format of rendition i. */
+ngx_uint_t ngx_stentor_store_has_room(ngx_stentor_claim_t *claim,
+    ngx_uint_t i);
+
+/* Copies the init segment of that id, and its format.  Returns NGX_OK, or
+ * NGX_DECLINED when there is none. */
+ngx_int_t ngx_stentor_store_init(ngx_stentor_store_t *store,
+    ngx_stentor_ring_t *ring, uint32_t id, ngx_stentor_init_t *init);
+
+/*
+ * The operator's wishes.  A stream that he wants has a record at once (NULL:
+ * there is none free), and opened_by says that it is his; a keeper opens it
+ * if it is not open.  One that he closes (NULL: it is not open) is ended by
+ * its writer, and until barred_ms nobody but he opens it.
+ */
+ngx_stentor_stream_t *ngx_stentor_store_want(ngx_stentor_store_t *store,
+    ngx_str_t *name);
+ngx_stentor_stream_t *ngx_stentor_store_forbid(ngx_stentor_store_t *store,
+    ngx_str_t *name, int64_t barred_ms);
 
 /* Lets readers in, once the window is worth it. */
 void ngx_stentor_store_open(ngx_stentor_claim_t *claim);
@@ -302,12 +424,14 @@ void ngx_stentor_store_open(ngx_stentor_claim_t *claim);
 ngx_uint_t ngx_stentor_store_valid(ngx_stentor_claim_t *claim);
 
 /*
- * Appends a part of rendition i: record's msn, part, pos, duration and len,
- * and that many bytes at data.  Returns NGX_OK; NGX_DECLINED when the stream
- * belongs to somebody else by now; NGX_ERROR when the part can never fit.
+ * Appends a part of all n renditions: each record's msn, part, pos, duration,
+ * rate, init, next_init, last, discontinuities and len, and that many bytes
+ * at its data.  Readers, and whoever goes on after a crash, find it in all of
+ * them or in none.  Returns NGX_OK; NGX_DECLINED when the stream belongs to
+ * somebody else by now; NGX_ERROR when a part can never fit.
  */
-ngx_int_t ngx_stentor_store_append(ngx_stentor_claim_t *claim, ngx_uint_t i,
-    ngx_stentor_record_t *record, const u_char *data);
+ngx_int_t ngx_stentor_store_append(ngx_stentor_claim_t *claim,
+    ngx_stentor_record_t *records, const u_char **data, ngx_uint_t n);
 
 /* Adds n to a counter of slot's worker, from any of its threads. */
 void ngx_stentor_store_count(ngx_stentor_store_t *store, ngx_uint_t slot,
@@ -329,10 +453,10 @@ ngx_int_t ngx_stentor_store_bytes(ngx_stentor_store_t *store,
     ngx_stentor_ring_t *ring, ngx_stentor_rendition_t *rend,
     ngx_stentor_record_t *record, u_char *data);
 
-/* The newest part of a stream, in all of its renditions.  Returns NGX_OK, or
- * NGX_DECLINED when it has none. */
+/* The newest part of rendition i.  Returns NGX_OK, or NGX_DECLINED when it
+ * has none. */
 ngx_int_t ngx_stentor_store_edge(ngx_stentor_store_t *store,
-    ngx_stentor_stream_t *st, ngx_stentor_record_t *record);
+    ngx_stentor_stream_t *st, ngx_uint_t i, ngx_stentor_record_t *record);
 
 /* Where that part ends, in Unix milliseconds; 0: there is none. */
 int64_t ngx_stentor_store_end_ms(ngx_stentor_store_t *store,
@@ -342,6 +466,9 @@ int64_t ngx_stentor_store_end_ms(ngx_stentor_store_t *store,
  * retention, and its writer not long dead. */
 ngx_uint_t ngx_stentor_store_readable(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st);
+
+/* Whether the stream has a writer that lives. */
+ngx_uint_t ngx_stentor_store_owned(ngx_stentor_stream_t *st);
 
 /* Whether the stream is over for good, and its record may be given away. */
 ngx_uint_t ngx_stentor_store_expired(ngx_stentor_store_t *store,

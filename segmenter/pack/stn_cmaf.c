@@ -158,7 +158,8 @@ stn_cmaf_stream(stn_cmaf_t *m, const stn_format_t *f)
 
     par = st->codecpar;
     par->codec_type = AVMEDIA_TYPE_AUDIO;
-    par->codec_id = AV_CODEC_ID_AAC;
+    par->codec_id = f->codec == STN_CODEC_OPUS ? AV_CODEC_ID_OPUS
+                                               : AV_CODEC_ID_AAC;
     par->sample_rate = (int) f->rate;
     par->frame_size = (int) f->frame;
     av_channel_layout_default(&par->ch_layout, f->channels);

@@ -25,8 +25,9 @@ typedef struct stn_cmaf_s  stn_cmaf_t;
  * has to say comes back as return codes.  Called once, before any thread. */
 void stn_cmaf_quiet(void);
 
-/* Opens a muxer and writes its init segment (ftyp, moov) to stn_cmaf_out().
- * Returns NULL out of memory or when libavformat refuses the format. */
+/* Opens a muxer for AAC or Opus and writes its init segment (ftyp, moov) to
+ * stn_cmaf_out().  Returns NULL out of memory or when libavformat refuses the
+ * format. */
 stn_cmaf_t *stn_cmaf_open(const stn_format_t *f);
 
 void stn_cmaf_close(stn_cmaf_t *m);

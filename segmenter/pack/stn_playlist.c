@@ -45,6 +45,7 @@ static void stn_playlist_date(const stn_playlist_segment_t *seg,
 static void stn_playlist_parts(const stn_playlist_t *pl,
     const stn_playlist_segment_t *seg, stn_buf_t *out);
 static void stn_playlist_hint(const stn_playlist_t *pl, stn_buf_t *out);
+static void stn_playlist_reports(const stn_playlist_t *pl, stn_buf_t *out);
 static unsigned stn_playlist_beyond(const stn_playlist_segment_t *seg,
     const stn_playlist_segment_t *end, unsigned seconds);
 static unsigned stn_time(uint64_t samples, uint32_t rate);
@@ -209,6 +210,7 @@ stn_playlist_media(const stn_playlist_t *pl, stn_playlist_e kind,
 
     } else if (kind != STN_PLAYLIST_CLASSIC) {
         stn_playlist_hint(pl, out);
+        stn_playlist_reports(pl, out);
     }
 
     return out->failed;
@@ -325,7 +327,7 @@ stn_playlist_parts(const stn_playlist_t *pl,
 
 
 /* EXT-X-PRELOAD-HINT (4.4.5.3): after a whole segment, the first part of the
- * next one. */
+ * next one, and its init segment when that is another. */
 
 static void
 stn_playlist_hint(const stn_playlist_t *pl, stn_buf_t *out)
@@ -334,10 +336,33 @@ stn_playlist_hint(const stn_playlist_t *pl, stn_buf_t *out)
 
     last = stn_playlist_last(pl);
 
+    if (pl->next_init) {
+        stn_buf_printf(out, "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"%s/init-%08"
+                       PRIx32 ".mp4\"\n", pl->rendition, pl->next_init);
+    }
+
     stn_buf_printf(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"%s/%" PRIu64
                    ".%" PRIu32 ".m4s\"\n", pl->rendition,
                    last->complete ? last->msn + 1 : last->msn,
                    last->complete ? 0 : last->nparts);
+}
+
+
+/* EXT-X-RENDITION-REPORT (4.4.5.4): one for every other rendition. */
+
+static void
+stn_playlist_reports(const stn_playlist_t *pl, stn_buf_t *out)
+{
+    size_t                        i;
+    const stn_playlist_report_t  *r;
+
+    for (i = 0; i < pl->nreports; i++) {
+        r = &pl->reports[i];
+
+        stn_buf_printf(out, "#EXT-X-RENDITION-REPORT:URI=\"%s.m3u8\","
+                       "LAST-MSN=%" PRIu64 ",LAST-PART=%" PRIu32 "\n",
+                       r->rendition, r->msn, r->part);
+    }
 }
 
 

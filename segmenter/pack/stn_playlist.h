@@ -35,6 +35,15 @@ typedef struct {
 } stn_playlist_segment_t;
 
 
+/* Another rendition of the stream, and its newest part. */
+
+typedef struct {
+    const char  *rendition;
+    uint64_t     msn;
+    uint32_t     part;
+} stn_playlist_report_t;
+
+
 typedef struct {
     const char                    *rendition;     /* its name in URIs */
     const stn_playlist_segment_t  *segments;      /* oldest first; all whole
@@ -46,6 +55,10 @@ typedef struct {
     uint32_t                       rate;          /* of the grid at opening */
     uint32_t                       part;          /* samples a part, longest */
     uint32_t                       parts;         /* parts a segment */
+    uint32_t                       next_init;     /* of the segment after the
+                                                     last; 0: no other */
+    const stn_playlist_report_t   *reports;
+    size_t                         nreports;
     unsigned                       ended;         /* boolean: ENDLIST */
 } stn_playlist_t;
 

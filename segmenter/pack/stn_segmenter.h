@@ -2,14 +2,16 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The segmenter cuts the programme into parts and names them.  Parts and
- * segments lie on a grid of whole frames counted from the Unix epoch, so the
- * number and the part of any sample follow from the sample alone:
+ * The segmenter cuts the programme into parts and names them.  A programme is
+ * born on a grid of whole frames counted from the Unix epoch, so that the
+ * number and the part of its first sample follow from the sample alone:
  *
  *     sample:   0        part     2 parts ...  segment
  *               |--------|--------|--------|...|--------|--------|...
  *     msn.part: M.0      M.1      M.2          M+1.0    M+1.1
  *
+ * From there they are counted.  A segment may be cut short, when the format
+ * changes or the stream ends; what follows is the next segment all the same.
  * A part ends with its own last frame; nothing waits for the next one.
  */
 
@@ -41,6 +43,8 @@ typedef struct {
     uint32_t        part;      /* its index in the segment */
     int64_t         pos;       /* tfdt: samples since the Unix epoch */
     uint32_t        duration;  /* samples */
+    uint32_t        rate;      /* samples a second */
+    unsigned        last;      /* boolean: ends its segment */
     unsigned        live;      /* boolean: has a frame of the broadcaster */
 } stn_part_t;
 
@@ -48,10 +52,13 @@ typedef struct {
 typedef struct {
     stn_grid_t    grid;
     stn_cmaf_t   *cmaf;
-    uint64_t      msn_base;    /* added to the grid's number */
-    int64_t       pos;         /* where the open part began */
-    uint32_t      samples;     /* in the open part */
-    unsigned      live;        /* boolean: the open part has a live frame */
+    stn_buf_t     init;        /* the init segment */
+    uint64_t      msn;         /* of the open part */
+    uint32_t      part;        /* its index in the segment */
+    int64_t       pos;         /* where it began */
+    int64_t       next;        /* where the next frame must be; -1: anywhere */
+    uint32_t      samples;     /* in it so far */
+    unsigned      live;        /* boolean: it has a live frame */
     const char   *reason;      /* static; why feed failed */
 } stn_segmenter_t;
 
@@ -64,6 +71,14 @@ typedef struct {
 void stn_grid_init(stn_grid_t *g, const stn_format_t *f, int64_t part_us,
     unsigned parts);
 
+/*
+ * Lays the grid of another format in a stream whose parts are at most so many
+ * samples of so many a second: as many whole frames as fit (at least one).
+ * Returns STN_OK, or STN_UNSUPPORTED when a frame is longer than that.
+ */
+int stn_grid_follow(stn_grid_t *g, const stn_format_t *f, uint32_t samples,
+    uint32_t rate, unsigned parts);
+
 /* Samples a segment. */
 int64_t stn_grid_segment(const stn_grid_t *g);
 
@@ -72,20 +87,24 @@ int64_t stn_grid_segment(const stn_grid_t *g);
 uint64_t stn_grid_msn(const stn_grid_t *g, int64_t pos);
 
 
-/* Starts a segmenter; the init segment is stn_cmaf_out(s->cmaf) until the
- * first feed.  Returns STN_OK, or STN_ERROR with s->reason. */
+/* Starts a segmenter whose first part is the given one of segment msn; its
+ * init segment is s->init.  Returns STN_OK, or STN_ERROR with s->reason. */
 int stn_segmenter_init(stn_segmenter_t *s, const stn_format_t *f,
-    const stn_grid_t *g, uint64_t msn_base);
+    const stn_grid_t *g, uint64_t msn, uint32_t part);
 
 void stn_segmenter_free(stn_segmenter_t *s);
 
 /*
- * Takes a frame; frames must follow each other without gap, the first one
- * begin a part.  Returns STN_OK with *part filled when the frame was the last
- * of one, STN_AGAIN when not, STN_ERROR with s->reason.
+ * Takes a frame; frames must follow each other without gap.  Returns STN_OK
+ * with *part filled when the frame was the last of one (its data is valid
+ * until the next call), STN_AGAIN when not, STN_ERROR with s->reason.
  */
 int stn_segmenter_feed(stn_segmenter_t *s, const stn_frame_t *f,
     stn_part_t *part);
+
+/* Ends the open part, and its segment with it, before its time.  Returns like
+ * feed; STN_AGAIN when the open part has no frame yet. */
+int stn_segmenter_cut(stn_segmenter_t *s, stn_part_t *part);
 
 
 #endif /* STN_SEGMENTER_H */

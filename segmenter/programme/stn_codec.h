@@ -42,14 +42,17 @@ int stn_decoder_feed(stn_decoder_t *d, const uint8_t *data, size_t len,
 void stn_decoder_flush(stn_decoder_t *d);
 
 
-/* Opens a resampler to rate Hz and channels (1, 2, or as many as come in);
- * what comes in may change its own rate and channels at any time. */
+/* Opens a resampler to rate Hz and channels (1, 2, or 0: as many as come in);
+ * what comes in may change its own rate and channels at any time.  Returns
+ * NULL out of memory. */
 stn_resampler_t *stn_resampler_open(uint32_t rate, unsigned channels);
 
 void stn_resampler_close(stn_resampler_t *r);
 
 /*
  * Converts in to out (valid until the next call; n may be 0 for short input).
+ * Sample 0 out is the place of sample 0 in: the filter's delay is only that
+ * the last few come with the next call.
  * Mono to stereo copies at full level, stereo to mono halves the sum, more
  * channels are mixed down as ITU-R BS.775 says, without overflow.
  * Returns STN_OK, STN_NOMEM, or STN_ERROR when libswresample refuses.
@@ -100,7 +103,8 @@ void stn_encoder_close(stn_encoder_t *e);
 const stn_format_t *stn_encoder_format(const stn_encoder_t *e);
 
 /* Takes samples at the encoder's own rate and channels, any number of them.
- * Returns STN_OK, STN_NOMEM or STN_ERROR. */
+ * Returns STN_OK; STN_LIMIT when 20 s of them wait for next(); STN_NOMEM;
+ * STN_ERROR for another rate or other channels. */
 int stn_encoder_feed(stn_encoder_t *e, const stn_pcm_t *pcm);
 
 /*
@@ -108,7 +112,8 @@ int stn_encoder_feed(stn_encoder_t *e, const stn_pcm_t *pcm);
  * steady state gives back for it, so that all encoders of one programme are
  * in phase, whatever their delays.  The first frames may lie before the pos
  * that the encoder was opened with (priming): they are for the caller to
- * drop.  f->live is left 0; data is valid until the next call.
+ * drop.  A frame comes when 2048 samples behind its end have been fed (AAC),
+ * or 312 (Opus).  f->live is left 0; data is valid until the next call.
  * Returns STN_OK, STN_AGAIN (feed first), STN_ERROR.
  */
 int stn_encoder_next(stn_encoder_t *e, stn_frame_t *f);

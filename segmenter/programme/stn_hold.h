@@ -40,26 +40,39 @@ typedef struct {
  */
 int stn_hold_comfort(stn_hold_t *h, const stn_format_t *f);
 
+typedef struct {
+    const stn_format_t  *format;     /* what the loop stands in for */
+    uint32_t             bitrate;    /* what it is encoded with, bit/s */
+    const uint8_t       *data;       /* the file */
+    size_t               len;
+    volatile int        *stop;       /* ends the work when not 0: looked at
+                                        every few frames; may be NULL */
+} stn_hold_conf_t;
+
+
 /*
- * Makes a loop for f of the audio file whose len bytes are at data: any that
- * libavformat demuxes and libavcodec decodes, whatever its rate and channels
- * (its best audio stream; pictures are passed over).  bitrate is what the
- * loop is encoded with, bit/s.  A minute of stereo takes about a second of
- * CPU: on a thread of its own.  *stop, if stop is not NULL, is looked at now
- * and then and ends the work when it is not 0.
+ * Makes a loop of an audio file: MP3, MP4, WAV, FLAC, Ogg, ADTS and what else
+ * stn_hold_source.c lists, whatever its codec, rate and channels (its best
+ * audio stream; pictures are passed over).  How loud it is stays as it is.
+ * Streams of more than two channels get it from the front speakers, unless it
+ * has as many.  A minute of stereo takes about a second of CPU: on a thread
+ * of its own.
  *
- * Returns STN_OK; STN_ERROR when it is no audio file, is broken or shorter
- * than STN_HOLD_MIN_MS, with *reason; STN_UNSUPPORTED when f cannot be
- * encoded; STN_AGAIN when it was stopped; STN_NOMEM.
+ * Returns STN_OK; STN_ERROR when stn_hold_check() would refuse the file;
+ * STN_UNSUPPORTED when the format cannot be encoded; STN_AGAIN when it was
+ * stopped; STN_NOMEM.  *reason (static, "is not an audio file") tells why,
+ * but for STN_AGAIN.
  */
-int stn_hold_file(stn_hold_t *h, const stn_format_t *f, uint32_t bitrate,
-    const uint8_t *data, size_t len, volatile int *stop, const char **reason);
+int stn_hold_file(stn_hold_t *h, const stn_hold_conf_t *conf,
+    const char **reason);
 
 /*
  * Whether stn_hold_file() could use that file: demuxes and decodes it all
- * (up to STN_HOLD_MAX_S) and keeps nothing.  Digital silence is refused, too.
- * Returns STN_OK with the length to *ms, or STN_ERROR or STN_NOMEM with
- * *reason (static).
+ * (up to STN_HOLD_MAX_S) and keeps nothing.  Refused is what is no audio
+ * file, is broken (a few bad frames are not), ends long before the length it
+ * announces, is shorter than STN_HOLD_MIN_MS, or is digital silence.
+ * Returns STN_OK with the used length to *ms, or STN_ERROR or STN_NOMEM with
+ * *reason (static, as above).
  */
 int stn_hold_check(const uint8_t *data, size_t len, uint32_t *ms,
     const char **reason);

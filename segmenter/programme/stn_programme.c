@@ -170,6 +170,13 @@ stn_programme_feed(stn_programme_t *p, const stn_au_t *au, int64_t now_us)
 }
 
 
+unsigned
+stn_programme_full(const stn_programme_t *p, size_t len)
+{
+    return !stn_fifo_fits(&p->queue, len);
+}
+
+
 int
 stn_programme_next(stn_programme_t *p, int64_t now_us, stn_frame_t *f)
 {

@@ -114,6 +114,9 @@ void stn_programme_mute(stn_programme_t *p, unsigned on);
 int stn_programme_feed(stn_programme_t *p, const stn_au_t *au,
     int64_t now_us);
 
+/* Whether a unit of len bytes would be too many. */
+unsigned stn_programme_full(const stn_programme_t *p, size_t len);
+
 /* The next frame, if its time has come by now_us.  Returns STN_OK, or
  * STN_AGAIN: nothing before the next unit, or before p->due_us. */
 int stn_programme_next(stn_programme_t *p, int64_t now_us, stn_frame_t *f);

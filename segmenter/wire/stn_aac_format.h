@@ -3,8 +3,7 @@
 
 /*
  * From the AudioSpecificConfig on the wire to the format that the programme
- * keeps: the one place where what an ingest heard becomes what the rest of
- * the pipe works by.
+ * keeps.  An ingest, which may hear other codecs too, asks stn_wire_format().
  */
 
 #ifndef STN_AAC_FORMAT_H

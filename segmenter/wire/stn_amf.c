@@ -374,7 +374,7 @@ stn_amf_field(const stn_amf_value_t *v, const stn_amf_field_t *fields,
             *fields[i].str = v->str;
         }
 
-        if ((v->type == STN_AMF_NUMBER || v->type == STN_AMF_BOOLEAN)
+        if (v->type <= STN_AMF_STRICT_ARRAY && v->type != STN_AMF_STRING
             && fields[i].number)
         {
             *fields[i].number = v->number;
@@ -458,4 +458,12 @@ stn_amf_put_end(stn_buf_t *b)
 {
     stn_buf_be16(b, 0);
     stn_buf_u8(b, STN_AMF_M_OBJECT_END);
+}
+
+
+void
+stn_amf_put_array(stn_buf_t *b, uint32_t n)
+{
+    stn_buf_u8(b, STN_AMF_M_STRICT_ARRAY);
+    stn_buf_be32(b, n);
 }

@@ -70,7 +70,8 @@ typedef struct {
 
 
 /* What stn_amf_fields() is to find: a property of the given name.  A string
- * goes to str, a number or boolean to number; what is NULL is not wanted. */
+ * goes to str, a number or boolean to number, and likewise how many elements
+ * an array says it has, and 0 for an object; what is NULL is not wanted. */
 
 typedef struct {
     const char  *name;
@@ -130,6 +131,9 @@ void stn_amf_put_undefined(stn_buf_t *b);
 void stn_amf_put_object(stn_buf_t *b);
 void stn_amf_put_key(stn_buf_t *b, const char *key);
 void stn_amf_put_end(stn_buf_t *b);
+
+/* A strict array: its n elements follow, and no end. */
+void stn_amf_put_array(stn_buf_t *b, uint32_t n);
 
 
 #endif /* STN_AMF_H */

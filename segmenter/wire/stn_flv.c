@@ -14,8 +14,10 @@
 
 /* SoundFormat (E.4.2.1). */
 
+#define STN_FLV_MP3          2
 #define STN_FLV_EX           9    /* ExAudioTagHeader follows */
 #define STN_FLV_AAC          10
+#define STN_FLV_MP3_8K       14
 
 /* AACPacketType (E.4.2.2). */
 
@@ -37,6 +39,12 @@
 #define STN_FLV_FOURCC(a, b, c, d)                                            \
     ((uint32_t) (a) << 24 | (b) << 16 | (c) << 8 | (d))
 
+/* A STREAMINFO block, and the header before it: "last block" in one bit, type
+ * 0 in seven, length in 24 (RFC 9639, sections 8.1 and 8.2). */
+
+#define STN_FLV_FLAC_INFO      34
+#define STN_FLV_FLAC_TYPE      0x7fffffff
+
 /* The largest number of onMetaData that is believed. */
 #define STN_FLV_NUMBER_MAX     4294967295.0
 
@@ -49,6 +57,8 @@ static int stn_flv_tracks(stn_flv_audio_t *t, stn_cur_t *c, unsigned multi,
     unsigned packet);
 static int stn_flv_payload(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet,
     uint32_t fourcc);
+static void stn_flv_config(stn_flv_audio_t *t, stn_cur_t *c);
+static void stn_flv_streaminfo(stn_flv_audio_t *t);
 static void stn_flv_take(stn_flv_audio_t *t, stn_cur_t *c,
     stn_flv_kind_e kind);
 static uint32_t stn_flv_number(double d);
@@ -57,7 +67,7 @@ static uint32_t stn_flv_number(double d);
 static const char  *stn_flv_formats[] = {
     "PCM audio is not carried",
     "ADPCM audio is not carried",
-    "MP3 audio is not carried",
+    NULL,                                          /* STN_FLV_MP3 */
     "PCM audio is not carried",
     "Nellymoser audio is not carried",
     "Nellymoser audio is not carried",
@@ -69,19 +79,22 @@ static const char  *stn_flv_formats[] = {
     "Speex audio is not carried",
     "unknown audio format 12",
     "unknown audio format 13",
-    "MP3 audio is not carried",
+    NULL,                                          /* STN_FLV_MP3_8K */
     "device-specific audio is not carried"
 };
 
+/* AudioFourCc. */
+
 static const struct {
     uint32_t     fourcc;
-    const char  *reason;
+    stn_codec_e  codec;
 } stn_flv_fourccs[] = {
-    { STN_FLV_FOURCC('O', 'p', 'u', 's'), "Opus audio is not carried" },
-    { STN_FLV_FOURCC('a', 'c', '-', '3'), "AC-3 audio is not carried" },
-    { STN_FLV_FOURCC('e', 'c', '-', '3'), "E-AC-3 audio is not carried" },
-    { STN_FLV_FOURCC('f', 'L', 'a', 'C'), "FLAC audio is not carried" },
-    { STN_FLV_FOURCC('.', 'm', 'p', '3'), "MP3 audio is not carried" }
+    { STN_FLV_FOURCC('m', 'p', '4', 'a'), STN_CODEC_AAC },
+    { STN_FLV_FOURCC('O', 'p', 'u', 's'), STN_CODEC_OPUS },
+    { STN_FLV_FOURCC('f', 'L', 'a', 'C'), STN_CODEC_FLAC },
+    { STN_FLV_FOURCC('.', 'm', 'p', '3'), STN_CODEC_MP3 },
+    { STN_FLV_FOURCC('a', 'c', '-', '3'), STN_CODEC_AC3 },
+    { STN_FLV_FOURCC('e', 'c', '-', '3'), STN_CODEC_EAC3 }
 };
 
 
@@ -111,6 +124,13 @@ stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len)
 
     case STN_FLV_EX:
         rc = stn_flv_ex(t, &c, first & 0xf);
+        break;
+
+    case STN_FLV_MP3:
+    case STN_FLV_MP3_8K:
+        t->codec = STN_CODEC_MP3;
+        stn_flv_take(t, &c, STN_FLV_FRAME);
+        rc = STN_OK;
         break;
 
     default:
@@ -266,19 +286,88 @@ stn_flv_payload(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet,
         return STN_OK;
     }
 
-    if (fourcc == STN_FLV_FOURCC('m', 'p', '4', 'a')) {
-        stn_flv_take(t, c, packet == STN_FLV_EX_CONFIG ? STN_FLV_CONFIG
-                                                       : STN_FLV_FRAME);
-        return STN_OK;
-    }
-
     for (i = 0; i < stn_nelems(stn_flv_fourccs); i++) {
         if (stn_flv_fourccs[i].fourcc == fourcc) {
-            return stn_flv_fail(t, STN_UNSUPPORTED, stn_flv_fourccs[i].reason);
+            break;
         }
     }
 
-    return stn_flv_fail(t, STN_UNSUPPORTED, "unknown audio FourCC");
+    if (i == stn_nelems(stn_flv_fourccs)) {
+        return stn_flv_fail(t, STN_UNSUPPORTED, "unknown audio FourCC");
+    }
+
+    t->codec = stn_flv_fourccs[i].codec;
+
+    if (packet == STN_FLV_EX_CONFIG) {
+        stn_flv_config(t, c);
+    } else {
+        stn_flv_take(t, c, STN_FLV_FRAME);
+    }
+
+    return STN_OK;
+}
+
+
+/* The codecs that tell all in every frame are announced by an empty one, if
+ * at all; an empty one of Opus means mono or stereo, whichever comes. */
+
+static void
+stn_flv_config(stn_flv_audio_t *t, stn_cur_t *c)
+{
+    switch (t->codec) {
+
+    case STN_CODEC_AAC:
+        stn_flv_take(t, c, STN_FLV_CONFIG);
+        break;
+
+    case STN_CODEC_OPUS:
+        stn_flv_take(t, c, STN_FLV_CONFIG);
+        t->kind = STN_FLV_CONFIG;
+        break;
+
+    case STN_CODEC_FLAC:
+        stn_flv_take(t, c, STN_FLV_CONFIG);
+        stn_flv_streaminfo(t);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+/*
+ * The specification has "fLaC" and a metadata block; ffmpeg sends what is in
+ * the block.  No STREAMINFO can be taken for a header: the largest block size
+ * that it would tell, 34, would be less than the smallest, 32768, or that be
+ * 0.  What is too short stays as it came.
+ *
+ *     ["fLaC"] [header 4] STREAMINFO 34 [further blocks]
+ */
+
+static void
+stn_flv_streaminfo(stn_flv_audio_t *t)
+{
+    stn_cur_t  c, next;
+
+    stn_cur_init(&c, t->data, t->len);
+
+    next = c;
+
+    if (stn_cur_be32(&next) == STN_FLV_FOURCC('f', 'L', 'a', 'C')) {
+        c = next;
+    }
+
+    next = c;
+
+    if ((stn_cur_be32(&next) & STN_FLV_FLAC_TYPE) == STN_FLV_FLAC_INFO) {
+        c = next;
+    }
+
+    if (stn_cur_left(&c) >= STN_FLV_FLAC_INFO) {
+        t->data = stn_cur_bytes(&c, STN_FLV_FLAC_INFO);
+        t->len = STN_FLV_FLAC_INFO;
+    }
 }
 
 
@@ -290,6 +379,22 @@ stn_flv_take(stn_flv_audio_t *t, stn_cur_t *c, stn_flv_kind_e kind)
     if (t->len) {
         t->kind = kind;
         t->data = stn_cur_bytes(c, t->len);
+    }
+}
+
+
+void
+stn_flv_fourcc(stn_codec_e codec, char name[STN_FLV_FOURCC_LEN + 1])
+{
+    size_t      i;
+    stn_bitw_t  w;
+
+    stn_bitw_init(&w, name, STN_FLV_FOURCC_LEN + 1);
+
+    for (i = 0; i < stn_nelems(stn_flv_fourccs); i++) {
+        if (stn_flv_fourccs[i].codec == codec) {
+            stn_bitw_put(&w, stn_flv_fourccs[i].fourcc, 32);
+        }
     }
 }
 

@@ -11,20 +11,25 @@
 #ifndef STN_FLV_H
 #define STN_FLV_H
 
+#include "stn_format.h"
 #include "wire/stn_amf.h"
+
+
+#define STN_FLV_FOURCC_LEN  4
 
 
 typedef enum {
     STN_FLV_NONE = 0,          /* nothing for us: not track 0, or empty */
-    STN_FLV_CONFIG,            /* an AudioSpecificConfig */
-    STN_FLV_FRAME              /* one raw AAC access unit */
+    STN_FLV_CONFIG,            /* what stn_format_t has as config */
+    STN_FLV_FRAME              /* one access unit, at least 1 byte */
 } stn_flv_kind_e;
 
 
 typedef struct {
     stn_flv_kind_e   kind;
-    const uint8_t   *data;     /* inside the body; at least 1 byte unless */
-    size_t           len;      /* kind is STN_FLV_NONE */
+    stn_codec_e      codec;    /* unless kind is STN_FLV_NONE */
+    const uint8_t   *data;     /* inside the body; NULL when len is 0 */
+    size_t           len;      /* of a config of Opus it may be 0 */
     const char      *reason;   /* static; why it failed */
 } stn_flv_audio_t;
 
@@ -42,11 +47,19 @@ typedef struct {
 
 /*
  * Reads the len bytes of an audio message.  Of several tracks only track 0 is
- * ours.  Returns STN_OK with t filled; STN_ERROR when cut short; or
- * STN_UNSUPPORTED when the audio is not AAC.  On failure t->reason says why,
+ * ours.  A config (sequence header) comes for AAC, Opus and FLAC, whose
+ * STREAMINFO is given without what is wrapped around it; it is not looked
+ * into.  MP3, AC-3 and E-AC-3 have none: theirs are passed over, and so are
+ * messages of kinds that are not known.
+ *
+ * Returns STN_OK with t filled; STN_ERROR when cut short; or STN_UNSUPPORTED
+ * for a codec that is not among stn_codec_e.  On failure t->reason says why,
  * naming the codec.
  */
 int stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len);
+
+/* Writes the FourCC of a codec to name, ended by a zero. */
+void stn_flv_fourcc(stn_codec_e codec, char name[STN_FLV_FOURCC_LEN + 1]);
 
 /*
  * Reads the properties of onMetaData, a's next value, into meta.  A fault in

@@ -45,6 +45,11 @@ static int stn_rtmp_window(stn_rtmp_t *s, const stn_rtmp_msg_t *m,
     stn_rtmp_event_t *ev);
 static int stn_rtmp_audio(stn_rtmp_t *s, const stn_rtmp_msg_t *m,
     stn_rtmp_event_t *ev);
+static void stn_rtmp_config(stn_rtmp_t *s, const stn_flv_audio_t *tag,
+    stn_rtmp_event_t *ev);
+static void stn_rtmp_frame(stn_rtmp_t *s, const stn_flv_audio_t *tag,
+    const stn_rtmp_msg_t *m, stn_rtmp_event_t *ev);
+static int stn_rtmp_held(stn_rtmp_t *s, stn_rtmp_event_t *ev);
 static int stn_rtmp_data(stn_rtmp_t *s, const stn_rtmp_msg_t *m,
     stn_rtmp_event_t *ev);
 static int stn_rtmp_aggregate(stn_rtmp_t *s, const stn_rtmp_msg_t *m,
@@ -85,6 +90,7 @@ stn_rtmp_init(stn_rtmp_t *s, const uint8_t random[STN_RTMP_RANDOM_LEN])
 
     s->chunk_size = STN_RTMP_CHUNK_SIZE;
     s->ack_window = STN_RTMP_ACK_WINDOW;
+    s->codecs = 1u << STN_CODEC_AAC;
 
     return STN_OK;
 }
@@ -98,6 +104,7 @@ stn_rtmp_free(stn_rtmp_t *s)
     stn_buf_free(&s->out);
     stn_cur_init(&s->in, NULL, 0);
     stn_cur_init(&s->tags, NULL, 0);
+    s->held.len = 0;
 }
 
 
@@ -108,7 +115,7 @@ stn_rtmp_feed(stn_rtmp_t *s, const uint8_t *data, size_t len)
         return s->failed;
     }
 
-    if (stn_cur_left(&s->in)) {
+    if (stn_cur_left(&s->in) || stn_cur_left(&s->tags) || s->held.len) {
         return STN_ERROR;
     }
 
@@ -172,9 +179,15 @@ stn_rtmp_step(stn_rtmp_t *s, stn_rtmp_event_t *ev)
         return stn_rtmp_echo(s);
 
     default:
-        return stn_cur_left(&s->tags) ? stn_rtmp_tag(s, ev)
-                                      : stn_rtmp_chunks(s, ev);
+        break;
     }
+
+    if (s->held.len) {
+        return stn_rtmp_held(s, ev);
+    }
+
+    return stn_cur_left(&s->tags) ? stn_rtmp_tag(s, ev)
+                                  : stn_rtmp_chunks(s, ev);
 }
 
 
@@ -342,21 +355,69 @@ stn_rtmp_audio(stn_rtmp_t *s, const stn_rtmp_msg_t *m, stn_rtmp_event_t *ev)
     }
 
     if (tag.kind == STN_FLV_CONFIG) {
-        s->configured = 1;
-        ev->type = STN_RTMP_EV_CONFIG;
-        ev->config.data = tag.data;
-        ev->config.len = tag.len;
+        stn_rtmp_config(s, &tag, ev);
 
-    } else if (tag.kind == STN_FLV_FRAME && s->configured) {
+    } else if (tag.kind == STN_FLV_FRAME) {
+        stn_rtmp_frame(s, &tag, m, ev);
+    }
+
+    return STN_OK;
+}
+
+
+static void
+stn_rtmp_config(stn_rtmp_t *s, const stn_flv_audio_t *tag,
+    stn_rtmp_event_t *ev)
+{
+    s->configured = 1;
+    s->codec = tag->codec;
+
+    ev->type = STN_RTMP_EV_CONFIG;
+    ev->config.codec = tag->codec;
+    ev->config.data = tag->data;
+    ev->config.len = tag->len;
+}
+
+
+static void
+stn_rtmp_frame(stn_rtmp_t *s, const stn_flv_audio_t *tag,
+    const stn_rtmp_msg_t *m, stn_rtmp_event_t *ev)
+{
+    stn_au_t  au = { tag->data, tag->len, m->time * (STN_TS_HZ / 1000), 0 };
+
+    const stn_flv_audio_t  none = { .codec = tag->codec };
+
+    if (s->configured && s->codec == tag->codec) {
         ev->type = STN_RTMP_EV_AUDIO;
-        ev->au.data = tag.data;
-        ev->au.len = tag.len;
-        ev->au.ts = m->time * (STN_TS_HZ / 1000);
-        ev->au.level = 0;
+        ev->au = au;
+
+    } else if (tag->codec == STN_CODEC_MP3 || tag->codec == STN_CODEC_AC3
+               || tag->codec == STN_CODEC_EAC3)
+    {
+        stn_rtmp_config(s, &none, ev);
+        s->held = au;
 
     } else {
-        s->stray_audio += tag.kind == STN_FLV_FRAME;
+        s->stray_audio++;
     }
+}
+
+
+/* The message that it lies in is still where it was: nothing has been read
+ * since.  But the caller may have refused its codec. */
+
+static int
+stn_rtmp_held(stn_rtmp_t *s, stn_rtmp_event_t *ev)
+{
+    if (s->state == STN_RTMP_ST_PUBLISHING) {
+        ev->type = STN_RTMP_EV_AUDIO;
+        ev->au = s->held;
+
+    } else {
+        s->stray_audio++;
+    }
+
+    s->held.len = 0;
 
     return STN_OK;
 }

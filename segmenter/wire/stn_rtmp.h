@@ -89,12 +89,13 @@ typedef struct {
         stn_flv_meta_t   meta;
 
         struct {
-            const uint8_t  *data;    /* AudioSpecificConfig, not yet parsed */
-            size_t          len;     /* at least 1 */
+            stn_codec_e     codec;   /* of the units from here on */
+            const uint8_t  *data;    /* as in stn_format_t, not yet parsed; */
+            size_t          len;     /* NULL and 0: it has none */
         } config;
 
-        stn_au_t         au;         /* raw AAC, at least 1 byte; its ts may
-                                      * jump either way, and be negative */
+        stn_au_t         au;         /* at least 1 byte; its ts may jump
+                                      * either way, and be negative */
 
         struct {
             stn_str_t    name;
@@ -127,7 +128,13 @@ typedef struct {
     uint8_t            random[STN_RTMP_RANDOM_LEN];
 
     double             txn;        /* transaction of connect */
+    unsigned           enhanced;   /* boolean: connect spoke of codecs */
+    unsigned           codecs;     /* 1 << stn_codec_e: what he is told that
+                                      we take; the owner's to set */
     unsigned           configured; /* boolean: a config was handed out */
+    stn_codec_e        codec;      /* of that config */
+    stn_au_t           held;       /* comes next, behind a config that was
+                                      made up for it; len 0: none */
     uint32_t           chunk_size; /* of ours */
 
     stn_cur_t          tags;       /* of an aggregate, not read yet */
@@ -142,7 +149,8 @@ typedef struct {
 
     uint64_t           bytes_in;   /* read, handshake included */
     uint64_t           audio_messages;
-    uint64_t           stray_audio;       /* not publishing, or no config */
+    uint64_t           stray_audio;       /* not publishing, or no config of
+                                             its codec */
     uint64_t           unknown_commands;
 
     int                failed;     /* STN_OK, or what next returned; sticky */
@@ -171,14 +179,16 @@ int stn_rtmp_feed(stn_rtmp_t *s, const uint8_t *data, size_t len);
  * Reads on to the next event.  Returns STN_OK with ev filled; STN_AGAIN when
  * all that was fed is read; negative when the session must be closed, with
  * s->reason: STN_ERROR (broken input, out of order), STN_LIMIT, STN_NOMEM,
- * STN_UNSUPPORTED (audio that is not AAC).  A failure is sticky; what is in
- * s->out then may still be sent.
+ * STN_UNSUPPORTED (audio of a codec that is not among stn_codec_e).  A failure
+ * is sticky; what is in s->out then may still be sent.
  *
  * A CONNECT and a PUBLISH event must be answered before the next call: the
  * caller may take its time, and fails with STN_ERROR if it forgets.
  *
  * Audio, configs and metadata come only between an accepted publish and
- * CLOSE; after CLOSE the client may not publish again on this session.
+ * CLOSE; after CLOSE the client may not publish again on this session.  A
+ * CONFIG comes before the first AUDIO of each codec: as the client sent it, or
+ * made up for MP3, AC-3 and E-AC-3, which have none.  Clients repeat theirs.
  */
 int stn_rtmp_next(stn_rtmp_t *s, stn_rtmp_event_t *ev);
 
@@ -191,7 +201,8 @@ int stn_rtmp_next(stn_rtmp_t *s, stn_rtmp_event_t *ev);
  */
 
 /* Window Acknowledgement Size, Set Peer Bandwidth, Set Chunk Size, _result
- * NetConnection.Connect.Success (7.2.1.1). */
+ * NetConnection.Connect.Success (7.2.1.1).  A client of Enhanced RTMP is told
+ * the codecs that s->codecs has: AAC alone, unless the owner knows better. */
 int stn_rtmp_accept_connect(stn_rtmp_t *s);
 
 /* _error NetConnection.Connect.Rejected.  OBS sits there until the socket is

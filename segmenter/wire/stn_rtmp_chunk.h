@@ -19,9 +19,10 @@
 #define STN_RTMP_CHUNK_STREAMS_MAX  64
 
 /* The longest message of each kind that is put together.  A longer audio,
- * command or control message is an error; longer data is skipped. */
+ * command or control message is an error; longer data is skipped.  FLAC makes
+ * the longest audio: 48 KiB are 85 ms at 96 kHz in 24 bits, not compressed. */
 #define STN_RTMP_CONTROL_MAX        64
-#define STN_RTMP_AUDIO_MAX          (32 * 1024)
+#define STN_RTMP_AUDIO_MAX          (64 * 1024)
 #define STN_RTMP_COMMAND_MAX        (64 * 1024)
 #define STN_RTMP_DATA_MAX           (64 * 1024)
 

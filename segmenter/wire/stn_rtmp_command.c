@@ -17,6 +17,10 @@
 #define STN_RTMP_FMS_VERSION   "FMS/3,0,1,123"
 #define STN_RTMP_CAPABILITIES  31
 
+/* FourCcInfoMask (Enhanced RTMP v2, "Enhancing NetConnection connect"). */
+#define STN_RTMP_CAN_DECODE    0x01
+#define STN_RTMP_CAN_FORWARD   0x04
+
 /* Limit type of Set Peer Bandwidth (5.4.5). */
 #define STN_RTMP_DYNAMIC       2
 
@@ -57,6 +61,7 @@ static int stn_rtmp_answered(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd,
 static int stn_rtmp_argument(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd,
     stn_str_t *name);
 static stn_buf_t *stn_rtmp_begin(stn_rtmp_t *s, const char *name, double txn);
+static void stn_rtmp_put_enhanced(stn_rtmp_t *s, stn_buf_t *b);
 static void stn_rtmp_put(stn_buf_t *b, const char *key, const char *value,
     size_t len);
 static void stn_rtmp_put_info(stn_buf_t *b, const char *level,
@@ -141,12 +146,16 @@ static int
 stn_rtmp_connect(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd, stn_rtmp_event_t *ev)
 {
     int        rc;
+    double     caps = -1, list = -1, map = -1;
     stn_str_t  app = { NULL, 0 };
 
     const stn_amf_field_t  fields[] = {
         { "app", &app, NULL },
         { "tcUrl", &ev->connect.tcurl, NULL },
-        { "flashVer", &ev->connect.encoder, NULL }
+        { "flashVer", &ev->connect.encoder, NULL },
+        { "capsEx", NULL, &caps },
+        { "fourCcList", NULL, &list },
+        { "audioFourCcInfoMap", NULL, &map }
     };
 
     if (s->state != STN_RTMP_ST_NEW) {
@@ -177,6 +186,7 @@ stn_rtmp_connect(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd, stn_rtmp_event_t *ev)
     ev->type = STN_RTMP_EV_CONNECT;
 
     s->txn = cmd->txn;
+    s->enhanced = caps >= 0 || list >= 0 || map >= 0;
     s->state = STN_RTMP_ST_CONNECTING;
 
     return STN_OK;
@@ -449,6 +459,11 @@ stn_rtmp_accept_connect(stn_rtmp_t *s)
                  sizeof(STN_RTMP_FMS_VERSION) - 1);
     stn_amf_put_key(b, "capabilities");
     stn_amf_put_number(b, STN_RTMP_CAPABILITIES);
+
+    if (s->enhanced) {
+        stn_rtmp_put_enhanced(s, b);
+    }
+
     stn_amf_put_end(b);
 
     /* AMF0, whatever the client would like: all publishers speak it */
@@ -536,6 +551,47 @@ stn_rtmp_begin(stn_rtmp_t *s, const char *name, double txn)
     stn_amf_put_number(&s->scratch, txn);
 
     return &s->scratch;
+}
+
+
+/* The codecs in both of the ways that there are to tell them; no extended
+ * capability. */
+
+static void
+stn_rtmp_put_enhanced(stn_rtmp_t *s, stn_buf_t *b)
+{
+    char         name[STN_FLV_FOURCC_LEN + 1];
+    uint32_t     n;
+    stn_codec_e  codec;
+
+    stn_amf_put_key(b, "capsEx");
+    stn_amf_put_number(b, 0);
+
+    stn_amf_put_key(b, "audioFourCcInfoMap");
+    stn_amf_put_object(b);
+
+    for (codec = STN_CODEC_AAC, n = 0; codec <= STN_CODEC_FLAC; codec++) {
+        if (s->codecs & 1u << codec) {
+            stn_flv_fourcc(codec, name);
+            stn_amf_put_key(b, name);
+            stn_amf_put_number(b, codec == STN_CODEC_AAC
+                                  ? STN_RTMP_CAN_DECODE | STN_RTMP_CAN_FORWARD
+                                  : STN_RTMP_CAN_DECODE);
+            n++;
+        }
+    }
+
+    stn_amf_put_end(b);
+
+    stn_amf_put_key(b, "fourCcList");
+    stn_amf_put_array(b, n);
+
+    for (codec = STN_CODEC_AAC; codec <= STN_CODEC_FLAC; codec++) {
+        if (s->codecs & 1u << codec) {
+            stn_flv_fourcc(codec, name);
+            stn_amf_put_string(b, name);
+        }
+    }
 }
 
 

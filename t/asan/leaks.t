@@ -15,6 +15,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use Stentor::Kit;
+use Stentor::Webhook;
 
 
 need('ffmpeg');
@@ -33,7 +34,16 @@ sub left($node) {
 
 my $idle = left(Stentor::Node->new());
 
-my $node = Stentor::Node->new(linger => '500ms');
+# one that takes events, after some failures, and one that is not there
+my $hook = Stentor::Webhook->start(answers => {
+    '/' => [500, 400, { drop => 1 }, 200],
+});
+my $nobody = Stentor::Node::free_port();
+
+my $node = Stentor::Node->new(linger => '500ms',
+    application => 'on_event ' . $hook->url('/') . ';',
+    stentor => 'application lost { part_duration 200ms; window 8s; '
+               . "on_event http://127.0.0.1:$nobody/; }");
 my @b = map { broadcaster($node, name => "s$_") } 1 .. 3;
 
 for my $n (1 .. 3) {
@@ -46,6 +56,29 @@ for my $n (1 .. 3) {
 
 $node->get('/live/s1/audio-std.m3u8', 'Accept-Encoding' => 'gzip');
 $node->get('/live/nobody/index.m3u8');
+
+# four events for the one, two for the other: each waits for the count
+my ($taken, @sessions) = (0);
+
+for my $name ((map { "live/taken$_" } 1 .. 4), map { "lost/taken$_" } 1, 2) {
+    my ($app, $key) = split('/', $name);
+    my $before = $taken++;
+
+    for my $n ($before, $taken) {
+        my $s = Stentor::RTMP->open(port => $node->port_rtmp(), app => $app,
+                                    name => $key, asc => "\x11\x90");
+        $s->frames(Stentor::Media::fixture()->{frames}, 0, 2);
+        $node->wait_stream($name, sub ($st) { defined $st });
+        $node->wait_status(sub ($s) { $s->{ingest}{takeovers} == $n });
+        push(@sessions, $s);
+    }
+}
+
+ok($node->wait_status(sub ($s) {
+    return $s->{events}{sent} == 3 && $s->{events}{failed} == 1
+           && $s->{events}{retries} >= 3;
+}), 'events are sent, given up, and wait');
+
 $b[0]->kill_it();
 $_->stop() for @b[1, 2];
 

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Fuzz target: FLV audio bodies, and the AudioSpecificConfig inside them.
+ * Fuzz target: FLV audio bodies, and the configs of all codecs inside them.
  * The input is one audio message.
  */
 
@@ -11,6 +11,7 @@
 
 #include "wire/stn_aac.h"
 #include "wire/stn_flv.h"
+#include "wire/stn_wire_format.h"
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -61,6 +62,26 @@ config(const uint8_t *asc, size_t len)
 }
 
 
+static void
+format(const stn_flv_audio_t *t)
+{
+    const char    *reason = NULL;
+    stn_format_t   f;
+
+    if (stn_wire_format(&f, t->codec, t->data, t->len, &reason) != STN_OK) {
+        check(reason != NULL && f.codec == t->codec);
+        return;
+    }
+
+    check(f.codec == t->codec);
+    check(f.rate > 0 && f.channels > 0);
+    check(f.config_len > 0 && f.config_len <= sizeof(f.config));
+    check(memchr(f.codecs, 0, sizeof(f.codecs)) != NULL);
+    check(f.codecs[0] != 0);
+    check(stn_format_same(&f, &f));
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -74,12 +95,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     }
 
-    if (t.kind != STN_FLV_NONE) {
-        check(t.len > 0 && t.data >= data && t.data + t.len <= data + len);
+    if (t.kind != STN_FLV_NONE && t.len > 0) {
+        check(t.data >= data && t.data + t.len <= data + len);
     }
 
+    check(t.kind != STN_FLV_FRAME || t.len > 0);
+
     if (t.kind == STN_FLV_CONFIG) {
-        config(t.data, t.len);
+        check(t.len > 0 || (t.codec == STN_CODEC_OPUS && t.data == NULL));
+        format(&t);
+
+        if (t.codec == STN_CODEC_AAC) {
+            config(t.data, t.len);
+        }
     }
 
     return 0;

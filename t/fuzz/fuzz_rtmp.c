@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/stn_aac.h"
 #include "wire/stn_rtmp.h"
+#include "wire/stn_wire_format.h"
 
 
 #define FUZZ_HELLO_LEN  (STN_RTMP_C0_LEN + STN_RTMP_C1_LEN + STN_RTMP_C2_LEN)
@@ -28,6 +28,7 @@ typedef struct {
     stn_rtmp_t   s;
     uint64_t     hash;         /* of all events */
     unsigned     refuse;
+    unsigned     configured;   /* boolean: a config came */
 } fuzz_t;
 
 
@@ -54,7 +55,8 @@ note(fuzz_t *f, const void *data, size_t len)
 static void
 act(fuzz_t *f, const stn_rtmp_event_t *ev)
 {
-    stn_aac_t  a;
+    stn_format_t   format;
+    const char    *reason;
 
     note(f, &ev->type, sizeof(ev->type));
 
@@ -86,13 +88,16 @@ act(fuzz_t *f, const stn_rtmp_event_t *ev)
         break;
 
     case STN_RTMP_EV_CONFIG:
-        check(ev->config.len > 0);
+        check(ev->config.len > 0 || ev->config.codec != STN_CODEC_AAC);
+        note(f, &ev->config.codec, sizeof(ev->config.codec));
         note(f, ev->config.data, ev->config.len);
-        (void) stn_aac_parse(&a, ev->config.data, ev->config.len);
+        (void) stn_wire_format(&format, ev->config.codec, ev->config.data,
+                               ev->config.len, &reason);
+        f->configured = 1;
         break;
 
     case STN_RTMP_EV_AUDIO:
-        check(ev->au.len > 0);
+        check(ev->au.len > 0 && f->configured);
         note(f, ev->au.data, ev->au.len);
         note(f, &ev->au.ts, sizeof(ev->au.ts));
         break;
@@ -150,6 +155,7 @@ run(fuzz_t *f, uint8_t flags, const uint8_t *data, size_t len, size_t size)
     static const uint8_t  hello[FUZZ_HELLO_LEN] = { STN_RTMP_VERSION };
 
     f->hash = 1;
+    f->configured = 0;
     f->refuse = flags & FUZZ_REFUSE;
 
     stn_rtmp_init(&f->s, random);

@@ -13,6 +13,7 @@
 #include "wire_util.h"
 
 #include "wire/stn_rtmp.h"
+#include "wire/stn_wire_format.h"
 
 
 #define HELLO_LEN     (STN_RTMP_C0_LEN + STN_RTMP_C1_LEN)
@@ -28,6 +29,7 @@ typedef enum {
     ACCEPT = 0,
     REJECT_CONNECT,
     REJECT_PUBLISH,
+    REJECT_CODEC,                  /* any but AAC */
     FORGET
 } policy_e;
 
@@ -40,6 +42,7 @@ typedef struct {
     char               events[16384];
     char               answers[16384];
     unsigned           audio;
+    unsigned           says_audio; /* boolean: it is in events, too */
     int64_t            last_ts;
     uint64_t           hash;       /* of the audio */
 } test_t;
@@ -129,11 +132,27 @@ on_event(test_t *t, const stn_rtmp_event_t *ev)
         break;
 
     case STN_RTMP_EV_CONFIG:
-        say(e, size, "config %zu;", ev->config.len);
+        if (ev->config.codec == STN_CODEC_AAC) {
+            say(e, size, "config %zu;", ev->config.len);
+        } else {
+            say(e, size, "config %s %zu;", stn_wire_codec(ev->config.codec),
+                ev->config.len);
+        }
+
+        if (t->policy == REJECT_CODEC && ev->config.codec != STN_CODEC_AAC) {
+            assert_int_equal(stn_rtmp_reject_publish(&t->s,
+                             "NetStream.Publish.Denied", "no"), STN_OK);
+        }
+
         t->hash = wire_hash(t->hash, ev->config.data, ev->config.len);
         break;
 
     case STN_RTMP_EV_AUDIO:
+        if (t->says_audio) {
+            say(e, size, "au %.*s@%lld;", (int) ev->au.len,
+                (const char *) ev->au.data, (long long) ev->au.ts / 90);
+        }
+
         t->audio++;
         t->last_ts = ev->au.ts;
         t->hash = wire_hash(t->hash, &ev->au.ts, sizeof(ev->au.ts));

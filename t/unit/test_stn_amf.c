@@ -122,7 +122,7 @@ reads_every_type(void **state)
 static void
 finds_fields_and_steps_over_the_rest(void **state)
 {
-    double     rate = 0, same = 5, inner = 0;
+    double     rate = 0, same = 5, inner = 0, list = -1, nested = -1;
     stn_buf_t  b;
     stn_amf_t  a;
     stn_str_t  app = { NULL, 0 }, url = { NULL, 0 }, next = { NULL, 0 };
@@ -130,7 +130,8 @@ finds_fields_and_steps_over_the_rest(void **state)
     const stn_amf_field_t  fields[] = {
         { "app", &app, NULL }, { "rate", NULL, &rate },
         { "url", &url, NULL }, { "same", NULL, &same },
-        { "inner", NULL, &inner }
+        { "inner", NULL, &inner }, { "nested", NULL, &nested },
+        { "list", NULL, &list }
     };
 
     (void) state;
@@ -150,6 +151,10 @@ finds_fields_and_steps_over_the_rest(void **state)
     stn_amf_put_number(&b, 48000);
     stn_amf_put_key(&b, "same");
     stn_amf_put_string(&b, "not a number");
+    stn_amf_put_key(&b, "list");
+    stn_amf_put_array(&b, 2);
+    stn_amf_put_null(&b);
+    stn_amf_put_string(&b, "second");
     stn_amf_put_end(&b);
     stn_amf_put_string(&b, "next");
 
@@ -159,6 +164,8 @@ finds_fields_and_steps_over_the_rest(void **state)
     assert_true(rate == 48000);
     assert_true(same == 5);
     assert_true(inner == 0);
+    assert_true(nested == 0);
+    assert_true(list == 2);
     assert_int_equal(url.len, 0);
     assert_int_equal(stn_amf_string(&a, &next), STN_OK);
     assert_true(stn_str_is(&next, "next"));

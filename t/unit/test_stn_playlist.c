@@ -434,6 +434,51 @@ lists_no_more_than_its_window(void **state)
 
 
 static void
+hints_another_map_and_reports_others(void **state)
+{
+    char    *t;
+    made_t   m;
+
+    static const stn_playlist_report_t  reports[] = {
+        { "128k", MSN + 1, 0 }, { "48k", MSN, 5 },
+    };
+
+    (void) state;
+
+    make(&m, 48000, 48128, MSN);
+    grow_by(&m, 6);
+
+    m.pl.next_init = 0x600d600d;
+    m.pl.reports = reports;
+    m.pl.nreports = 2;
+
+    t = text(&m, STN_PLAYLIST_LOW_LATENCY);
+    assert_non_null(strstr(t, SEGMENT(S48, "293171412")
+        "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"audio/init-600d600d.mp4\"\n"
+        HINT("293171413.0")
+        "#EXT-X-RENDITION-REPORT:URI=\"128k.m3u8\",LAST-MSN=293171413,"
+        "LAST-PART=0\n"
+        "#EXT-X-RENDITION-REPORT:URI=\"48k.m3u8\",LAST-MSN=293171412,"
+        "LAST-PART=5\n"));
+    free(t);
+
+    /* nothing of the kind where there are no parts, or no more to come */
+
+    t = text(&m, STN_PLAYLIST_CLASSIC);
+    assert_null(strstr(t, "HINT"));
+    assert_null(strstr(t, "REPORT"));
+    free(t);
+
+    m.pl.ended = 1;
+
+    t = text(&m, STN_PLAYLIST_LOW_LATENCY);
+    assert_null(strstr(t, "HINT"));
+    assert_null(strstr(t, "REPORT"));
+    free(t);
+}
+
+
+static void
 marks_discontinuities(void **state)
 {
     made_t  m;
@@ -888,6 +933,7 @@ main(void)
         cmocka_unit_test(skips_old_segments),
         cmocka_unit_test(sends_all_when_there_is_nothing_to_skip),
         cmocka_unit_test(lists_no_more_than_its_window),
+        cmocka_unit_test(hints_another_map_and_reports_others),
         cmocka_unit_test(marks_discontinuities),
         cmocka_unit_test(dates_to_the_nearest_millisecond),
         cmocka_unit_test(says_how_far_ahead_may_be_asked),

@@ -142,6 +142,148 @@ long_descriptions_are_cut_and_chunked(void **state)
 }
 
 
+/* The first object of an answer as text, keys and values. */
+
+static void
+say_object(const stn_rtmp_msg_t *m, char *out, size_t size)
+{
+    double           txn;
+    stn_amf_t        a;
+    stn_str_t        name;
+    stn_amf_value_t  v;
+
+    stn_amf_init(&a, m->data, m->len);
+    assert_int_equal(stn_amf_string(&a, &name), STN_OK);
+    assert_int_equal(stn_amf_number(&a, &txn), STN_OK);
+    out[0] = '\0';
+
+    do {
+        assert_int_equal(stn_amf_next(&a, &v), STN_OK);
+        say(out, size, "%.*s%s", S(v.key), v.key.len ? "=" : "");
+
+        switch (v.type) {
+        case STN_AMF_NUMBER:
+            say(out, size, "%g ", v.number);
+            break;
+
+        case STN_AMF_STRING:
+            say(out, size, "%.*s ", S(v.str));
+            break;
+
+        case STN_AMF_OBJECT:
+            say(out, size, "{ ");
+            break;
+
+        case STN_AMF_STRICT_ARRAY:
+            say(out, size, "[ ");
+            break;
+
+        default:
+            assert_int_equal(v.type, STN_AMF_END);
+            say(out, size, ") ");
+        }
+
+    } while (a.depth);
+}
+
+
+/* Accepts a connect that has extra in its object, when told to as one that
+ * takes codecs; the properties of the answer must be as told. */
+
+static void
+expect_properties(const char *extra, size_t len, unsigned codecs,
+    const char *want)
+{
+    char               said[1024];
+    test_t            *t;
+    stn_buf_t          b;
+    stn_cur_t          in;
+    stn_rtmp_msg_t     m;
+    stn_rtmp_event_t   ev;
+
+    t = test_open();
+    greet(t);
+    stn_buf_init(&b, 4096);
+    stn_amf_put_string(&b, "connect");
+    stn_amf_put_number(&b, 1);
+    stn_amf_put_object(&b);
+    stn_buf_put(&b, extra, len);
+    stn_amf_put_key(&b, "app");
+    stn_amf_put_string(&b, "live");
+    stn_amf_put_end(&b);
+    wire_message(&t->client, W(3, 0, STN_RTMP_COMMAND_AMF0), b.data, b.len);
+    stn_buf_free(&b);
+
+    assert_int_equal(stn_rtmp_feed(&t->s, t->client.data, t->client.len),
+                     STN_OK);
+    assert_int_equal(stn_rtmp_next(&t->s, &ev), STN_OK);
+    assert_int_equal(ev.type, STN_RTMP_EV_CONNECT);
+    assert_true(stn_str_is(&ev.connect.app, "live"));
+
+    if (codecs) {
+        t->s.codecs = codecs;
+    }
+
+    assert_int_equal(stn_rtmp_accept_connect(&t->s), STN_OK);
+    stn_cur_init(&in, t->s.out.data, t->s.out.len);
+
+    do {
+        assert_int_equal(stn_rtmp_chunk_next(&t->reader, &in, &m), STN_OK);
+    } while (m.type != STN_RTMP_COMMAND_AMF0);
+
+    say_object(&m, said, sizeof(said));
+    assert_string_equal(said, want);
+    test_close(t);
+}
+
+
+static void
+tells_clients_of_enhanced_rtmp_its_codecs(void **state)
+{
+    size_t  i;
+
+    static const char  plain[] = "{ fmsVer=FMS/3,0,1,123 capabilities=31 ) ";
+    static const char  aac[] =
+        "{ fmsVer=FMS/3,0,1,123 capabilities=31 capsEx=0 "
+        "audioFourCcInfoMap={ mp4a=5 ) fourCcList=[ mp4a ) ) ";
+    static const char  all[] =
+        "{ fmsVer=FMS/3,0,1,123 capabilities=31 capsEx=0 "
+        "audioFourCcInfoMap={ mp4a=5 Opus=1 .mp3=1 ac-3=1 ec-3=1 fLaC=1 ) "
+        "fourCcList=[ mp4a Opus .mp3 ac-3 ec-3 fLaC ) ) ";
+
+    /* capsEx 3; fourCcList of one string, of none; the map with one entry, and
+     * as an ECMA array of none */
+
+    static const struct {
+        const char  *extra;
+        size_t       len;
+    } asks[] = {
+        { "\0\6capsEx\0\x40\x08\0\0\0\0\0\0", 17 },
+        { "\0\xa" "fourCcList\xa\0\0\0\1\2\0\1*", 21 },
+        { "\0\xa" "fourCcList\xa\0\0\0\0", 17 },
+        { "\0\x12" "audioFourCcInfoMap\3\0\1*\0\x3f\xf0\0\0\0\0\0\0"
+          "\0\0\x9", 36 },
+        { "\0\x12" "audioFourCcInfoMap\x8\0\0\0\0\0\0\x9", 28 }
+    };
+
+    (void) state;
+
+    expect_properties("", 0, 0, plain);
+    expect_properties("", 0, 0x3f, plain);
+    expect_properties("\0\4" "caps\0\x40\x08\0\0\0\0\0\0", 15, 0, plain);
+
+    /* a null and a string of that name ask nothing */
+
+    expect_properties("\0\6capsEx\5", 9, 0, plain);
+    expect_properties("\0\xa" "fourCcList\2\0\1x", 16, 0, plain);
+
+    for (i = 0; i < stn_nelems(asks); i++) {
+        expect_properties(asks[i].extra, asks[i].len, 0, aac);
+        expect_properties(asks[i].extra, asks[i].len, 0x3f, all);
+    }
+}
+
+
 static void
 expect_order_error(test_t *t, const char *reason)
 {
@@ -375,9 +517,9 @@ names_the_codec_it_refuses_and_may_still_say_so(void **state)
     (void) state;
 
     t = test_publishing();
-    put_audio(t, 0, "\x2fx", 2);
+    put_audio(t, 0, "\xb2x", 2);
     assert_int_equal(feed_client(t), STN_UNSUPPORTED);
-    assert_string_equal(t->s.reason, "MP3 audio is not carried");
+    assert_string_equal(t->s.reason, "Speex audio is not carried");
 
     assert_int_equal(stn_rtmp_reject_publish(&t->s, "NetStream.Failed",
                                              t->s.reason), STN_OK);
@@ -422,6 +564,7 @@ main(void)
         cmocka_unit_test(rejects_a_connect),
         cmocka_unit_test(rejects_a_publish_and_drops_what_follows),
         cmocka_unit_test(long_descriptions_are_cut_and_chunked),
+        cmocka_unit_test(tells_clients_of_enhanced_rtmp_its_codecs),
         cmocka_unit_test(insists_on_order),
         cmocka_unit_test(takes_a_stream_deleted_before_publishing),
         cmocka_unit_test(takes_a_delete_stream_with_a_type_3_header),

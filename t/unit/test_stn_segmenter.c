@@ -155,6 +155,12 @@ pipe_frame(rig_t *r, const stn_frame_t *f)
     pipe_t      *pipe = r->data;
     stn_part_t   part;
 
+    if (r->next_pos == f->pos + r->format.frame && pipe->parts == 0
+        && pipe->seg.samples == 0)
+    {
+        pipe->seg.msn = stn_grid_msn(&r->grid, f->pos);
+    }
+
     rc = stn_segmenter_feed(&pipe->seg, f, &part);
 
     if ((f->pos + r->format.frame) % r->grid.part) {
@@ -173,7 +179,7 @@ pipe_init(pipe_t *pipe, rig_t *r, const char *asc, int64_t part_us)
     rig_init(r, asc, part_us);
 
     memset(pipe, 0, sizeof(*pipe));
-    assert_int_equal(stn_segmenter_init(&pipe->seg, &r->format, &r->grid, 0),
+    assert_int_equal(stn_segmenter_init(&pipe->seg, &r->format, &r->grid, 0, 0),
                      STN_OK);
 
     r->frame = pipe_frame;
@@ -455,7 +461,7 @@ feed(stn_segmenter_t *s, int64_t pos, unsigned live, stn_part_t *part)
 
 
 static void
-tells_live_parts_and_adds_the_base(void **state)
+counts_parts_and_tells_live_ones(void **state)
 {
     int64_t          pos;
     unsigned         n, cell;
@@ -468,9 +474,11 @@ tells_live_parts_and_adds_the_base(void **state)
 
     media_format_hex(&f, LC_48000);
     stn_grid_init(&g, &f, 100000, 3);
-    assert_int_equal(stn_segmenter_init(&s, &f, &g, 1000), STN_OK);
+    assert_int_equal(stn_segmenter_init(&s, &f, &g, 1007, 2), STN_OK);
 
-    pos = stn_grid_segment(&g) * 7 + 2 * g.part;
+    /* any place will do to begin with */
+
+    pos = stn_grid_segment(&g) * 7 + 2 * g.part + 313;
 
     for (n = 0; n < 4 * g.part / g.frame; n++) {
 
@@ -486,6 +494,7 @@ tells_live_parts_and_adds_the_base(void **state)
         cell = n / (g.part / g.frame);
         assert_int_equal(part.msn, 1007 + (2 + cell) / 3);
         assert_int_equal(part.part, (2 + cell) % 3);
+        assert_int_equal(part.last, (2 + cell) % 3 == 2);
         assert_int_equal(part.live, cell == 1);
         assert_int_equal(part.duration, g.part);
         assert_true(part.pos == pos + cell * g.part);
@@ -496,7 +505,94 @@ tells_live_parts_and_adds_the_base(void **state)
 
 
 static void
-refuses_frames_off_the_grid(void **state)
+cuts_a_segment_short(void **state)
+{
+    stn_grid_t       g;
+    stn_part_t       part;
+    media_part_t     m;
+    stn_format_t     f;
+    stn_segmenter_t  s;
+
+    (void) state;
+
+    media_format_hex(&f, LC_48000);
+    stn_grid_init(&g, &f, SEC, 6);
+    assert_int_equal(stn_segmenter_init(&s, &f, &g, 5, 3), STN_OK);
+
+    /* nothing to cut yet, and the segment stays open */
+
+    assert_int_equal(stn_segmenter_cut(&s, &part), STN_AGAIN);
+
+    assert_int_equal(feed(&s, 7000, 1, &part), STN_AGAIN);
+    assert_int_equal(feed(&s, 8024, 1, &part), STN_AGAIN);
+    assert_int_equal(stn_segmenter_cut(&s, &part), STN_OK);
+
+    assert_int_equal(part.msn, 5);
+    assert_int_equal(part.part, 3);
+    assert_int_equal(part.duration, 2048);
+    assert_int_equal(part.last, 1);
+    assert_true(part.pos == 7000);
+
+    media_parse_part(&m, part.data, part.len);
+    assert_int_equal(m.samples, 2);
+    assert_true(m.tfdt == 7000);
+
+    /* what follows is the next segment */
+
+    assert_int_equal(stn_segmenter_cut(&s, &part), STN_AGAIN);
+    assert_int_equal(feed(&s, 9048, 1, &part), STN_AGAIN);
+    assert_int_equal(stn_segmenter_cut(&s, &part), STN_OK);
+    assert_int_equal(part.msn, 6);
+    assert_int_equal(part.part, 0);
+
+    stn_segmenter_free(&s);
+}
+
+
+static void
+follows_with_parts_that_fit(void **state)
+{
+    size_t        i;
+    stn_grid_t    g;
+    stn_format_t  f;
+
+    /* a part of 47 frames at 48 kHz, and of 43 at 44.1 */
+
+    static const struct {
+        const char  *asc;
+        unsigned     samples, rate, frames;
+    } cases[] = {
+        { "1210", 48128, 48000, 43 }, { "1190", 44032, 44100, 46 },
+        { "1190", 48128, 48000, 47 }, { "2b118800", 48128, 48000, 23 },
+        { "1590", 48128, 48000, 7 },  { "1590", 9216, 48000, 1 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < stn_nelems(cases); i++) {
+        media_format_hex(&f, cases[i].asc);
+        assert_int_equal(stn_grid_follow(&g, &f, cases[i].samples,
+                                         cases[i].rate, 6), STN_OK);
+
+        assert_int_equal(g.part, cases[i].frames * f.frame);
+        assert_int_equal(g.rate, f.rate);
+        assert_int_equal(g.parts, 6);
+
+        /* no longer than what it follows, in time */
+
+        assert_true((uint64_t) g.part * cases[i].rate
+                    <= (uint64_t) cases[i].samples * g.rate);
+    }
+
+    /* frames of 128 ms in parts of 100 */
+
+    assert_int_equal(stn_grid_follow(&g, &f, 4800, 48000, 6),
+                     STN_UNSUPPORTED);
+}
+
+
+static void
+refuses_frames_that_do_not_follow(void **state)
 {
     size_t           i;
     stn_grid_t       g;
@@ -509,18 +605,27 @@ refuses_frames_off_the_grid(void **state)
     (void) state;
 
     media_format_hex(&f, LC_48000);
+    stn_grid_init(&g, &f, 21334, 6);
+
+    for (i = 0; i < stn_nelems(wrong); i++) {
+
+        /* between parts of one frame each: a hole, a repetition */
+
+        assert_int_equal(stn_segmenter_init(&s, &f, &g, 0, 0), STN_OK);
+        assert_int_equal(feed(&s, g.part * 100, 1, &part), STN_OK);
+        assert_int_equal(feed(&s, g.part * 101 + wrong[i], 1, &part),
+                         STN_ERROR);
+        assert_string_equal(s.reason, "frame does not follow the one before");
+        stn_segmenter_free(&s);
+    }
+
     stn_grid_init(&g, &f, SEC, 6);
 
     for (i = 0; i < stn_nelems(wrong); i++) {
-        assert_int_equal(stn_segmenter_init(&s, &f, &g, 0), STN_OK);
-        assert_int_equal(feed(&s, g.part * 100 + wrong[i], 1, &part),
-                         STN_ERROR);
-        assert_string_equal(s.reason, "frame is off the grid");
-        stn_segmenter_free(&s);
 
-        /* and in the middle of a part: a hole, a repetition */
+        /* and in the middle of a part */
 
-        assert_int_equal(stn_segmenter_init(&s, &f, &g, 0), STN_OK);
+        assert_int_equal(stn_segmenter_init(&s, &f, &g, 0, 0), STN_OK);
         assert_int_equal(feed(&s, g.part * 100, 1, &part), STN_AGAIN);
         assert_int_equal(feed(&s, g.part * 100 + 1024 + wrong[i], 1, &part),
                          STN_ERROR);
@@ -541,8 +646,10 @@ main(void)
         cmocka_unit_test(dates_parts_in_any_phase),
         cmocka_unit_test(cuts_hold_audio_alike),
         cmocka_unit_test(lays_the_grid_nearest_to_what_is_asked),
-        cmocka_unit_test(tells_live_parts_and_adds_the_base),
-        cmocka_unit_test(refuses_frames_off_the_grid),
+        cmocka_unit_test(counts_parts_and_tells_live_ones),
+        cmocka_unit_test(cuts_a_segment_short),
+        cmocka_unit_test(follows_with_parts_that_fit),
+        cmocka_unit_test(refuses_frames_that_do_not_follow),
     };
 
     stn_cmaf_quiet();

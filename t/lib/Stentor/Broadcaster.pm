@@ -127,6 +127,17 @@ sub closed($self, $seconds = $Stentor::RTMP::TIMEOUT) {
 }
 
 
+# Whether it has ended by itself.
+
+sub gone($self) {
+    return 1 if !$self->{pid};
+    return 0 if waitpid($self->{pid}, POSIX::WNOHANG()) == 0;
+
+    delete $running{ delete $self->{pid} };
+    return 1;
+}
+
+
 # Leaves in order: FCUnpublish, deleteStream, FIN.
 
 sub stop($self) {

@@ -320,8 +320,10 @@ sub frozen($old, $new) {
 
     for my $was (@{ $old->{segments} }, $old->{open}) {
         my $is = $new->segment($was->{msn}) // next;
-        next if $is == $new->{open} && !@{ $is->{parts} }
-                && !@{ $was->{parts} };
+
+        # of a segment of which nothing was listed, nothing was said
+        next if !defined $was->{uri} && !@{ $was->{parts} }
+                && !defined $was->{pdt};
 
         for my $field (qw(uri extinf pdt map)) {
             next if !defined $was->{$field};

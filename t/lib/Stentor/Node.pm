@@ -83,6 +83,14 @@ sub free_port() {
 # http_server, location; plain => 1 leaves Stentor out.
 
 sub new($class, %o) {
+    my $self = $class->prepare(%o);
+    $self->start();
+
+    return $self;
+}
+
+
+sub prepare($class, %o) {
     my $self = bless {
         workers => 2,
         part_duration => '200ms',
@@ -104,9 +112,23 @@ sub new($class, %o) {
     $self->{http_port} = free_port();
 
     $self->write_conf();
-    $self->start();
 
     return $self;
+}
+
+
+# Whether this nginx knows a directive, which stands in the snippets given: a
+# test of what the next version has can say so instead of failing.
+
+sub knows($class, $directive, %o) {
+    my $self = $class->prepare(%o);
+    my $dir = $self->{dir};
+    my $command = "$self->{nginx} -t -p $dir -e $dir/error.log"
+                  . " -c $dir/nginx.conf 2>&1";
+    my $said = `$command`;
+
+    File::Path::remove_tree($dir);
+    return $said !~ /unknown directive "\Q$directive\E"/;
 }
 
 
@@ -191,6 +213,7 @@ sub conf_http($self) {
         }
         location = /status { stentor_status; }
         location = /metrics { stentor_status prometheus; }
+        location /control/ { stentor_control; }
 END
 
     return <<"END";
@@ -306,6 +329,18 @@ sub get($self, $path, %headers) {
 
 sub http($self, %o) {
     return Stentor::HTTP->new($self->{http_port}, %o);
+}
+
+
+# Asks for a stream to be opened or closed: an answer as of get(), and its JSON
+# decoded as json.
+
+sub control($self, $verb, $stream) {
+    my $c = $self->http();
+    $c->post("/control/$verb", JSON::PP::encode_json({ stream => $stream }));
+    my $r = $c->response() // die "no answer to $verb\n";
+
+    return { %$r, json => eval { JSON::PP::decode_json($r->{body}) } };
 }
 
 

@@ -1,0 +1,347 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The keeper (see ngx_stentor_keeper.h).  It looks through the store a few
+ * times a second, and whenever it is woken: a worker that lets go of a stream
+ * wakes all.  Opening is done by lives, which claim a stream only if it has
+ * no owner, so that it does no harm when two keepers see the same.  Event
+ * loop only.
+ */
+
+#include "ngx_stentor_keeper.h"
+#include "wire/stn_wire_format.h"
+
+
+/* A killed worker's streams have new owners after this and a little. */
+#define NGX_STENTOR_KEEPER_MS  200
+
+/* A worker has the first go at its share of them, so that not all of them
+ * start a thread for each; after this everybody may.  One that has just been
+ * born leaves that to others, who have hold audio ready. */
+#define NGX_STENTOR_KEEPER_SHARE_MS  150
+#define NGX_STENTOR_KEEPER_YOUNG_MS  2500
+
+
+static void ngx_stentor_keeper_wake(void *data, ngx_stentor_stream_t *st);
+static void ngx_stentor_keeper_timer(ngx_event_t *ev);
+static void ngx_stentor_keeper_look(ngx_stentor_keeper_t *k);
+static void ngx_stentor_keeper_ready(ngx_stentor_keeper_t *k);
+static void ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k,
+    ngx_stentor_stream_t *st);
+static void ngx_stentor_keeper_orphan(ngx_stentor_keeper_t *k,
+    ngx_stentor_stream_t *st);
+static void ngx_stentor_keeper_open(ngx_stentor_keeper_t *k,
+    ngx_stentor_stream_t *st, ngx_uint_t opened_by);
+static ngx_uint_t ngx_stentor_keeper_mine(ngx_uint_t n);
+static ngx_stentor_app_t *ngx_stentor_keeper_app(ngx_stentor_conf_t *scf,
+    ngx_stentor_stream_t *st, ngx_str_t *full, ngx_str_t *name);
+static void ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k,
+    ngx_stentor_app_t *app, ngx_stentor_stream_conf_t *stream);
+
+
+ngx_int_t
+ngx_stentor_keeper_start(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
+{
+    ngx_stentor_keeper_t  *k;
+
+    k = ngx_pcalloc(cycle->pool, sizeof(ngx_stentor_keeper_t));
+    if (k == NULL) {
+        return NGX_ERROR;
+    }
+
+    k->orphaned = ngx_pcalloc(cycle->pool, scf->store->nstreams
+                                           * sizeof(ngx_msec_t));
+    k->inits = ngx_pcalloc(cycle->pool, scf->store->nstreams
+                                        * sizeof(uint32_t));
+    if (k->orphaned == NULL || k->inits == NULL) {
+        return NGX_ERROR;
+    }
+
+    k->born = ngx_current_msec;
+    k->scf = scf;
+    k->lives = scf->worker.lives;
+
+    k->timer.handler = ngx_stentor_keeper_timer;
+    k->timer.data = scf->worker.wake->connection;
+    k->timer.log = cycle->log;
+    k->timer.cancelable = 1;
+
+    ngx_stentor_keeper_ready(k);
+
+    ngx_add_timer(&k->timer, 1);
+
+    return ngx_stentor_wake_hook(scf->worker.wake, ngx_stentor_keeper_wake, k);
+}
+
+
+static void
+ngx_stentor_keeper_wake(void *data, ngx_stentor_stream_t *st)
+{
+    if (st == NULL) {
+        ngx_stentor_keeper_look(data);
+    }
+}
+
+
+static void
+ngx_stentor_keeper_timer(ngx_event_t *ev)
+{
+    ngx_stentor_keeper_t  *k;
+
+    k = ngx_stentor_container(ev, ngx_stentor_keeper_t, timer);
+
+    ngx_stentor_keeper_look(k);
+
+    if (!ngx_exiting) {
+        ngx_add_timer(ev, NGX_STENTOR_KEEPER_MS);
+    }
+}
+
+
+static void
+ngx_stentor_keeper_look(ngx_stentor_keeper_t *k)
+{
+    ngx_uint_t                  i, n;
+    ngx_stentor_app_t          *app;
+    ngx_stentor_stream_t       *st;
+    ngx_stentor_stream_conf_t  *stream;
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        return;
+    }
+
+    for (i = 0; i < k->scf->store->nstreams; i++) {
+        st = ngx_stentor_store_stream(k->scf->store, i);
+
+        if (ngx_stentor_load(&st->wanted) && ngx_stentor_keeper_mine(i)) {
+            ngx_stentor_keeper_open(k, st, NGX_STENTOR_BY_CONTROL);
+        }
+
+        if (ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN
+            || ngx_stentor_store_owned(st))
+        {
+            k->orphaned[i] = 0;
+            ngx_stentor_keeper_stand_by(k, st);
+            continue;
+        }
+
+        ngx_stentor_keeper_orphan(k, st);
+    }
+
+    app = k->scf->apps.elts;
+
+    for (i = 0; i < k->scf->apps.nelts; i++) {
+        stream = app[i].streams.elts;
+
+        for (n = 0; n < app[i].streams.nelts; n++) {
+            if (ngx_stentor_keeper_mine(i + n)) {
+                ngx_stentor_keeper_configured(k, &app[i], &stream[n]);
+            }
+        }
+    }
+}
+
+
+/* Hold audio is readied before it is needed: of what streams open with, at
+ * start-up ... */
+
+static void
+ngx_stentor_keeper_ready(ngx_stentor_keeper_t *k)
+{
+    ngx_str_t                   full, *file;
+    ngx_uint_t                  i, n;
+    stn_format_t                format;
+    ngx_stentor_app_t          *app;
+    ngx_stentor_stream_conf_t  *stream;
+
+    app = k->scf->apps.elts;
+    ngx_str_null(&full);
+
+    for (i = 0; i < k->scf->apps.nelts; i++) {
+        stream = app[i].streams.elts;
+
+        if (ngx_stentor_live_blank(&app[i], &format) != NGX_OK) {
+            continue;
+        }
+
+        for (n = 0; n <= app[i].streams.nelts; n++) {
+            file = n ? &stream[n - 1].hold
+                     : ngx_stentor_live_hold(&app[i], &full);
+
+            if (file->len) {
+                (void) ngx_stentor_hold_get(k->lives->holds, file, &format);
+            }
+        }
+    }
+}
+
+
+/* ... and of what the streams of other workers have become since, for any of
+ * them may have to be gone on with here. */
+
+static void
+ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
+{
+    uint32_t             id;
+    u_char               data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t            full, name, *file;
+    const char          *reason;
+    stn_format_t         format;
+    ngx_stentor_app_t   *app;
+    ngx_stentor_init_t   init;
+
+    id = (uint32_t) ngx_stentor_load(&st->renditions[0].init);
+
+    if (k->inits[st->index] == id
+        || ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN)
+    {
+        return;
+    }
+
+    k->inits[st->index] = id;
+
+    full.data = data;
+    app = ngx_stentor_keeper_app(k->scf, st, &full, &name);
+    if (app == NULL || app->nrenditions) {
+        return;
+    }
+
+    file = ngx_stentor_live_hold(app, &full);
+
+    if (file->len
+        && ngx_stentor_store_init(k->scf->store, &st->renditions[0].ring, id,
+                                  &init)
+           == NGX_OK
+        && stn_wire_format(&format, STN_CODEC_AAC, init.config,
+                           init.config_len, &reason)
+           == STN_OK)
+    {
+        (void) ngx_stentor_hold_get(k->lives->holds, file, &format);
+    }
+}
+
+
+static void
+ngx_stentor_keeper_orphan(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
+{
+    if (k->orphaned[st->index] == 0) {
+        k->orphaned[st->index] = ngx_max(ngx_current_msec, 1);
+    }
+
+    if ((!ngx_stentor_keeper_mine(st->index)
+         || ngx_current_msec - k->born < NGX_STENTOR_KEEPER_YOUNG_MS)
+        && ngx_current_msec - k->orphaned[st->index]
+           < NGX_STENTOR_KEEPER_SHARE_MS)
+    {
+        return;
+    }
+
+    ngx_stentor_keeper_open(k, st, NGX_STENTOR_BY_BROADCASTER);
+}
+
+
+static void
+ngx_stentor_keeper_open(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st,
+    ngx_uint_t opened_by)
+{
+    u_char              data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t           full, name;
+    ngx_stentor_app_t  *app;
+
+    full.data = data;
+    app = ngx_stentor_keeper_app(k->scf, st, &full, &name);
+
+    /* of an application that is no longer configured: it will expire */
+
+    if (app) {
+        (void) ngx_stentor_live_open(k->lives, app, &name, opened_by);
+    }
+}
+
+
+/* Whether this worker has the first go at the n-th of things. */
+
+static ngx_uint_t
+ngx_stentor_keeper_mine(ngx_uint_t n)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    return ccf->worker_processes < 2
+           || n % (ngx_uint_t) ccf->worker_processes == ngx_worker;
+}
+
+
+/* The application of a stream, its full name (copied to full->data) and its
+ * name in the application.  Both may have several levels: the longest name of
+ * an application that fits is meant. */
+
+static ngx_stentor_app_t *
+ngx_stentor_keeper_app(ngx_stentor_conf_t *scf, ngx_stentor_stream_t *st,
+    ngx_str_t *full, ngx_str_t *name)
+{
+    ngx_str_t           prefix;
+    ngx_stentor_app_t  *app;
+
+    full->len = ngx_min(st->name_len, NGX_STENTOR_NAME_MAX);
+    ngx_memcpy(full->data, st->name, full->len);
+
+    prefix = *full;
+
+    while (prefix.len) {
+        prefix.len--;
+
+        if (full->data[prefix.len] != '/') {
+            continue;
+        }
+
+        app = ngx_stentor_app(scf, &prefix);
+
+        if (app) {
+            name->data = full->data + prefix.len + 1;
+            name->len = full->len - prefix.len - 1;
+
+            return app;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
+    ngx_stentor_stream_conf_t *stream)
+{
+    u_char                 data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t              full;
+    ngx_stentor_stream_t  *st;
+
+    full.data = data;
+    full.len = ngx_snprintf(data, sizeof(data), "%V/%V", &app->name,
+                            &stream->name)
+               - data;
+
+    st = ngx_stentor_store_lookup(k->scf->store, &full);
+
+    if (st && st->state != NGX_STENTOR_CLOSED && ngx_stentor_store_owned(st)) {
+        if (st->opened_by < NGX_STENTOR_BY_CONFIG) {
+            st->opened_by = NGX_STENTOR_BY_CONFIG;
+            st->pinned = 1;
+        }
+
+        return;
+    }
+
+    /* what the operator has closed stays closed until he opens it */
+
+    if (st && st->barred_ms) {
+        return;
+    }
+
+    (void) ngx_stentor_live_open(k->lives, app, &stream->name,
+                                 NGX_STENTOR_BY_CONFIG);
+}

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# ffmpeg as a broadcaster: plays a prepared file of AAC in real time, frame by
+# frame as it is, so that a test knows what was sent.  It has the methods of
+# Stentor::Broadcaster: it can leave in order (FCUnpublish, deleteStream) or
+# be killed.
+
+package Stentor::Encoder;
+
+use v5.36;
+
+use POSIX ();
+use Time::HiRes qw(time sleep);
+
+my %running;
+
+
+# start(url => rtmp://..., file => of AAC, log => where its words go).
+
+sub start($class, %o) {
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open(STDIN, '<', '/dev/null');
+        open(STDOUT, '>>', $o{log} // '/dev/null');
+        open(STDERR, '>&', \*STDOUT);
+        exec('ffmpeg', '-nostdin', '-hide_banner', '-nostats',
+             '-loglevel', 'warning', '-re', '-i', $o{file}, '-c', 'copy',
+             '-flvflags', 'no_duration_filesize', '-f', 'flv', $o{url})
+            or POSIX::_exit(127);
+    }
+
+    my $self = bless { pid => $pid }, $class;
+    $running{$pid} = $self;
+
+    return $self;
+}
+
+
+# Whether it has ended, by itself or otherwise.
+
+sub gone($self) {
+    my $pid = $self->{pid} // return 1;
+    return 0 if waitpid($pid, POSIX::WNOHANG()) == 0;
+
+    delete $running{$pid};
+    delete $self->{pid};
+    return 1;
+}
+
+
+# Leaves in order; false when it took longer than seconds.
+
+sub stop($self, $seconds = 5) {
+    my $pid = $self->{pid} // return 0;
+    my $deadline = time() + $seconds;
+
+    kill('INT', $pid);
+    sleep(0.01) while !$self->gone() && time() < $deadline;
+
+    return 1 if !$self->{pid};
+    $self->kill_it();
+    return 0;
+}
+
+
+# Dies without a word.
+
+sub kill_it($self) {
+    my $pid = delete $self->{pid} // return;
+
+    kill('KILL', $pid);
+    waitpid($pid, 0);
+    delete $running{$pid};
+}
+
+
+my $owner = $$;
+
+END {
+    if ($$ == $owner) {
+        my $status = $?;
+        $_->kill_it() for values %running;
+        $? = $status;
+    }
+}
+
+
+1;

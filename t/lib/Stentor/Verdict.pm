@@ -1,0 +1,528 @@
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# What is to be said of an evening: what was heard beside what was done, and
+# one check for each promise, with its figure and its limit.  Figures of wall
+# time are witnesses only: their limits allow for a busy machine, what must be
+# exact is checked in the media's own time.
+
+package Stentor::Verdict;
+
+use v5.36;
+
+use List::Util qw(max min sum0);
+
+use Stentor::Ear;
+use Stentor::Evening;
+
+use constant {
+    # silence beside what dead air allows
+    SILENCE => 2,
+
+    # Frames that are spliced overlap by 1024 samples: above 5 kHz that leaves
+    # nothing in a running tone, and -50 dBFS where a tone begins.  A cut
+    # without an overlap, which is what must not be, leaves more than -30.
+    CLICK_DB => -40,
+
+    # A window that is quieter than its run: the tone is steady to 0.3 dB, hold
+    # audio swells by 1; where a frame is lost it is 2, and a silent one shows
+    # as 6 or more.
+    DIP_LIVE => 1.5,
+    DIP_HOLD => 3,
+
+    # a frame lost or repeated moves what follows by 21 ms
+    MARKER => 0.010,
+
+    # Of a session's first words: a worker that takes a stream over makes its
+    # hold audio first, and plays it until it is ready.
+    FIRST_WORDS => 0.5,
+
+    # between renditions
+    PHASE => 0.010,
+
+    # hold audio is made again for a stream, a format, another worker; until
+    # it is there, the built-in chord sounds
+    CHORD => 5,
+
+    # a stream of a dead worker goes on within this
+    ADOPTION => 2,
+
+    DECODED => 0.05,
+};
+
+
+# new(evening => Stentor::Evening): collects the reports and hears them.
+
+sub new($class, %o) {
+    my $e = $o{evening};
+    my ($players, $witnesses) = $e->reports();
+
+    my $self = bless {
+        e => $e, players => $players, witnesses => $witnesses, checks => [],
+        ears => [],
+    }, $class;
+
+    $self->hear($_) for @$players;
+    $self->{runs} = [ $self->{ears}[0] ? $self->{ears}[0]->runs() : () ];
+
+    return $self;
+}
+
+
+sub hear($self, $player) {
+    my $ear = Stentor::Ear->new(tones => {
+        hold => Stentor::Evening::HOLD_HZ(),
+        live => Stentor::Evening::LIVE_HZ(),
+    });
+
+    for my $file (grep { $_->{samples} } @{ $player->{files} // [] }) {
+        my $d = $ear->hear($file->{path}, $file->{from});
+        my $want = $file->{samples} / $file->{rate};
+
+        $player->{decoded} += $d->{seconds};
+        $player->{undecoded} += abs($d->{seconds} - $want);
+        $player->{complaints} .= $d->{said};
+    }
+
+    push(@{ $self->{ears} }, $ear);
+}
+
+
+# --- checks
+
+sub check($self, $name, $ok, $figure, $limit = '') {
+    push(@{ $self->{checks} }, { name => $name, ok => $ok ? 1 : 0,
+                                 figure => "$figure", limit => "$limit" });
+}
+
+
+# All of them; true when nothing is wrong.
+
+sub judge($self) {
+    $self->check('listeners', @{ $self->{players} } > 0,
+                 scalar(@{ $self->{players} }), 'one a rendition');
+    $self->judge_player($_) for @{ $self->{players} };
+    $self->judge_contents();
+    $self->judge_kills();
+    $self->judge_order();
+    $self->judge_sound();
+    $self->judge_markers();
+    $self->judge_phase();
+    $self->judge_discontinuities();
+    $self->judge_end();
+
+    my @faults = @{ $self->{e}{faults} };
+    $self->check('nothing else went wrong', !@faults, scalar(@faults), 0);
+
+    return !grep { !$_->{ok} } @{ $self->{checks} };
+}
+
+
+sub judge_player($self, $p) {
+    my $kills = @{ $self->{e}{kills} };
+    my $who = $p->{name};
+    my @late = sort { $a <=> $b } late($p);
+    my $off = abs(($p->{extinf} // 0) - ($p->{media} // 0));
+    my $segments = $p->{segments} // 0;
+
+    $self->check("$who: rules kept, of playlists and of media", !$p->{bad},
+                 "$p->{bad} broken in " . ($p->{versions} // 0)
+                 . ' playlists and ' . @{ $p->{parts} // [] } . ' parts', 0);
+    $self->check("$who: answers that were errors", !$p->{errors},
+                 $p->{errors} // 'none', 0);
+
+    my $again = @{ $p->{reconnects} // [] };
+    $self->check("$who: connections made again", $kills || !$again, $again,
+                 $kills ? 'as workers die' : 0);
+
+    $self->check("$who: the latest part, s after its date",
+                 @late && $late[-1] <= $p->{hold_back},
+                 @late ? sprintf('%.3f (median %.3f)', $late[-1],
+                                 $late[@late / 2]) : 'no part',
+                 sprintf('PART-HOLD-BACK %.3f', $p->{hold_back} // 0));
+
+    $self->check("$who: sum of EXTINF - media, us",
+                 $segments && $off <= $segments * 5e-6 + 1e-9,
+                 sprintf('%.1f in %d segments', $off * 1e6, $segments),
+                 '5 a segment');
+
+    $self->check("$who: what is decoded - media, s",
+                 ($p->{undecoded} // 1) <= DECODED && !$p->{complaints},
+                 sprintf('%.3f of %.3f%s', $p->{undecoded} // 0,
+                         $p->{decoded} // 0,
+                         $p->{complaints} ? ", ffmpeg: $p->{complaints}"
+                                          : ''), DECODED);
+}
+
+
+# How late each part came: its beginning is needed that long after its date by
+# who plays at PART-HOLD-BACK.  What the first playlist listed is history.
+
+sub late($p) {
+    return map { $_->{arrived} - $_->{date} }
+           grep { !$_->{first} } @{ $p->{parts} // [] };
+}
+
+
+# One URL, one content, whoever asked and whenever.
+
+sub judge_contents($self) {
+    my (%sha, %by, %differs);
+
+    for my $r (@{ $self->{players} }, @{ $self->{witnesses} }) {
+        my $rendition = $r->{name} =~ s/-witness$//r;
+
+        for my $uri (keys %{ $r->{urls} // {} }) {
+            my $was = $sha{$uri} //= $r->{urls}{$uri};
+            $differs{$uri} = 1 if $was ne $r->{urls}{$uri};
+            $by{$uri}++;
+        }
+    }
+
+    my $twice = grep { $_ > 1 } values %by;
+    my @bad = sort keys %differs;
+
+    $self->check('contents of a URL', !@bad && $twice,
+                 @bad . ' differ, of ' . keys(%by) . ", $twice compared"
+                 . (@bad ? ": @bad[0 .. min($#bad, 3)]" : ''), 0);
+
+    for my $w (@{ $self->{witnesses} }) {
+        $self->check("$w->{name}: rules kept, answers 200",
+                     !$w->{bad} && ($w->{asked_twice} // 0) > 0,
+                     "$w->{bad} broken, $w->{asked} asked, "
+                     . ($w->{asked_twice} // 0) . ' twice', 0);
+    }
+}
+
+
+# After each kill a part with sound of after it comes soon.
+
+sub judge_kills($self) {
+    for my $kill (@{ $self->{e}{kills} }) {
+        for my $p (@{ $self->{players} }) {
+            my ($next) = grep { $_->{end} > $kill->{t} } @{ $p->{parts} };
+            my $limit = ADOPTION + ($p->{target} // 1);
+            my $took = $next ? $next->{arrived} - $kill->{t} : undef;
+
+            $kill->{$p->{name}} = $took;
+            $self->check("$p->{name}: goes on after worker $kill->{pid}, s",
+                         defined $took && $took <= $limit,
+                         defined $took ? sprintf('%.3f', $took) : 'never',
+                         sprintf('%.3f', $limit));
+        }
+    }
+}
+
+
+# --- what was heard, in which order and when
+
+# The built-in chord is hold audio, too.
+
+sub is($run) { return $run->{what} eq 'chord' ? 'hold' : $run->{what} }
+
+
+sub merged($self) {
+    my @out;
+
+    for my $run (@{ $self->{runs} }) {
+        my $last = $out[-1];
+
+        if ($last && is($last) eq is($run) && !$run->{transit}) {
+            $last->{to} = $run->{to};
+            next;
+        }
+
+        push(@out, { %$run, what => is($run) });
+    }
+
+    return @out;
+}
+
+
+sub judge_order($self) {
+    my @heard = $self->merged();
+    my @expected = @{ $self->{e}{expected} };
+    my $heard = join(' ', map { $_->{what} } @heard);
+    my $want = join(' ', map { $_->{what} } @expected);
+
+    $self->check('order of what was heard', $heard eq $want, $heard, $want);
+    return if $heard ne $want;
+
+    for my $i (1 .. $#expected) {
+        my $x = $expected[$i];
+        my $d = $heard[$i]{from} - $x->{at};
+
+        $x->{heard} = $heard[$i]{from};
+        $self->check("heard: $x->{why}, s after", $d >= -$x->{early}
+                     && $d <= $x->{late}, sprintf('%.3f', $d),
+                     sprintf('%.1f to %.1f', -$x->{early}, $x->{late}));
+    }
+}
+
+
+sub judge_sound($self) {
+    my $e = $self->{e};
+    my $ear = $self->{ears}[0] // return;
+    my $silence = $ear->longest_silence();
+    my $limit = SILENCE + ($e->{knows}{dead_air} ? $e->{dead}
+                           : max(0, map { $_->{silence} }
+                                    @{ $e->{sessions} }));
+
+    $self->{silence} = $silence;
+    $self->check('the longest silence, s', $silence->{seconds} < $limit,
+                 sprintf('%.2f at %.1f', $silence->{seconds},
+                         $silence->{seconds}
+                         ? $silence->{from} - $e->{t0} : 0), $limit);
+
+    for my $i (0 .. $#{ $self->{ears} }) {
+        my @clicks = $self->{ears}[$i]->clicks();
+        my $most = max(Stentor::Ear::FLOOR_DB, map { $_->{db} } @clicks);
+
+        $self->{clicks} = \@clicks if $i == 0;
+        $self->judge_dips($self->{players}[$i]{name}, $self->{ears}[$i]);
+        $self->check("$self->{players}[$i]{name}: the loudest click, dBFS",
+                     $most < CLICK_DB,
+                     @clicks ? sprintf('%.1f, of %d', $most, scalar(@clicks))
+                             : 'none', CLICK_DB);
+    }
+
+    return if !$e->{knows}{hold};
+
+    my $chord = max(0, map { $_->{to} - $_->{from} }
+                       grep { $_->{what} eq 'chord' } @{ $self->{runs} });
+    $self->check('the built-in chord instead of the hold file, s',
+                 $chord <= CHORD, sprintf('%.2f', $chord), CHORD);
+}
+
+
+sub judge_dips($self, $name, $ear) {
+    my %limit = (live => DIP_LIVE, hold => DIP_HOLD);
+
+    for my $what (sort keys %limit) {
+        my $dip = $ear->dip($what);
+        $self->check("$name: the deepest dip in $what, dB",
+                     $dip->{db} <= $limit{$what},
+                     sprintf('%.2f at %.2f', $dip->{db}, $dip->{db}
+                             ? $dip->{t} - $self->{e}{t0} : 0),
+                     $limit{$what});
+    }
+}
+
+
+# Each marker of a session, where it was heard, has its place: one lost or
+# repeated frame would move the rest.
+
+sub judge_markers($self) {
+    my @sessions = @{ $self->{e}{sessions} };
+
+    for my $n (0 .. $#{ $self->{ears} }) {
+        my $ear = $self->{ears}[$n];
+        my @markers = $ear->markers();
+        my @live = grep { $_->{what} eq 'live' } $ear->runs();
+
+        for my $i (0 .. $#sessions) {
+            my $s = $sessions[$i];
+            my $until = $i < $#sessions ? $sessions[$i + 1]{t} : 'inf';
+            my @runs = grep { $_->{from} >= $s->{t} && $_->{from} < $until }
+                       @live;
+
+            $self->judge_session("$self->{players}[$n]{name}: session "
+                                 . ($i + 1), $s, \@runs, \@markers);
+        }
+    }
+}
+
+
+sub judge_session($self, $name, $s, $runs, $markers) {
+    my @heard = grep { inside($_->{t}, $runs) } @$markers;
+    my $at = $Stentor::Ear::MARKER_AT;
+    my $turn = @Stentor::Ear::MARKERS;
+
+    # when second 0 was heard, by each of them
+    my @zero = sort { $a <=> $b } map {
+        my $zero = $_->{t} - $s->{t} - $_->{k} - $at;
+        $zero - $turn * POSIX::floor($zero / $turn + 0.5);
+    } @heard;
+
+    my $zero = $zero[@zero / 2];
+    my $apart = @zero ? $zero[-1] - $zero[0] : 0;
+    my @want = defined $zero ? wanted($s, $zero, $runs) : ();
+
+    $self->check("$name: markers heard, and how far out of place, s",
+                 @heard && $apart <= MARKER && @heard == @want,
+                 sprintf('%d of %d, %.4f', scalar(@heard), scalar(@want),
+                         $apart), MARKER);
+
+    my $lost = defined $zero && @$runs
+               ? $runs->[0]{from} + $runs->[0]{transit} - $s->{t} - $zero
+               : 'inf';
+    $self->check("$name: lost of the first words, s", $lost <= FIRST_WORDS,
+                 sprintf('%.3f', $lost), FIRST_WORDS);
+}
+
+
+# Seconds of a session whose markers lie inside of what was heard of it.
+
+sub wanted($s, $zero, $runs) {
+    my $at = $Stentor::Ear::MARKER_AT;
+
+    return grep { inside($s->{t} + $zero + $_ + $at, $runs) }
+           0 .. $s->{seconds} - 1;
+}
+
+
+# Whether a marker lies whole inside one of these runs.
+
+sub inside($t, $runs) {
+    return scalar(grep { $t > $_->{from} + $_->{transit} + 0.06
+                         && $t < $_->{to} - 0.06 } @$runs);
+}
+
+
+# All renditions have a sound at the same time.
+
+sub judge_phase($self) {
+    my ($first, @others) = @{ $self->{ears} };
+    return if !@others;
+
+    $self->judge_alignment($_) for 1 .. $#{ $self->{players} };
+
+    my %t = map { int($_->{t}) => $_->{t} } $first->markers();
+
+    for my $i (0 .. $#others) {
+        my @d = map { abs($_->{t} - $t{ int($_->{t}) }) }
+                grep { defined $t{ int($_->{t}) } } $others[$i]->markers();
+        my $most = max(0, @d);
+
+        $self->check("$self->{players}[$i + 1]{name}: out of phase with "
+                     . "$self->{players}[0]{name}, s", @d && $most <= PHASE,
+                     sprintf('%.4f', $most), PHASE);
+    }
+}
+
+
+# Renditions are cut at the same places, and numbered alike.
+
+sub judge_alignment($self, $i) {
+    my ($p, $q) = @{ $self->{players} }[0, $i];
+    my %end = map { ("$_->{msn}.$_->{part}" => $_->{end}) }
+              @{ $p->{parts} // [] };
+    my @both = grep { defined $end{"$_->{msn}.$_->{part}"} }
+               @{ $q->{parts} // [] };
+    my $bad = grep { $end{"$_->{msn}.$_->{part}"} != $_->{end} } @both;
+
+    $self->check("$q->{name}: parts that end elsewhere than $p->{name}'s",
+                 @both && !$bad, "$bad of " . @both, 0);
+}
+
+
+sub judge_discontinuities($self) {
+    my $want = $self->{e}{discontinuities} // 0;
+
+    for my $p (@{ $self->{players} }) {
+        my $n = @{ $p->{discontinuities} // [] };
+        my $maps = keys %{ $p->{inits} // {} };
+
+        $self->check("$p->{name}: discontinuities, init segments",
+                     $n == $want && $maps == $want + 1, "$n, $maps",
+                     "$want, " . ($want + 1));
+    }
+}
+
+
+# The playlists end, soon after they are told to.
+
+sub judge_end($self) {
+    my $e = $self->{e};
+
+    for my $p (@{ $self->{players} }) {
+        my $took = $p->{ended} && $e->{closed}
+                   ? $p->{ended} - $e->{closed} : 'inf';
+
+        $self->check("$p->{name}: ENDLIST, s after the end",
+                     $took >= 0 && $took <= ($e->{end_limit} // 0),
+                     sprintf('%.2f', $took), $e->{end_limit} // 0);
+    }
+}
+
+
+# --- the report
+
+# The timeline as a table, the checks, and what was wrong in words.
+
+sub text($self) {
+    my $t0 = $self->{e}{t0};
+    my $out = sprintf("\n%9s  %-8s %7s %9s\n", 's', 'heard', 'dBFS',
+                      'for s');
+
+    for my $run (@{ $self->{runs} }) {
+        $out .= sprintf("%9.2f  %-8s %7.1f %9.2f%s\n", $run->{from} - $t0,
+                        $run->{what}, $run->{level},
+                        $run->{to} - $run->{from},
+                        $run->{transit} ? sprintf('  (%.2f between)',
+                                                  $run->{transit}) : '');
+    }
+
+    $out .= "\n";
+    $out .= sprintf("click at %.3f, %.1f dBFS, %s\n", $_->{t} - $t0,
+                    $_->{db}, $self->splice_near($_->{t}))
+        for @{ $self->{clicks} // [] };
+
+    $out .= "\n";
+    $out .= sprintf("%-4s %-58s %s%s\n", $_->{ok} ? 'ok' : 'BAD',
+                    $_->{name}, $_->{figure},
+                    length($_->{limit}) ? "  [$_->{limit}]" : '')
+        for @{ $self->{checks} };
+
+    return $out . $self->words();
+}
+
+
+sub splice_near($self, $t) {
+    my ($near) = sort { abs($a->{from} - $t) <=> abs($b->{from} - $t) }
+                 @{ $self->{runs} };
+    return 'at no splice' if !$near || abs($near->{from} - $t) > 0.5;
+
+    return sprintf('%+.3f s from the splice to %s', $t - $near->{from},
+                   $near->{what});
+}
+
+
+sub words($self) {
+    my @say = @{ $self->{e}{faults} };
+
+    for my $r (@{ $self->{players} }, @{ $self->{witnesses} }) {
+        my @v = @{ $r->{violations} // [] };
+        push(@say, map { "$r->{name}: $_" } @v[0 .. min($#v, 9)]);
+    }
+
+    return @say ? join("\n", '', @say, '') : '';
+}
+
+
+# All figures, for a file.
+
+sub figures($self, $ok) {
+    my $e = $self->{e};
+
+    for my $p (@{ $self->{players} }) {
+        my @late = sort { $a <=> $b } late($p);
+        $p->{late} = { map { $_ => $late[$#late * $_ / 100] }
+                       50, 90, 99, 100 } if @late;
+    }
+
+    return {
+        verdict => $ok ? 'pass' : 'fail',
+        t0 => $e->{t0},
+        knows => $e->{knows}, missing => $e->{missing},
+        events => $e->{events}, expected => $e->{expected},
+        kills => $e->{kills}, faults => $e->{faults},
+        first_ms => $e->{first_ms}, status => $e->{status},
+        heard => $self->{runs}, clicks => $self->{clicks},
+        silence => $self->{silence}, checks => $self->{checks},
+        players => $self->{players}, witnesses => $self->{witnesses},
+    };
+}
+
+
+1;
