@@ -16,7 +16,7 @@
 
 /* How sharply a tone of that level may bend, coded: by itself 0.0003, and
  * what encoders add to it; a cut at its crest bends by its level. */
-#define TONE_BEND  0.004
+#define TONE_BEND  0.01
 
 /* RMS. */
 #define TONE_MIN     0.30
