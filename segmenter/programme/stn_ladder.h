@@ -80,7 +80,8 @@ int stn_ladder_hold(stn_ladder_t *l, const stn_hold_t *hold,
 const stn_format_t *stn_ladder_hold_format(const stn_ladder_t *l);
 
 /* Born now, without a broadcaster: the window is dated back from now_us and
- * filled with comfort.  Some milliseconds of CPU. */
+ * filled with comfort, but for the last seconds where there is other hold
+ * audio: those are encoded with the first frames (half a second of CPU). */
 void stn_ladder_birth(stn_ladder_t *l, int64_t now_us);
 
 /* Goes on with a programme whose next frame of all renditions is at pos; hold
