@@ -39,6 +39,10 @@
 /* What a quantum may last. */
 #define STN_LADDER_QUANTUM_MAX  (10 * STN_LADDER_RATE)
 
+/* Hold audio that is so far behind is copied, not encoded: minutes of it, after
+ * an outage, would take seconds of CPU. */
+#define STN_LADDER_LEAP_MS  10000
+
 /* Samples in what the stats count as a frame. */
 #define STN_LADDER_FRAME  1024
 
@@ -340,6 +344,13 @@ stn_ladder_advance(stn_ladder_t *l, int64_t now_us, stn_frame_t *f)
 
         if (limit <= l->live.pos) {
             return STN_AGAIN;
+        }
+
+        if (l->live.n == 0
+            && limit - l->live.pos > stn_ladder_ms(STN_LADDER_LEAP_MS))
+        {
+            rc = stn_ladder_mix_leap(&l->mix, limit - limit % l->mix.quantum);
+            continue;
         }
 
         n = (size_t) stn_min(limit - l->live.pos, STN_LADDER_MIX_BLOCK);

@@ -62,6 +62,8 @@ typedef struct {
     const units_t  *units;         /* over and over */
     int64_t         start_us;      /* when unit 0 begins */
     double          ppm;           /* his clock is that much too fast */
+    double           skew;          /* millionths that his timestamps are faster
+                                       than his samples */
     int64_t         base_ts;       /* timestamp of unit 0 */
     int64_t         wrap_ts;       /* timestamps wrap there; 0: never */
     int64_t         round_ts;      /* they are multiples of this; 0: 1 ms */
@@ -312,6 +314,7 @@ caster_ts(const caster_t *c, uint32_t n)
     grain = c->round_ts ? c->round_ts : STN_TS_HZ / 1000;
     ts = stn_rescale((int64_t) n * c->units->format.frame, STN_TS_HZ,
                      c->units->format.rate);
+    ts += (int64_t) ((double) ts * c->skew / 1e6);
     ts = (ts + grain / 2) / grain * grain + c->base_ts;
 
     return c->wrap_ts ? ts % c->wrap_ts : ts;

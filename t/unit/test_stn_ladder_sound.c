@@ -447,6 +447,42 @@ an_adoption_under_hold_audio_is_not_heard(void **state)
 }
 
 
+/* And after an outage of minutes: what lies in the past is comfort, at once,
+ * and hold audio only what is heard now. */
+
+static void
+an_outage_is_filled_with_comfort(void **state)
+{
+    int64_t       from_us;
+    stn_hold_t    hold;
+    ladder_rig_t  r;
+
+    (void) state;
+
+    ladder_init(&r, 130);
+    ladder_rungs(&r);
+    ladder_open(&r);
+    make_loop(&r, &hold);
+    assert_int_equal(stn_ladder_hold(r.l, &hold,
+                                     stn_ladder_hold_format(r.l)), STN_OK);
+
+    r.stop = (r.now_us - 120 * SEC) * 48 / 1000;
+    r.stop -= r.stop % stn_ladder_quantum(r.conf.renditions, r.conf.n);
+    from_us = r.stop * 1000 / 48;
+    stn_ladder_resume(r.l, r.stop);
+    r.stop = 0;
+    ladder_run(&r, r.now_us + 3 * SEC);
+
+    assert_loud(&r, from_us, r.now_us - 4 * SEC, 0);
+    assert_true(ladder_loudness(&r, 0, r.now_us - SEC) > 0.2);
+    assert_smooth(&r);
+    assert_in_range(stn_ladder_stats(r.l)->hold_frames, 122 * 47, 123 * 47);
+
+    ladder_free(&r);
+    stn_hold_free(&hold);
+}
+
+
 /* Another process takes over while somebody is heard.  He is cut off where
  * the frames of the first end; decoders overlap frames, and that is all the
  * slope there is: 20 ms for AAC, 2.5 for Opus. */
@@ -491,6 +527,7 @@ main(void)
         cmocka_unit_test(one_hold_turns_into_another),
         cmocka_unit_test(a_window_turns_into_hold),
         cmocka_unit_test(an_adoption_under_hold_audio_is_not_heard),
+        cmocka_unit_test(an_outage_is_filled_with_comfort),
         cmocka_unit_test(an_adoption_under_live_audio_is_soft),
     };
 
