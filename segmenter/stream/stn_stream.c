@@ -371,6 +371,7 @@ stn_stream_replace(stn_stream_t *s, const stn_format_t *format)
     }
 
     other.generation = s->generation + 1;
+    other.past = s->past;
 
     stn_stream_free(s);
     *s = other;
