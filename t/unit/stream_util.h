@@ -27,6 +27,13 @@
 /* When all of this happens: no round number of frames or seconds. */
 #define RIG_EPOCH  (1763719207 * SEC + 123457)
 
+/* What takes until a session has its place, and a frame to cut behind. */
+#define SETTLED_US  (STN_PROGRAMME_SETTLE_US + 50 * MS)
+
+/* A stream is never later than this with a steady broadcaster or with none,
+ * beyond the part under way. */
+#define LATE_US  (200 * MS)
+
 #define VOICE_FRAMES  96
 #define VOICE_BYTES   2048
 
@@ -590,6 +597,44 @@ rig_is_up(const rig_t *r, int64_t us)
     if (r->now_us - end > us) {
         fail_msg("%lld us late", (long long) (r->now_us - end));
     }
+}
+
+
+/* A stream that v has been on for us microseconds, after ten seconds of
+ * nobody. */
+
+static inline void
+on_air(rig_t *r, const voice_t *v, int64_t us)
+{
+    rig_init(r, &v->format);
+    stn_stream_birth(&r->s, r->now_us);
+    rig_wait(r, 10 * SEC);
+    assert_int_equal(rig_arrive(r, v), STN_OK);
+    rig_send(r, us);
+}
+
+
+/* v comes, and the stream takes on his format before he has sent for long. */
+
+static inline void
+change_to(rig_t *r, const voice_t *v)
+{
+    uint64_t  changes;
+
+    changes = r->changes;
+
+    assert_int_equal(rig_arrive(r, v), STN_OK);
+    assert_int_equal(r->changes, changes);
+
+    rig_send(r, SETTLED_US + 3 * SEC);
+
+    assert_int_equal(r->changes, changes + 1);
+    assert_true(stn_format_same(stn_stream_format(&r->s, 0), &v->format));
+    assert_true(stn_format_same(stn_stream_hold_format(&r->s), &v->format));
+    assert_int_equal(r->last.rate, v->format.rate);
+    assert_int_equal(r->lost, r->forgone);
+    assert_int_equal(stn_stream_holding(&r->s), 0);
+    rig_is_up(r, SEC + LATE_US);
 }
 
 
