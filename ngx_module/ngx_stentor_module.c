@@ -2,13 +2,13 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * The core module: the stentor {} block with its application {} blocks, the
- * zone, and what each worker opens at its start (wake, notify, lives, shelf)
- * and closes at its end.  Without a stentor {} block it does nothing.
+ * The core module: the stentor {} block with its application {} blocks (what
+ * those may say is ngx_stentor_app.c's), the zone, and what each worker opens
+ * at its start (wake, notify, lives, shelf, keeper) and closes at its end.
+ * Without a stentor {} block it does nothing.
  */
 
-#include "ngx_stentor.h"
-#include "in/ngx_stentor_hold.h"
+#include "ngx_stentor_app.h"
 #include "in/ngx_stentor_keeper.h"
 #include "in/ngx_stentor_live.h"
 #include "notify/ngx_stentor_notify.h"
@@ -34,29 +34,12 @@ static char *ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_stentor_stream(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_stentor_rendition(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_stentor_rendition_param(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_stentor_rendition_conf_t *r);
-static char *ngx_stentor_rendition_check(ngx_conf_t *cf,
-    ngx_stentor_rendition_conf_t *r);
-static char *ngx_stentor_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static ngx_int_t ngx_stentor_hold_file_name(ngx_conf_t *cf, ngx_str_t *file);
-static char *ngx_stentor_dead_air(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_stentor_audio(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static ngx_int_t ngx_stentor_param(ngx_str_t *value, const char *name,
-    ngx_uint_t *n);
 static char *ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf);
-static char *ngx_stentor_on_event(ngx_conf_t *cf, void *post, void *data);
-static char *ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app);
-static char *ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app);
 
 
-static ngx_conf_post_t  ngx_stentor_on_event_post = { ngx_stentor_on_event };
+static ngx_conf_post_t  ngx_stentor_on_event_post = {
+    ngx_stentor_app_on_event
+};
 
 
 static ngx_command_t  ngx_stentor_commands[] = {
@@ -133,35 +116,35 @@ static ngx_command_t  ngx_stentor_commands[] = {
 
     { ngx_string("stream"),
       NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
-      ngx_stentor_stream,
+      ngx_stentor_app_stream,
       0,
       0,
       NULL },
 
     { ngx_string("rendition"),
       NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
-      ngx_stentor_rendition,
+      ngx_stentor_app_rendition,
       0,
       0,
       NULL },
 
     { ngx_string("hold"),
       NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
-      ngx_stentor_hold,
+      ngx_stentor_app_hold,
       0,
       0,
       NULL },
 
     { ngx_string("dead_air"),
       NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE23,
-      ngx_stentor_dead_air,
+      ngx_stentor_app_dead_air,
       0,
       0,
       NULL },
 
     { ngx_string("audio"),
       NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
-      ngx_stentor_audio,
+      ngx_stentor_app_audio,
       0,
       0,
       NULL },
@@ -463,24 +446,9 @@ ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(app, sizeof(ngx_stentor_app_t));
-
-    if (ngx_array_init(&app->streams, cf->pool, 4,
-                       sizeof(ngx_stentor_stream_conf_t))
-        != NGX_OK)
-    {
+    if (ngx_stentor_app_init(cf, app, &value[1]) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
-
-    app->name = value[1];
-    app->dead_level = NGX_CONF_UNSET;
-    app->part_duration = NGX_CONF_UNSET_MSEC;
-    app->segment_parts = NGX_CONF_UNSET_UINT;
-    app->window = NGX_CONF_UNSET_MSEC;
-    app->grace = NGX_CONF_UNSET_MSEC;
-    app->linger = NGX_CONF_UNSET_MSEC;
-    app->max_bitrate = NGX_CONF_UNSET_SIZE;
-    ngx_str_null(&app->on_event);
 
     rv = ngx_stentor_parse(cf, NGX_STENTOR_APP_CONF, app);
     if (rv != NGX_CONF_OK) {
@@ -490,321 +458,6 @@ ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return ngx_stentor_app_defaults(cf, app);
 }
 
-
-static char *
-ngx_stentor_stream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_stentor_app_t *app = conf;
-
-    ngx_str_t                  *value;
-    ngx_stentor_stream_conf_t  *stream;
-
-    value = cf->args->elts;
-
-    if (ngx_stentor_name_check(&value[1]) != NGX_OK
-        || app->name.len + 1 + value[1].len > NGX_STENTOR_NAME_MAX)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid stream name \"%V\"",
-                           &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    stream = ngx_array_push(&app->streams);
-    if (stream == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    stream->name = value[1];
-    ngx_str_null(&stream->hold);
-
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strncmp(value[2].data, "hold=", 5) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                           &value[2]);
-        return NGX_CONF_ERROR;
-    }
-
-    stream->hold.data = value[2].data + 5;
-    stream->hold.len = value[2].len - 5;
-
-    return ngx_stentor_hold_file_name(cf, &stream->hold) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_stentor_hold(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_stentor_app_t *app = conf;
-
-    ngx_str_t  *value;
-
-    if (app->hold.len) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    app->hold = value[1];
-
-    return ngx_stentor_hold_file_name(cf, &app->hold) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-/* A file is tried at once: better now than when it is needed. */
-
-static ngx_int_t
-ngx_stentor_hold_file_name(ngx_conf_t *cf, ngx_str_t *file)
-{
-    if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_stentor_hold_check(cf, file);
-}
-
-
-/* rendition NAME bitrate=.. [codec=aac|opus] [channels=..] [rate=..] */
-
-static char *
-ngx_stentor_rendition(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_stentor_app_t *app = conf;
-
-    char                          *rv;
-    ngx_str_t                     *value;
-    ngx_uint_t                     i;
-    ngx_stentor_rendition_conf_t  *r;
-
-    value = cf->args->elts;
-
-    if (app->nrenditions == NGX_STENTOR_RENDITIONS) {
-        return "has been given too often: at most 8 renditions";
-    }
-
-    if (ngx_stentor_name_check(&value[1]) != NGX_OK
-        || ngx_strlchr(value[1].data, value[1].data + value[1].len, '/')
-        || value[1].len >= NGX_STENTOR_RENDITION_MAX
-        || ngx_strcmp(value[1].data, "index") == 0
-        || (value[1].len > 4
-            && ngx_strcmp(value[1].data + value[1].len - 4, "-std") == 0))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid rendition name \"%V\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < app->nrenditions; i++) {
-        if (ngx_strcmp(app->renditions[i].name.data, value[1].data) == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "duplicate rendition \"%V\"", &value[1]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    r = &app->renditions[app->nrenditions++];
-
-    r->name = value[1];
-    r->channels = 2;
-    r->rate = 48000;
-
-    for (i = 2; i < cf->args->nelts; i++) {
-        rv = ngx_stentor_rendition_param(cf, &value[i], r);
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
-    }
-
-    return ngx_stentor_rendition_check(cf, r);
-}
-
-
-static char *
-ngx_stentor_rendition_param(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_stentor_rendition_conf_t *r)
-{
-    ssize_t    size;
-    ngx_str_t  s;
-
-    if (ngx_strncmp(value->data, "bitrate=", 8) == 0) {
-        s.data = value->data + 8;
-        s.len = value->len - 8;
-
-        size = ngx_parse_size(&s);
-
-        if (size != NGX_ERROR) {
-
-            /* "k" is a thousand where bits are counted */
-
-            r->bitrate = (s.len && (s.data[s.len - 1] | 0x20) == 'k')
-                         ? size / 1024 * 1000 : size;
-            return NGX_CONF_OK;
-        }
-
-    } else if (ngx_strcmp(value->data, "codec=aac") == 0) {
-        r->opus = 0;
-        return NGX_CONF_OK;
-
-    } else if (ngx_strcmp(value->data, "codec=opus") == 0) {
-        r->opus = 1;
-        return NGX_CONF_OK;
-
-    } else if (ngx_stentor_param(value, "channels=", &r->channels) == NGX_OK
-               || ngx_stentor_param(value, "rate=", &r->rate) == NGX_OK)
-    {
-        return NGX_CONF_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                       value);
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_stentor_rendition_check(ngx_conf_t *cf, ngx_stentor_rendition_conf_t *r)
-{
-    const char  *reason;
-
-    reason = NULL;
-
-    if (r->bitrate < 8000 || r->bitrate > 512000) {
-        reason = "needs a \"bitrate\" between 8k and 512k";
-
-    } else if (r->channels < 1 || r->channels > 2) {
-        reason = "has 1 or 2 \"channels\"";
-
-    } else if (r->opus && r->rate != 48000) {
-        reason = "of Opus has a \"rate\" of 48000";
-
-    } else if (r->rate != 48000 && r->rate != 32000 && r->rate != 24000
-               && r->rate != 16000)
-    {
-        reason = "has a \"rate\" of 48000, 32000, 24000 or 16000: others do "
-                 "not fit into the same parts";
-    }
-
-    if (reason) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "rendition \"%V\" %s",
-                           &r->name, reason);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* dead_air LEVEL TIME [hold]: LEVEL as "-50dB". */
-
-static char *
-ngx_stentor_dead_air(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_stentor_app_t *app = conf;
-
-    size_t      len;
-    ngx_int_t   level;
-    ngx_str_t  *value;
-
-    if (app->dead_level != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    len = value[1].len;
-
-    if (len > 2 && ngx_strncasecmp(value[1].data + len - 2, (u_char *) "dB", 2)
-                   == 0)
-    {
-        len -= 2;
-    }
-
-    level = (len > 1 && value[1].data[0] == '-')
-            ? ngx_atofp(value[1].data + 1, len - 1, 2) : NGX_ERROR;
-
-    if (level == NGX_ERROR || level < 1000 || level > 10000) {
-        return "needs a level between -100dB and -10dB";
-    }
-
-    app->dead_level = -level;
-    app->dead_time = ngx_parse_time(&value[2], 0);
-
-    if (app->dead_time == (ngx_msec_t) NGX_ERROR || app->dead_time < 500) {
-        return "needs a time of at least 500ms";
-    }
-
-    if (cf->args->nelts == 4) {
-
-        if (ngx_strcmp(value[3].data, "hold") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[3]);
-            return NGX_CONF_ERROR;
-        }
-
-        app->dead_hold = 1;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* audio [rate=..] [channels=..] */
-
-static char *
-ngx_stentor_audio(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_stentor_app_t *app = conf;
-
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_stentor_param(&value[i], "rate=", &app->rate) != NGX_OK
-            && ngx_stentor_param(&value[i], "channels=", &app->channels)
-               != NGX_OK)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* Reads "name=number".  Returns NGX_OK, NGX_DECLINED for another name, or
- * NGX_ERROR for no number. */
-
-static ngx_int_t
-ngx_stentor_param(ngx_str_t *value, const char *name, ngx_uint_t *n)
-{
-    size_t     len;
-    ngx_int_t  number;
-
-    len = ngx_strlen(name);
-
-    if (value->len <= len || ngx_strncmp(value->data, name, len) != 0) {
-        return NGX_DECLINED;
-    }
-
-    number = ngx_atoi(value->data + len, value->len - len);
-    if (number == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    *n = (ngx_uint_t) number;
-
-    return NGX_OK;
-}
-
-
-/* Parses a block whose directives (of NGX_DIRECT_CONF) go to conf. */
 
 static char *
 ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
@@ -835,81 +488,3 @@ ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
 
 
 /* Does not say which URL it is: there may be a password in it. */
-
-static char *
-ngx_stentor_on_event(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_str_t *url = data;
-
-    return ngx_stentor_notify_check((char *) url->data) == NGX_OK
-           ? NGX_CONF_OK : "has no valid http:// or https:// URL";
-}
-
-
-static char *
-ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app)
-{
-    ngx_conf_init_value(app->dead_level, 0);
-    ngx_conf_init_msec_value(app->part_duration, 1000);
-    ngx_conf_init_uint_value(app->segment_parts, 6);
-    ngx_conf_init_msec_value(app->window, 60000);
-    ngx_conf_init_msec_value(app->grace, 1000);
-    ngx_conf_init_msec_value(app->linger, 30000);
-    ngx_conf_init_size_value(app->max_bitrate, 320000);
-
-    app->rate = app->rate ? app->rate : 48000;
-    app->channels = app->channels ? app->channels : 2;
-
-    return ngx_stentor_app_check(cf, app);
-}
-
-
-static char *
-ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app)
-{
-    ngx_msec_t  segment;
-
-    if (app->rate < 8000 || app->rate > 96000
-        || app->channels < 1 || app->channels > 6)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"audio\" has a rate of 8000 to 96000 and 1 to 6 "
-                           "channels");
-        return NGX_CONF_ERROR;
-    }
-
-    if (app->part_duration < NGX_STENTOR_PART_MIN_MS
-        || app->part_duration > NGX_STENTOR_PART_MAX_MS)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"part_duration\" must be between 200ms and 5s");
-        return NGX_CONF_ERROR;
-    }
-
-    if (app->segment_parts < NGX_STENTOR_PARTS_MIN
-        || app->segment_parts > NGX_STENTOR_PARTS_MAX)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"segment_parts\" must be between 2 and 32");
-        return NGX_CONF_ERROR;
-    }
-
-    segment = app->part_duration * app->segment_parts;
-
-    if (app->window < segment * NGX_STENTOR_SEGMENTS_MIN
-        || app->window > segment * NGX_STENTOR_SEGMENTS_MAX)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"window\" must be between 6 and 300 segments of "
-                           "%Mms", segment);
-        return NGX_CONF_ERROR;
-    }
-
-    if (app->max_bitrate < 8000 || app->max_bitrate > 3000000) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"max_bitrate\" must be between 8k and 3000k");
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}

@@ -17,8 +17,14 @@
 #define NGX_STENTOR_KEEPER_MS  200
 
 /* A worker has the first go at its share of them, so that not all of them
- * start a thread for each; after this everybody may. */
-#define NGX_STENTOR_KEEPER_SHARE_MS  500
+ * start a thread for each; after this everybody may.  One that has just been
+ * born leaves that to others, who have hold audio ready. */
+#define NGX_STENTOR_KEEPER_SHARE_MS  150
+#define NGX_STENTOR_KEEPER_YOUNG_MS  2500
+
+/* How long to wait before a stream of the configuration that could not be
+ * opened is tried again. */
+#define NGX_STENTOR_KEEPER_RETRY_MS  5000
 
 
 static void ngx_stentor_keeper_wake(void *data, ngx_stentor_stream_t *st);
@@ -56,6 +62,7 @@ ngx_stentor_keeper_start(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
         return NGX_ERROR;
     }
 
+    k->born = ngx_current_msec;
     k->scf = scf;
     k->lives = scf->worker.lives;
 
@@ -226,7 +233,8 @@ ngx_stentor_keeper_orphan(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
         k->orphaned[st->index] = ngx_max(ngx_current_msec, 1);
     }
 
-    if (!ngx_stentor_keeper_mine(st->index)
+    if ((!ngx_stentor_keeper_mine(st->index)
+         || ngx_current_msec - k->born < NGX_STENTOR_KEEPER_YOUNG_MS)
         && ngx_current_msec - k->orphaned[st->index]
            < NGX_STENTOR_KEEPER_SHARE_MS)
     {
@@ -321,6 +329,12 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
                             &stream->name)
                - data;
 
+    /* what the operator has closed stays closed until he opens it */
+
+    if (ngx_stentor_store_barred(k->scf->store, &full)) {
+        return;
+    }
+
     st = ngx_stentor_store_lookup(k->scf->store, &full);
 
     if (st && st->state != NGX_STENTOR_CLOSED && ngx_stentor_store_owned(st)) {
@@ -332,11 +346,13 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
         return;
     }
 
-    /* what the operator has closed stays closed until he opens it */
-
-    if (st && st->barred_ms) {
+    if (stream->tried
+        && ngx_current_msec - stream->tried < NGX_STENTOR_KEEPER_RETRY_MS)
+    {
         return;
     }
+
+    stream->tried = ngx_max(ngx_current_msec, 1);
 
     (void) ngx_stentor_live_open(k->lives, app, &stream->name,
                                  NGX_STENTOR_BY_CONFIG);

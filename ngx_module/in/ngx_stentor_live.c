@@ -15,6 +15,9 @@
 /* An exiting worker stays while it has lives; looked at this often. */
 #define NGX_STENTOR_LIVE_KEEP_MS  200
 
+/* It plays hold audio of a file for so long, until a new worker can. */
+#define NGX_STENTOR_LIVE_STAY_MS  2500
+
 /* How often a session's figures go to the store. */
 #define NGX_STENTOR_LIVE_SHOW_MS  1000
 
@@ -272,10 +275,11 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     ngx_stentor_stream_t     *st;
     ngx_stentor_rendition_t  *rend;
 
-    st = ngx_stentor_store_lookup(lives->store, key);
-
-    if (st && st->barred_ms > ngx_stentor_store_now()) {
+    if (ngx_stentor_store_barred(lives->store, key)
+        > ngx_stentor_store_now())
+    {
         source->reason = "the operator has closed this stream";
+        source->counter = NGX_STENTOR_INGEST_REFUSED_CLOSED;
         return NGX_DECLINED;
     }
 
@@ -283,11 +287,15 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         return NGX_OK;
     }
 
+    source->counter = NGX_STENTOR_INGEST_REFUSED_CODEC;
+
     if (format->codec != STN_CODEC_AAC) {
         source->reason = "only AAC is passed through: other audio needs a "
                          "rendition";
         return NGX_DECLINED;
     }
+
+    st = ngx_stentor_store_lookup(lives->store, key);
 
     if (st == NULL || st->state != NGX_STENTOR_OPEN) {
         return NGX_OK;
@@ -724,6 +732,12 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
     pthread_mutex_unlock(&live->mutex);
 
     if (ended) {
+        if (live->source == NULL && outcome == NGX_STENTOR_LIVE_REFUSED) {
+            ngx_log_error(NGX_LOG_ERR, &live->log, 0,
+                          "stream \"%V\" is not opened: %s", &live->name,
+                          reason);
+        }
+
         if (outcome == NGX_STENTOR_LIVE_TAKEN) {
             ngx_stentor_live_taken(live);
         } else {
@@ -764,13 +778,21 @@ ngx_stentor_lives_keep(ngx_event_t *ev)
 
     lives = ngx_stentor_container(ev, ngx_stentor_lives_t, keep);
 
+    if (ngx_exiting && lives->exiting == 0) {
+        lives->exiting = ngx_max(ngx_current_msec, 1);
+    }
+
     for (q = ngx_queue_head(&lives->queue);
          ngx_exiting && q != ngx_queue_sentinel(&lives->queue);
          q = ngx_queue_next(q))
     {
         live = ngx_queue_data(q, ngx_stentor_live_t, queue);
 
-        if (live->source == NULL) {
+        if (live->source == NULL
+            && (live->hold->len == 0
+                || ngx_current_msec - lives->exiting
+                   >= NGX_STENTOR_LIVE_STAY_MS))
+        {
             pthread_mutex_lock(&live->mutex);
             live->quit = (live->units.count == 0);
             pthread_cond_signal(&live->cond);

@@ -498,13 +498,14 @@ ngx_stentor_live_end(ngx_stentor_live_t *live)
         ngx_stentor_store_hand_over(&live->claim);
         ngx_stentor_wake_all(lives->store);
 
-    } else if (live->claimed) {
-        if (ngx_stentor_store_valid(&live->claim)) {
-            ngx_stentor_live_event(live, "closed", NULL);
-        }
-
-        ngx_stentor_store_close(&live->claim);
+    } else if (live->claimed
+               && ngx_stentor_store_close(&live->claim) == NGX_OK)
+    {
+        ngx_stentor_live_event(live, "closed", NULL);
         ngx_stentor_wake_stream(lives->store, live->claim.stream);
+
+    } else if (live->claimed) {
+        ngx_stentor_wake_all(lives->store);
     }
 
     /* whoever waits for it to be opened is told that it will not be */

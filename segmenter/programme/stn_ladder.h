@@ -60,8 +60,8 @@ int64_t stn_ladder_quantum(const stn_encoder_conf_t *renditions, unsigned n);
 
 /*
  * Makes a ladder that is not born yet, and the comfort loops of its
- * renditions (tens of milliseconds of CPU each).  Returns NULL out of memory
- * or when an encoder cannot be opened.
+ * renditions (some 50 ms of CPU each: never in an event loop).  Returns NULL
+ * out of memory, without a quantum, or when an encoder cannot be opened.
  */
 stn_ladder_t *stn_ladder_open(const stn_ladder_conf_t *conf);
 
@@ -71,7 +71,8 @@ void stn_ladder_close(stn_ladder_t *l);
 const stn_format_t *stn_ladder_format(const stn_ladder_t *l, unsigned i);
 
 /* Hold audio from now on: a loop of AAC-LC, 48 kHz, stereo, made for format;
- * the caller keeps it alive.  NULL: comfort. */
+ * the caller keeps it alive, but the one before it no longer.  NULL: comfort.
+ * Returns STN_OK, or with nothing changed STN_UNSUPPORTED or STN_NOMEM. */
 int stn_ladder_hold(stn_ladder_t *l, const stn_hold_t *hold,
     const stn_format_t *format);
 
@@ -79,28 +80,39 @@ int stn_ladder_hold(stn_ladder_t *l, const stn_hold_t *hold,
 const stn_format_t *stn_ladder_hold_format(const stn_ladder_t *l);
 
 /* Born now, without a broadcaster: the window is dated back from now_us and
- * filled with hold audio. */
+ * filled with comfort, but for the last seconds where there is other hold
+ * audio: those are encoded with the first frames (half a second of CPU). */
 void stn_ladder_birth(stn_ladder_t *l, int64_t now_us);
 
-/* Goes on with a programme whose next frame of all renditions is at pos. */
+/* Goes on with a programme whose next frame of all renditions is at pos; hold
+ * audio is what is taken to have been before it. */
 void stn_ladder_resume(stn_ladder_t *l, int64_t pos);
 
-/* A broadcaster has come (or another one), who sends format.  Returns STN_OK,
- * or STN_UNSUPPORTED when it cannot be decoded; then nothing changes. */
+/* A broadcaster has come (or another one: what waits of the one before fades
+ * out), who sends format.  Returns STN_OK; with nothing changed
+ * STN_UNSUPPORTED when it cannot be decoded, or STN_NOMEM. */
 int stn_ladder_arrive(stn_ladder_t *l, const stn_format_t *format);
 
+/* He has left: what waits is played, then hold audio at once. */
 void stn_ladder_leave(stn_ladder_t *l);
 
 /* Hold audio instead of what the broadcaster sends (dead air), while on. */
 void stn_ladder_mute(stn_ladder_t *l, unsigned on);
 
-/* Takes a unit that arrived at now_us.  Returns STN_OK, or STN_LIMIT when as
- * much waits as may: try again later. */
+/* Takes a unit that arrived at now_us.  Returns STN_OK; STN_LIMIT when as much
+ * waits as may: try again later; STN_NOMEM. */
 int stn_ladder_feed(stn_ladder_t *l, const stn_au_t *au, int64_t now_us);
 
-/* The next frame of any rendition (f->rendition), if its time has come; the
- * frames of each rendition are contiguous.  Returns STN_OK, or STN_AGAIN:
- * nothing before the next unit, or before stn_ladder_due(). */
+/*
+ * The next frame of any rendition (f->rendition), if its time has come; the
+ * frames of each rendition are contiguous.  A frame comes later than its end
+ * by STN_LADDER_FADE_MS, STN_TIMELINE_DELAY_MS and what its encoder looks
+ * ahead: 43 ms for AAC at 48 kHz, twice that at 24 kHz, 7 ms for Opus.
+ *
+ * Returns STN_OK; STN_AGAIN: nothing before the next unit, or before
+ * stn_ladder_due(); STN_NOMEM or STN_ERROR when frames will be missing: that
+ * is the end, and returned again and again.
+ */
 int stn_ladder_next(stn_ladder_t *l, int64_t now_us, stn_frame_t *f);
 
 /* When next() has something again, in microseconds since the Unix epoch. */
@@ -111,7 +123,8 @@ int64_t stn_ladder_due(const stn_ladder_t *l);
 unsigned stn_ladder_holding(const stn_ladder_t *l);
 const stn_programme_stats_t *stn_ladder_stats(const stn_ladder_t *l);
 
-/* Whether all that the broadcaster sent has been played. */
+/* Whether all that the broadcaster sent has been mixed and given to the
+ * encoders; while more may follow, a slope's length is held back. */
 unsigned stn_ladder_drained(const stn_ladder_t *l);
 
 

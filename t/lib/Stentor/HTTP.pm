@@ -63,6 +63,18 @@ sub request($self, $method, $path, %headers) {
 }
 
 
+# Likewise with a body.
+
+sub post($self, $path, $body, %headers) {
+    my %h = (Host => 'localhost', 'Content-Length' => length($body),
+             %headers);
+    my $head = join('', map { "$_: $h{$_}\r\n" }
+                    grep { defined $h{$_} } sort keys %h);
+
+    return $self->send("POST $path HTTP/1.1\r\n$head\r\n$body", 'POST');
+}
+
+
 # Sends raw bytes; each method given makes one answer expected.
 
 sub send($self, $bytes, @methods) {

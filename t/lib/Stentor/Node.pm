@@ -117,18 +117,42 @@ sub prepare($class, %o) {
 }
 
 
+# What nginx -t says to a configuration: (its exit status, the text).
+
+sub check($class, %o) {
+    my $self = $class->prepare(%o);
+    my $dir = $self->{dir};
+
+    local %ENV = (%ENV, asan_environment());
+    my $command = "$self->{nginx} -t -p $dir -e $dir/error.log"
+                  . " -c $dir/nginx.conf 2>&1";
+    my $said = `$command`;
+    my $rc = $? >> 8;
+
+    File::Path::remove_tree($dir);
+
+    return ($rc, $said);
+}
+
+
 # Whether this nginx knows a directive, which stands in the snippets given: a
 # test of what the next version has can say so instead of failing.
 
 sub knows($class, $directive, %o) {
-    my $self = $class->prepare(%o);
-    my $dir = $self->{dir};
-    my $command = "$self->{nginx} -t -p $dir -e $dir/error.log"
-                  . " -c $dir/nginx.conf 2>&1";
-    my $said = `$command`;
-
-    File::Path::remove_tree($dir);
+    my (undef, $said) = $class->check(%o);
     return $said !~ /unknown directive "\Q$directive\E"/;
+}
+
+
+# What nginx needs in its environment.
+
+sub asan_environment() {
+    return () if !$ENV{STENTOR_ASAN};
+
+    chomp(my $asan = `gcc -print-file-name=libasan.so`);
+
+    return (LD_PRELOAD => $asan,
+            ASAN_OPTIONS => $ENV{ASAN_OPTIONS} // 'detect_leaks=0');
 }
 
 
@@ -213,6 +237,7 @@ sub conf_http($self) {
         }
         location = /status { stentor_status; }
         location = /metrics { stentor_status prometheus; }
+        location /control/ { stentor_control; }
 END
 
     return <<"END";
@@ -308,11 +333,7 @@ sub exec_nginx($self) {
     open(STDERR, '>>', "$dir/stderr");
     POSIX::setpgid(0, 0);
 
-    if ($ENV{STENTOR_ASAN}) {
-        chomp(my $asan = `gcc -print-file-name=libasan.so`);
-        $ENV{LD_PRELOAD} = $asan;
-        $ENV{ASAN_OPTIONS} //= 'detect_leaks=0';
-    }
+    %ENV = (%ENV, asan_environment());
 
     exec($self->{nginx}, '-p', $dir, '-e', "$dir/error.log",
          '-c', "$dir/nginx.conf") or POSIX::_exit(127);
@@ -328,6 +349,18 @@ sub get($self, $path, %headers) {
 
 sub http($self, %o) {
     return Stentor::HTTP->new($self->{http_port}, %o);
+}
+
+
+# Asks for a stream to be opened or closed: an answer as of get(), and its JSON
+# decoded as json.
+
+sub control($self, $verb, $stream) {
+    my $c = $self->http();
+    $c->post("/control/$verb", JSON::PP::encode_json({ stream => $stream }));
+    my $r = $c->response() // die "no answer to $verb\n";
+
+    return { %$r, json => eval { JSON::PP::decode_json($r->{body}) } };
 }
 
 
