@@ -16,8 +16,10 @@
 #define NGX_STENTOR_KEEPER_MS  200
 
 /* A worker has the first go at its share of them, so that not all of them
- * start a thread for each; after this everybody may. */
-#define NGX_STENTOR_KEEPER_SHARE_MS  500
+ * start a thread for each; after this everybody may.  One that has just been
+ * born leaves that to others, who have hold audio ready. */
+#define NGX_STENTOR_KEEPER_SHARE_MS  150
+#define NGX_STENTOR_KEEPER_YOUNG_MS  2500
 
 /* How long to wait before a stream of the configuration that could not be
  * opened is tried again. */
@@ -59,6 +61,7 @@ ngx_stentor_keeper_start(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
         return NGX_ERROR;
     }
 
+    k->born = ngx_current_msec;
     k->scf = scf;
     k->lives = scf->worker.lives;
 
@@ -224,7 +227,8 @@ ngx_stentor_keeper_orphan(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
         k->orphaned[st->index] = ngx_max(ngx_current_msec, 1);
     }
 
-    if (!ngx_stentor_keeper_mine(st->index)
+    if ((!ngx_stentor_keeper_mine(st->index)
+         || ngx_current_msec - k->born < NGX_STENTOR_KEEPER_YOUNG_MS)
         && ngx_current_msec - k->orphaned[st->index]
            < NGX_STENTOR_KEEPER_SHARE_MS)
     {

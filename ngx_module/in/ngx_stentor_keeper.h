@@ -18,6 +18,7 @@ typedef struct {
     ngx_stentor_conf_t       *scf;
     ngx_stentor_lives_t      *lives;
     ngx_event_t               timer;
+    ngx_msec_t                born;
     ngx_msec_t               *orphaned;    /* one a record: since when it has
                                               no owner; 0: it has one */
     uint32_t                 *inits;       /* one a record: what hold audio

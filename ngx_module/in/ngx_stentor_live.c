@@ -15,6 +15,9 @@
 /* An exiting worker stays while it has lives; looked at this often. */
 #define NGX_STENTOR_LIVE_KEEP_MS  200
 
+/* It plays hold audio of a file for so long, until a new worker can. */
+#define NGX_STENTOR_LIVE_STAY_MS  2500
+
 /* How often a session's figures go to the store. */
 #define NGX_STENTOR_LIVE_SHOW_MS  1000
 
@@ -802,13 +805,21 @@ ngx_stentor_lives_keep(ngx_event_t *ev)
 
     lives = ngx_stentor_container(ev, ngx_stentor_lives_t, keep);
 
+    if (ngx_exiting && lives->exiting == 0) {
+        lives->exiting = ngx_max(ngx_current_msec, 1);
+    }
+
     for (q = ngx_queue_head(&lives->queue);
          ngx_exiting && q != ngx_queue_sentinel(&lives->queue);
          q = ngx_queue_next(q))
     {
         live = ngx_queue_data(q, ngx_stentor_live_t, queue);
 
-        if (live->source == NULL) {
+        if (live->source == NULL
+            && (live->hold->len == 0
+                || ngx_current_msec - lives->exiting
+                   >= NGX_STENTOR_LIVE_STAY_MS))
+        {
             pthread_mutex_lock(&live->mutex);
             live->quit = (live->units.count == 0);
             pthread_cond_signal(&live->cond);

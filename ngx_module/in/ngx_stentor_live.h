@@ -158,6 +158,7 @@ struct ngx_stentor_lives_s {
     ngx_stentor_holds_t      *holds;
     ngx_stentor_conf_t       *scf;
     ngx_event_t               keep;        /* keeps an exiting worker */
+    ngx_msec_t                exiting;     /* since when; 0: it is not */
     ngx_log_t                *log;
 };
 

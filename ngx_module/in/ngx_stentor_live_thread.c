@@ -377,8 +377,8 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
         live->done = live->stream.ending;
     }
 
-    ngx_stentor_live_count(live);
     ngx_stentor_live_let_in(live);
+    ngx_stentor_live_count(live);
 
     return NGX_OK;
 }

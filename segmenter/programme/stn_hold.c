@@ -24,6 +24,12 @@
 
 #define STN_HOLD_COMFORT_BITRATE  24000    /* per channel */
 
+/* Frames before one is kept.  libavcodec's AAC encoder spends too much on the
+ * first sound it hears, and repents for up to 160 frames; soft chords do not
+ * show it, and are made for every stream. */
+#define STN_HOLD_LEAD          192
+#define STN_HOLD_COMFORT_LEAD  128
+
 /* Peak of one tone: the sum stays near -42 dBFS RMS, soft but never silent. */
 #define STN_HOLD_COMFORT_LEVEL  0.006
 
@@ -73,6 +79,7 @@ stn_hold_comfort(stn_hold_t *h, const stn_format_t *f)
 
     conf.format = f;
     conf.bitrate = STN_HOLD_COMFORT_BITRATE * f->channels;
+    conf.lead = STN_HOLD_COMFORT_LEAD;
 
     rc = stn_hold_loop_open(&l, &conf);
 
@@ -106,6 +113,7 @@ stn_hold_file(stn_hold_t *h, const stn_hold_conf_t *conf, const char **reason)
     lc.format = conf->format;
     lc.bitrate = conf->bitrate;
     lc.fade_ms = STN_HOLD_FADE_MS;
+    lc.lead = STN_HOLD_LEAD;
     lc.stop = conf->stop;
 
     rc = stn_hold_loop_open(&w.loop, &lc);

@@ -24,10 +24,6 @@
 #include <string.h>
 
 
-/* Frames behind the fade before one is kept: no block, and no habit of the
- * encoder's rate control, reaches farther back. */
-#define STN_HOLD_LOOP_LEAD  8
-
 /* Frames that an encoder may owe at any time. */
 #define STN_HOLD_LOOP_OWED  16
 
@@ -44,6 +40,7 @@ struct stn_hold_loop_s {
     uint32_t        frame;     /* samples */
     unsigned        channels;
 
+    size_t          lead;      /* samples encoded before a frame is kept */
     size_t          fade;      /* samples */
     size_t          size;      /* of window and head, samples a channel */
     size_t          len;       /* in the window */
@@ -204,8 +201,8 @@ stn_hold_loop_init(stn_hold_loop_t *l, const stn_hold_loop_conf_t *conf)
     }
 
     l->fade = (size_t) ((uint64_t) conf->fade_ms * l->rate / 1000);
-    l->size = 4 * l->fade
-              + 2 * (STN_HOLD_LOOP_LEAD + STN_HOLD_LOOP_OWED) * l->frame;
+    l->lead = conf->lead * l->frame;
+    l->size = 4 * l->fade + l->lead + (STN_HOLD_LOOP_OWED + 2) * l->frame;
 
     l->window = calloc(l->size * l->channels, sizeof(float));
 
@@ -339,7 +336,7 @@ static void
 stn_hold_loop_begin(stn_hold_loop_t *l, size_t fade)
 {
     l->fade = fade;
-    l->from = (int64_t) fade + STN_HOLD_LOOP_LEAD * l->frame;
+    l->from = (int64_t) (fade + l->lead);
     l->from += l->frame - 1;
     l->from -= l->from % l->frame;
     l->to = INT64_MAX;

@@ -24,6 +24,8 @@ typedef struct {
     uint32_t             bitrate;    /* bit/s */
     uint32_t             fade_ms;    /* how much of the end sounds together
                                         with the beginning */
+    uint32_t             lead;       /* frames encoded before one is kept: so
+                                        long takes rate control to settle */
     volatile int        *stop;       /* ends the work when not 0; may be NULL */
 } stn_hold_loop_conf_t;
 

@@ -3,15 +3,16 @@
 
 /*
  * The meter (see stn_level.h).  Samples are gathered, checked, into a block
- * of 100 ms as libebur128 takes them; a full block is measured and moves the
- * alarms.  What is told of the last seconds comes from rings with a place for
- * each block, so libebur128 keeps 400 ms of audio instead of 3 s, and blocks
- * of different rates stand side by side.  Integrated loudness is its
- * histogram, which has the same size after days.  The meter owns all memory.
+ * of 100 ms; a full block is measured and moves the alarms.  What is told of
+ * the last seconds comes from rings with a place for each block, so
+ * libebur128 keeps 400 ms of audio instead of 3 s, and blocks of different
+ * rates stand side by side.  Integrated loudness is its histogram, which has
+ * the same size after days.  The meter owns all memory.
  */
 
 #include "programme/stn_level.h"
 #include "programme/stn_level_alarm.h"
+#include "programme/stn_peak.h"
 
 #include <ebur128.h>
 #include <libavutil/channel_layout.h>
@@ -22,7 +23,7 @@
 
 
 #define STN_LEVEL_MODE  (EBUR128_MODE_M | EBUR128_MODE_I                      \
-                         | EBUR128_MODE_TRUE_PEAK | EBUR128_MODE_HISTOGRAM)
+                         | EBUR128_MODE_HISTOGRAM)
 
 /* Blocks that make 400 ms and 3 s. */
 #define STN_LEVEL_MOMENTARY   4
@@ -35,6 +36,11 @@
 /* Beyond this a sample is no audio.  One that is not finite would stay in
  * libebur128's recursive filters for ever. */
 #define STN_LEVEL_ABSURD  16.0f
+
+/* Below this, 300 dB under full scale, a sample is silence: what rings on in
+ * a decoder's filters ends in subnormal numbers, which some processors are
+ * very slow with. */
+#define STN_LEVEL_TINY  1e-15f
 
 /* BS.1770's loudness of a mean square of 1, behind its filter. */
 #define STN_LEVEL_OFFSET  -0.691
@@ -53,7 +59,7 @@ struct stn_level_s {
     uint64_t             layout;
 
     ebur128_state       *ebur;
-    float               *block;       /* interleaved */
+    float               *block;       /* by channel, then interleaved */
     size_t               size;        /* samples a channel in a block */
     size_t               fill;        /* of them, there */
     stn_level_channel_t  ch[STN_PCM_CHANNELS_MAX];
@@ -62,8 +68,9 @@ struct stn_level_s {
     uint64_t             blocks;      /* measured since the reset */
     int32_t              rms[STN_PCM_CHANNELS_MAX];
     double               energy[STN_LEVEL_SHORT_TERM];
-    double               peak[STN_LEVEL_SHORT_TERM];
-    double               max_peak;
+    float                peak[STN_LEVEL_SHORT_TERM];
+    float                max_peak;
+    stn_peak_t           interpolator;
     uint64_t             clipped;
     stn_level_alarm_t    alarm;
     int32_t              last;
@@ -77,17 +84,20 @@ static int stn_level_change_ebur(stn_level_t *l, const stn_pcm_t *pcm);
 static uint64_t stn_level_layout(const stn_pcm_t *pcm);
 static void stn_level_place(ebur128_state *ebur, uint64_t layout);
 static int stn_level_weight(uint64_t layout, uint64_t place);
+static float *stn_level_channel(const stn_level_t *l, unsigned c);
 static void stn_level_gather(stn_level_t *l, unsigned c, const float *from,
     size_t n);
 static float stn_level_sane(float x);
 static void stn_level_fed(stn_level_t *l, size_t n);
 static void stn_level_block(stn_level_t *l);
 static double stn_level_block_energy(stn_level_t *l);
-static double stn_level_block_peak(stn_level_t *l);
+static float stn_level_block_peak(stn_level_t *l);
+static void stn_level_next_block(stn_level_t *l);
 static void stn_level_floor(int32_t *rms);
 static int32_t stn_level_true_peak(const stn_level_t *l);
 static int32_t stn_level_loudness(const stn_level_t *l, unsigned blocks);
 static int32_t stn_level_integrated(const stn_level_t *l);
+static int32_t stn_level_peak(double peak);
 static int32_t stn_level_square(double mean);
 static int32_t stn_level_db(double db);
 
@@ -103,6 +113,7 @@ stn_level_open(const stn_level_conf_t *conf)
     }
 
     stn_level_alarm_init(&l->alarm, conf);
+    stn_peak_init(&l->interpolator);
     stn_level_floor(l->rms);
     l->last = STN_LEVEL_FLOOR;
 
@@ -142,6 +153,7 @@ stn_level_reset(stn_level_t *l)
 
     fresh.block = l->block;
     fresh.alarm = l->alarm;
+    fresh.interpolator = l->interpolator;
     fresh.last = STN_LEVEL_FLOOR;
 
     *l = fresh;
@@ -221,11 +233,13 @@ stn_level_change(stn_level_t *l, const stn_pcm_t *pcm)
 
     size = (pcm->rate + 5) / 10;
 
-    block = realloc(l->block, size * pcm->channels * sizeof(float));
+    block = calloc((STN_PEAK_BEFORE + 2 * size) * pcm->channels,
+                   sizeof(float));
     if (block == NULL) {
         return STN_NOMEM;
     }
 
+    free(l->block);
     l->block = block;
 
     if (stn_level_change_ebur(l, pcm) != STN_OK) {
@@ -336,6 +350,20 @@ stn_level_weight(uint64_t layout, uint64_t place)
 }
 
 
+/*
+ * Where the samples of channel c begin in the block.  In front of them is what
+ * was before; behind all channels, room for the same once more, interleaved:
+ *
+ *     |before 0|samples 0|before 1|samples 1| ... |0 1 0 1 ...|
+ */
+
+static float *
+stn_level_channel(const stn_level_t *l, unsigned c)
+{
+    return l->block + (STN_PEAK_BEFORE + l->size) * c + STN_PEAK_BEFORE;
+}
+
+
 /* The next n samples of channel c.  Sums grow sample by sample: how they are
  * rounded does not depend on how the audio is cut. */
 
@@ -344,16 +372,14 @@ stn_level_gather(stn_level_t *l, unsigned c, const float *from, size_t n)
 {
     float                 x, *to;
     size_t                i;
-    unsigned              channels;
     stn_level_channel_t  *ch;
 
     ch = &l->ch[c];
-    channels = l->channels;
-    to = l->block + l->fill * channels + c;
+    to = stn_level_channel(l, c) + l->fill;
 
     for (i = 0; i < n; i++) {
         x = stn_level_sane(from[i]);
-        to[i * channels] = x;
+        to[i] = x;
 
         ch->sum += (double) x * x;
         ch->fed += (double) x * x;
@@ -372,11 +398,17 @@ stn_level_gather(stn_level_t *l, unsigned c, const float *from, size_t n)
 static float
 stn_level_sane(float x)
 {
-    if (fabsf(x) <= STN_LEVEL_ABSURD) {
+    float  a;
+
+    a = fabsf(x);
+
+    if (a >= STN_LEVEL_TINY && a <= STN_LEVEL_ABSURD) {
         return x;
     }
 
-    return isnan(x) ? 0.0f : copysignf(1.0f, x);
+    /* nor is NaN greater than anything */
+
+    return a > STN_LEVEL_ABSURD ? copysignf(1.0f, x) : 0.0f;
 }
 
 
@@ -409,10 +441,6 @@ stn_level_block(stn_level_t *l)
         l->ch[c].sum = 0;
     }
 
-    /* with a histogram it allocates nothing, so it does not fail */
-
-    (void) ebur128_add_frames_float(l->ebur, l->block, l->size);
-
     at = (unsigned) (l->blocks % STN_LEVEL_SHORT_TERM);
     l->energy[at] = stn_level_block_energy(l);
     l->peak[at] = stn_level_block_peak(l);
@@ -421,16 +449,32 @@ stn_level_block(stn_level_t *l)
 
     stn_level_alarm_block(&l->alarm, l->rms, l->channels, l->clips);
 
-    l->clips = 0;
-    l->fill = 0;
-    l->blocks++;
+    stn_level_next_block(l);
 }
 
 
 static double
 stn_level_block_energy(stn_level_t *l)
 {
-    double  lufs;
+    float        *to;
+    double        lufs;
+    size_t        i;
+    unsigned      c;
+    const float  *from;
+
+    to = l->block + (STN_PEAK_BEFORE + l->size) * l->channels;
+
+    for (c = 0; c < l->channels; c++) {
+        from = stn_level_channel(l, c);
+
+        for (i = 0; i < l->size; i++) {
+            to[i * l->channels + c] = from[i];
+        }
+    }
+
+    /* with a histogram it allocates nothing, so it does not fail */
+
+    (void) ebur128_add_frames_float(l->ebur, to, l->size);
 
     lufs = -HUGE_VAL;
     (void) ebur128_loudness_window(l->ebur, STN_LEVEL_BLOCK_MS, &lufs);
@@ -439,21 +483,39 @@ stn_level_block_energy(stn_level_t *l)
 }
 
 
-static double
+static float
 stn_level_block_peak(stn_level_t *l)
 {
-    double    max, peak;
+    float     max, peak;
     unsigned  c;
 
     max = 0;
 
     for (c = 0; c < l->channels; c++) {
-        peak = 0;
-        (void) ebur128_prev_true_peak(l->ebur, c, &peak);
+        peak = stn_peak_of(&l->interpolator, stn_level_channel(l, c),
+                           l->size);
         max = stn_max(max, peak);
     }
 
     return max;
+}
+
+
+static void
+stn_level_next_block(stn_level_t *l)
+{
+    float     *x;
+    unsigned   c;
+
+    for (c = 0; c < l->channels; c++) {
+        x = stn_level_channel(l, c);
+        memmove(x - STN_PEAK_BEFORE, x + l->size - STN_PEAK_BEFORE,
+                STN_PEAK_BEFORE * sizeof(float));
+    }
+
+    l->clips = 0;
+    l->fill = 0;
+    l->blocks++;
 }
 
 
@@ -491,7 +553,7 @@ stn_level_report(const stn_level_t *l, stn_level_report_t *r)
     r->channels = l->channels;
 
     r->true_peak = stn_level_true_peak(l);
-    r->max_true_peak = stn_level_square(l->max_peak * l->max_peak);
+    r->max_true_peak = stn_level_peak(l->max_peak);
     r->momentary = stn_level_loudness(l, STN_LEVEL_MOMENTARY);
     r->short_term = stn_level_loudness(l, STN_LEVEL_SHORT_TERM);
     r->integrated = stn_level_integrated(l);
@@ -505,7 +567,7 @@ stn_level_report(const stn_level_t *l, stn_level_report_t *r)
 static int32_t
 stn_level_true_peak(const stn_level_t *l)
 {
-    double    max;
+    float     max;
     unsigned  i;
 
     max = 0;
@@ -514,7 +576,7 @@ stn_level_true_peak(const stn_level_t *l)
         max = stn_max(max, l->peak[i]);
     }
 
-    return stn_level_square(max * max);
+    return stn_level_peak(max);
 }
 
 
@@ -551,6 +613,13 @@ stn_level_integrated(const stn_level_t *l)
     }
 
     return stn_level_db(lufs);
+}
+
+
+static int32_t
+stn_level_peak(double peak)
+{
+    return stn_level_db(20 * log10(peak));
 }
 
 

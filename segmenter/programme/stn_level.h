@@ -7,8 +7,8 @@
  * from them what an operator must know at once: dead air, a channel that is
  * dead while the other is not, clipping.  Time is counted in samples, and all
  * is told in whole blocks: the same audio gives the same figures however it
- * is cut.  One thread uses a meter; its memory (a megabyte at 48 kHz stereo)
- * does not grow with time.
+ * is cut.  One thread uses a meter; its memory (400 KB that are touched, at
+ * 48 kHz stereo) does not grow with time.
  */
 
 #ifndef STN_LEVEL_H

@@ -7,15 +7,7 @@
  * makes no click, and silence where no encoder can match the format.
  */
 
-#include "media_util.h"
-
-#include "pack/stn_cmaf.h"
-#include "programme/stn_codec.h"
-#include "programme/stn_hold.h"
-
-#include <libavcodec/avcodec.h>
-
-#include <math.h>
+#include "hold_util.h"
 
 
 /* Frames in the loop of comfort. */
@@ -29,119 +21,6 @@
 
 /* How much steeper the sound may be there: the swell has its own places. */
 #define SEAM_SLACK  1.10
-
-
-typedef struct {
-    AVCodecContext  *ctx;
-    AVPacket        *pkt;
-    AVFrame         *frame;
-    float           *pcm[8];       /* by channel; NULL: not kept */
-    size_t           samples;
-    size_t           room;
-} ear_t;
-
-
-static void
-ear_open(ear_t *e, const stn_format_t *f, size_t frames)
-{
-    unsigned  ch;
-
-    memset(e, 0, sizeof(*e));
-
-    e->ctx = avcodec_alloc_context3(avcodec_find_decoder(
-                 f->codec == STN_CODEC_AAC ? AV_CODEC_ID_AAC
-                                           : AV_CODEC_ID_OPUS));
-    assert_non_null(e->ctx);
-
-    e->ctx->extradata = av_mallocz(f->config_len
-                                   + AV_INPUT_BUFFER_PADDING_SIZE);
-    assert_non_null(e->ctx->extradata);
-    memcpy(e->ctx->extradata, f->config, f->config_len);
-    e->ctx->extradata_size = (int) f->config_len;
-    e->ctx->err_recognition = AV_EF_EXPLODE | AV_EF_BITSTREAM;
-    e->ctx->thread_count = 1;
-
-    assert_int_equal(avcodec_open2(e->ctx, e->ctx->codec, NULL), 0);
-
-    e->pkt = av_packet_alloc();
-    e->frame = av_frame_alloc();
-    assert_true(e->pkt && e->frame);
-
-    e->room = frames * f->frame;
-
-    for (ch = 0; ch < f->channels; ch++) {
-        e->pcm[ch] = calloc(e->room, sizeof(float));
-        assert_non_null(e->pcm[ch]);
-    }
-}
-
-
-static void
-ear_close(ear_t *e)
-{
-    unsigned  ch;
-
-    for (ch = 0; ch < 8; ch++) {
-        free(e->pcm[ch]);
-    }
-
-    av_frame_free(&e->frame);
-    av_packet_free(&e->pkt);
-    avcodec_free_context(&e->ctx);
-}
-
-
-/* Decodes one frame; it must be what the format says that frames are. */
-
-static void
-ear_hear(ear_t *e, const stn_format_t *f, const uint8_t *data, size_t len)
-{
-    unsigned      ch;
-    const float  *from;
-
-    assert_int_equal(av_new_packet(e->pkt, (int) len), 0);
-    memcpy(e->pkt->data, data, len);
-
-    assert_int_equal(avcodec_send_packet(e->ctx, e->pkt), 0);
-    av_packet_unref(e->pkt);
-    assert_int_equal(avcodec_receive_frame(e->ctx, e->frame), 0);
-
-    assert_int_equal(e->frame->format, AV_SAMPLE_FMT_FLTP);
-    assert_int_equal(e->frame->sample_rate, f->rate);
-    assert_int_equal(e->frame->nb_samples, f->frame);
-    assert_true(e->samples + f->frame <= e->room);
-
-    /* libavcodec makes two channels of mono that may have parametric stereo */
-
-    if (f->channels > 1 || f->rate == f->core_rate) {
-        assert_int_equal(e->frame->ch_layout.nb_channels, f->channels);
-    }
-
-    for (ch = 0; ch < f->channels; ch++) {
-        from = (const float *) e->frame->extended_data[ch];
-        memcpy(e->pcm[ch] + e->samples, from, f->frame * sizeof(float));
-    }
-
-    e->samples += f->frame;
-
-    assert_int_equal(avcodec_receive_frame(e->ctx, e->frame),
-                     AVERROR(EAGAIN));
-}
-
-
-static void
-ear_hear_loop(ear_t *e, const stn_format_t *f, const stn_hold_t *c,
-    size_t frames)
-{
-    size_t          n, len;
-    const uint8_t  *data;
-
-    for (n = 0; n < frames; n++) {
-        data = stn_hold_frame(c, n, &len);
-        assert_true(len > 0);
-        ear_hear(e, f, data, len);
-    }
-}
 
 
 /* RMS of channel ch in dBFS, without the decoder's first frames. */
@@ -358,19 +237,6 @@ sounds_under_other_core_types(void **state)
 
 
 static void
-opus_format(stn_format_t *f, unsigned channels)
-{
-    stn_encoder_t       *e;
-    stn_encoder_conf_t   conf = { STN_CODEC_OPUS, 48000, channels, 64000 };
-
-    e = stn_encoder_open(&conf, 0);
-    assert_non_null(e);
-    *f = *stn_encoder_format(e);
-    stn_encoder_close(e);
-}
-
-
-static void
 sounds_under_opus(void **state)
 {
     unsigned      channels;
@@ -379,7 +245,7 @@ sounds_under_opus(void **state)
     (void) state;
 
     for (channels = 1; channels <= 2; channels++) {
-        opus_format(&f, channels);
+        hold_opus(&f, channels);
         assert_sounds(&f);
     }
 }
@@ -440,15 +306,15 @@ refuses_where_there_is_no_silence_either(void **state)
     assert_int_equal(stn_hold_comfort(&c, &f), STN_UNSUPPORTED);
     stn_hold_free(&c);
 
-    opus_format(&f, 2);
+    hold_opus(&f, 2);
     f.channels = 6;
     assert_int_equal(stn_hold_comfort(&c, &f), STN_UNSUPPORTED);
 
-    opus_format(&f, 2);
+    hold_opus(&f, 2);
     f.frame = 480;
     assert_int_equal(stn_hold_comfort(&c, &f), STN_UNSUPPORTED);
 
-    opus_format(&f, 2);
+    hold_opus(&f, 2);
     f.codec = STN_CODEC_MP3;
     assert_int_equal(stn_hold_comfort(&c, &f), STN_UNSUPPORTED);
 }
