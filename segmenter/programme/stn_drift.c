@@ -191,8 +191,8 @@ stn_drift_stray(stn_drift_t *d, double error)
 }
 
 
-/* The line goes on from where the windows are, and half as sure of itself: it
- * may be the slope that was wrong. */
+/* The line goes on from where the windows are, as steep as it was: another
+ * path, but the same clock. */
 
 static void
 stn_drift_move(stn_drift_t *d, double error)
@@ -208,7 +208,6 @@ stn_drift_move(stn_drift_t *d, double error)
 
     d->path = stn_max(-most, stn_min(d->path + error, most));
     d->level += error;
-    d->windows = stn_max(d->windows / 2, STN_DRIFT_LEARN);
     d->off = 0;
 }
 
