@@ -433,6 +433,45 @@ is_not_fooled_by_another_path(void **state)
 }
 
 
+/* A link that is full for five minutes, again and again, keeps everything
+ * back by a second and a half.  It may be made up for in part, but what is
+ * left of that in the end does not add up. */
+
+static void
+does_not_fall_back_by_long_detours(void **state)
+{
+    int           i;
+    drift_t       d;
+    const path_t  path = { 1500 * MS, 10 * SEC, 300 * SEC, 1800 * SEC };
+
+    (void) state;
+
+    drift_init(&d, LC_MONO, 0);
+    d.jitter = 20 * MS;
+
+    for (i = 1; i <= 12; i++) {
+        drift_path(&d, &path, i * 1800 * SEC);
+        drift_print(&d, "detour");
+
+        assert_true(llabs(d.min - d.first) <= STN_DRIFT_PATH_MS * MS + 50 * MS);
+        assert_true(llabs(d.max - d.first) <= STN_DRIFT_PATH_MS * MS + 50 * MS);
+    }
+
+    for (i = 1; i <= 24; i++) {
+        d.extra = i & 1 ? 1500 * MS : 0;
+        drift_run(&d, 6 * HOUR + i * 300 * SEC);
+    }
+
+    drift_print(&d, "detours");
+    assert_int_equal(d.r.hold, d.hold);
+    assert_int_equal(d.r.p.stats.resyncs, 0);
+    assert_true(llabs(made_us(&d, d.r.heard - 1) - rig_us(&d.r, d.r.next_pos)
+                      - d.first) <= STN_DRIFT_PATH_MS * MS + 50 * MS);
+
+    rig_free(&d.r);
+}
+
+
 /* What was made while the encoder connected comes in a burst, or his link
  * takes time to get up to speed. */
 
@@ -664,6 +703,7 @@ main(void)
         cmocka_unit_test(follows_samples_where_timestamps_run_away),
         cmocka_unit_test(is_not_fooled_by_a_path_that_grows_and_falls_back),
         cmocka_unit_test(is_not_fooled_by_another_path),
+        cmocka_unit_test(does_not_fall_back_by_long_detours),
         cmocka_unit_test(is_not_fooled_by_a_slow_start),
         cmocka_unit_test(is_not_fooled_by_a_recording),
         cmocka_unit_test(begins_anew_with_another_clock),
