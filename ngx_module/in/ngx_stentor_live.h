@@ -80,7 +80,8 @@ typedef struct {
     ngx_msec_t                shown;       /* when it was last put in status */
     ngx_msec_t                wait;        /* attach: how long to wait */
     ngx_uint_t                waited;      /* boolean: it has */
-    const char               *reason;      /* attach: why it was declined */
+    const char               *reason;      /* attach: why it was declined, */
+    ngx_stentor_counter_e     counter;     /* and what counts that */
 } ngx_stentor_source_t;
 
 
@@ -184,9 +185,9 @@ void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);
  *
  * Returns NGX_OK; NGX_AGAIN when encoders fight for the name: to be tried
  * again after source->wait ms; NGX_DECLINED when the stream cannot take that,
- * with source->reason; NGX_BUSY when the worker has as many lives as there
- * may be streams; NGX_ERROR out of memory or threads, or when the whole name
- * is too long.
+ * with source->reason and counter; NGX_BUSY when the worker has as many lives
+ * as there may be streams; NGX_ERROR out of memory or threads, or when the
+ * whole name is too long.
  */
 ngx_int_t ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *name, const stn_format_t *format,

@@ -26,8 +26,11 @@ use Stentor::Witness;
 
 use constant {
     STREAM => 'evening',
+    # what is heard, and how loud it is (dBFS)
     HOLD_HZ => 525,
+    HOLD_DB => -17.9,
     LIVE_HZ => 880,
+    LIVE_DB => -16.8,
 
     # how long ffmpeg may take until it is heard, on a busy machine
     START => 4,
@@ -130,8 +133,9 @@ sub sound($name, $expression, %o) {
 
     system('ffmpeg', '-nostdin', '-hide_banner', '-loglevel', 'error', '-y',
            '-f', 'lavfi', '-i',
-           "aevalsrc='$expression':s=$o{rate},atrim=end_sample=$samples",
-           '-ac', $o{channels}, @coded, $to) == 0
+           "aevalsrc='$expression':s=$o{rate},atrim=end_sample=$samples,"
+           . ($o{channels} == 1 ? 'anull' : 'pan=stereo|c0=c0|c1=c0'),
+           @coded, $to) == 0
         or die "ffmpeg makes no $name: $?\n";
     rename($to, $path) or die "$path: $!\n";
 
@@ -147,7 +151,7 @@ sub hold_file() {
     my $swell = 256 / 75;
     my $depth = "0.2*(0.9+0.1*sin(2*PI*t/$swell))";
 
-    return sound('evening-hold-' . HOLD_HZ . '.wav',
+    return sound('evening-pause-' . HOLD_HZ . '.wav',
                  "$depth*sin(2*PI*" . HOLD_HZ . '*t)',
                  rate => 48000, channels => 2, seconds => 1 + 7 * $swell);
 }
@@ -160,7 +164,7 @@ sub hold_file() {
 sub speech(%o) {
     %o = (rate => 48000, channels => 2, silence => 0, after => 0, %o);
 
-    my $name = join('-', 'evening-live', @o{qw(rate channels before silence
+    my $name = join('-', 'evening-speech', @o{qw(rate channels before silence
                                                after)}) . '.aac';
     my ($from, $to) = ($o{before}, $o{before} + $o{silence});
     my $at = $Stentor::Ear::MARKER_AT - 0.05;

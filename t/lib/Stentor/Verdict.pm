@@ -30,19 +30,23 @@ use constant {
     DIP_LIVE => 1.5,
     DIP_HOLD => 3,
 
+    # what is spliced or coded again is as loud as it was; hold audio swells
+    LEVEL => 1.5,
+
     # a frame lost or repeated moves what follows by 21 ms
     MARKER => 0.010,
 
     # Of a session's first words: a worker that takes a stream over makes its
-    # hold audio first, and plays it until it is ready.
-    FIRST_WORDS => 0.5,
+    # encoders and hold audio first, and plays on until they are ready: 0.1 s
+    # of CPU, more for a ladder.
+    FIRST_WORDS => 2,
 
     # between renditions
     PHASE => 0.010,
 
     # hold audio is made again for a stream, a format, another worker; until
-    # it is there, the built-in chord sounds
-    CHORD => 5,
+    # it is there, the built-in chord sounds: half a second of CPU
+    CHORD => 8,
 
     # a stream of a dead worker goes on within this
     ADOPTION => 2,
@@ -227,7 +231,7 @@ sub merged($self) {
     for my $run (@{ $self->{runs} }) {
         my $last = $out[-1];
 
-        if ($last && is($last) eq is($run) && !$run->{transit}) {
+        if ($last && is($last) eq is($run)) {
             $last->{to} = $run->{to};
             next;
         }
@@ -279,6 +283,7 @@ sub judge_sound($self) {
         my $most = max(Stentor::Ear::FLOOR_DB, map { $_->{db} } @clicks);
 
         $self->{clicks} = \@clicks if $i == 0;
+        $self->judge_level($self->{players}[$i]{name}, $self->{ears}[$i]);
         $self->judge_dips($self->{players}[$i]{name}, $self->{ears}[$i]);
         $self->check("$self->{players}[$i]{name}: the loudest click, dBFS",
                      $most < CLICK_DB,
@@ -288,10 +293,26 @@ sub judge_sound($self) {
 
     return if !$e->{knows}{hold};
 
-    my $chord = max(0, map { $_->{to} - $_->{from} }
+    # the window of a stream is dated back: that was before the evening
+    my $chord = max(0, map { $_->{to} - max($_->{from}, $e->{t0}) }
                        grep { $_->{what} eq 'chord' } @{ $self->{runs} });
     $self->check('the built-in chord instead of the hold file, s',
                  $chord <= CHORD, sprintf('%.2f', $chord), CHORD);
+}
+
+
+sub judge_level($self, $name, $ear) {
+    my %level = (live => Stentor::Evening::LIVE_DB(),
+                 hold => Stentor::Evening::HOLD_DB());
+    my @off = sort { abs($b) <=> abs($a) } map {
+        my $level = $level{ $_->{what} };
+        defined $level && $_->{to} - $_->{from} > 1
+            ? $_->{level} - $level : ();
+    } $ear->runs();
+
+    $self->check("$name: louder or softer than it was, dB",
+                 @off && abs($off[0]) <= LEVEL,
+                 @off ? sprintf('%+.2f', $off[0]) : 'nothing', LEVEL);
 }
 
 
@@ -387,17 +408,27 @@ sub judge_phase($self) {
 
     $self->judge_alignment($_) for 1 .. $#{ $self->{players} };
 
-    my %t = map { int($_->{t}) => $_->{t} } $first->markers();
+    my @markers = $first->markers();
 
     for my $i (0 .. $#others) {
-        my @d = map { abs($_->{t} - $t{ int($_->{t}) }) }
-                grep { defined $t{ int($_->{t}) } } $others[$i]->markers();
+        my @d = map { nearest($_, \@markers) } $others[$i]->markers();
         my $most = max(0, @d);
 
         $self->check("$self->{players}[$i + 1]{name}: out of phase with "
                      . "$self->{players}[0]{name}, s", @d && $most <= PHASE,
                      sprintf('%.4f', $most), PHASE);
     }
+}
+
+
+# How far the same marker is away in others; those cut by a splice are heard
+# in some renditions only.
+
+sub nearest($marker, $others) {
+    my $d = min(map { abs($_->{t} - $marker->{t}) }
+                grep { $_->{k} == $marker->{k} } @$others);
+
+    return defined $d && $d < @Stentor::Ear::MARKERS / 4 ? $d : ();
 }
 
 
