@@ -14,6 +14,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Stentor::Kit;
+use Stentor::Ear;
 use Stentor::Player;
 use Stentor::Witness;
 
@@ -238,6 +239,17 @@ is(join(' ', keys %differ), '', 'both got the same');
 my @off = map { abs($_->{off}) } @{ $heard->{discontinuities} };
 is(scalar(@off), $formats, 'a discontinuity for each change');
 cmp_ok(max(0, @off), '<', 0.001, 'the clock goes on over each of them');
+
+# each broadcaster is heard in his section, but for hold audio
+my %TONES = (48 => 440, 44 => 880, he => 660);
+my @sections = map {
+    my $ear = Stentor::Ear->new(tones => \%TONES, marked => 'none');
+    $ear->hear($_->{path}, 0);
+    my %what = map { $_->{what} => 1 } grep { $_->{to} - $_->{from} > 0.2 }
+               $ear->runs();
+    join('+', grep { $_ ne 'chord' } sort keys %what);
+} @{ $heard->{files} };
+is(join(' ', @sections), '48 44 48 he 48 44', 'each of them is heard');
 
 $b->stop();
 $node->done('TERM');

@@ -291,24 +291,33 @@ ngx_stentor_live_blank(ngx_stentor_app_t *app, stn_format_t *format)
 static ngx_uint_t
 ngx_stentor_live_stored(ngx_stentor_live_t *live, stn_format_t *format)
 {
-    const char            *reason;
-    ngx_stentor_init_t     init;
     ngx_stentor_record_t  *edge;
-
-    if (live->app->nrenditions) {
-        return 1;
-    }
 
     edge = &live->claim.edge[0];
 
-    return ngx_stentor_store_init(live->claim.store,
-                                  &live->claim.stream->renditions[0].ring,
-                                  edge->next_init ? edge->next_init
-                                                  : edge->init, &init)
-           == NGX_OK
-           && stn_wire_format(format, STN_CODEC_AAC, init.config,
-                              init.config_len, &reason)
-              == STN_OK;
+    return live->app->nrenditions
+           || ngx_stentor_live_format_of(live->claim.store,
+                                         &live->claim.stream->renditions[0],
+                                         edge->next_init ? edge->next_init
+                                                         : edge->init, format)
+              == NGX_OK;
+}
+
+
+ngx_int_t
+ngx_stentor_live_format_of(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, uint32_t id, stn_format_t *format)
+{
+    const char          *reason;
+    ngx_stentor_init_t   init;
+
+    if (ngx_stentor_store_init(store, &rend->ring, id, &init) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return stn_wire_format(format, STN_CODEC_AAC, init.config,
+                           init.config_len, &reason)
+           == STN_OK ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -472,7 +481,9 @@ ngx_stentor_live_has_room(ngx_stentor_live_t *live,
 {
     return live->app->nrenditions
            || stn_format_same(stn_stream_format(&live->stream, 0), format)
-           || ngx_stentor_store_has_room(&live->claim, 0);
+           || ngx_stentor_store_has_room(live->claim.store,
+                                         &live->claim.stream->renditions[0],
+                                         format->config, format->config_len);
 }
 
 
