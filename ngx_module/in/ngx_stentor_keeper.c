@@ -22,6 +22,10 @@
 #define NGX_STENTOR_KEEPER_SHARE_MS  150
 #define NGX_STENTOR_KEEPER_YOUNG_MS  2500
 
+/* How long to wait before a stream of the configuration that could not be
+ * opened is tried again. */
+#define NGX_STENTOR_KEEPER_RETRY_MS  5000
+
 
 static void ngx_stentor_keeper_wake(void *data, ngx_stentor_stream_t *st);
 static void ngx_stentor_keeper_timer(ngx_event_t *ev);
@@ -325,6 +329,12 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
                             &stream->name)
                - data;
 
+    /* what the operator has closed stays closed until he opens it */
+
+    if (ngx_stentor_store_barred(k->scf->store, &full)) {
+        return;
+    }
+
     st = ngx_stentor_store_lookup(k->scf->store, &full);
 
     if (st && st->state != NGX_STENTOR_CLOSED && ngx_stentor_store_owned(st)) {
@@ -336,11 +346,13 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
         return;
     }
 
-    /* what the operator has closed stays closed until he opens it */
-
-    if (st && st->barred_ms) {
+    if (stream->tried
+        && ngx_current_msec - stream->tried < NGX_STENTOR_KEEPER_RETRY_MS)
+    {
         return;
     }
+
+    stream->tried = ngx_max(ngx_current_msec, 1);
 
     (void) ngx_stentor_live_open(k->lives, app, &stream->name,
                                  NGX_STENTOR_BY_CONFIG);

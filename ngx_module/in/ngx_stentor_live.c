@@ -275,9 +275,9 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     ngx_stentor_stream_t     *st;
     ngx_stentor_rendition_t  *rend;
 
-    st = ngx_stentor_store_lookup(lives->store, key);
-
-    if (st && st->barred_ms > ngx_stentor_store_now()) {
+    if (ngx_stentor_store_barred(lives->store, key)
+        > ngx_stentor_store_now())
+    {
         source->reason = "the operator has closed this stream";
         source->counter = NGX_STENTOR_INGEST_REFUSED_CLOSED;
         return NGX_DECLINED;
@@ -294,6 +294,8 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
                          "rendition";
         return NGX_DECLINED;
     }
+
+    st = ngx_stentor_store_lookup(lives->store, key);
 
     if (st == NULL || st->state != NGX_STENTOR_OPEN) {
         return NGX_OK;
@@ -730,6 +732,12 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
     pthread_mutex_unlock(&live->mutex);
 
     if (ended) {
+        if (live->source == NULL && outcome == NGX_STENTOR_LIVE_REFUSED) {
+            ngx_log_error(NGX_LOG_ERR, &live->log, 0,
+                          "stream \"%V\" is not opened: %s", &live->name,
+                          reason);
+        }
+
         if (outcome == NGX_STENTOR_LIVE_TAKEN) {
             ngx_stentor_live_taken(live);
         } else {

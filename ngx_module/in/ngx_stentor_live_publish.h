@@ -26,6 +26,11 @@ void ngx_stentor_live_full(ngx_stentor_live_t *live);
 ngx_uint_t ngx_stentor_live_has_room(ngx_stentor_live_t *live,
     const stn_format_t *format);
 
+/* Puts rendition i's init segment of now into the store.  Returns NGX_OK with
+ * what names it to *id, or NGX_ERROR with live->outcome. */
+ngx_int_t ngx_stentor_live_format(ngx_stentor_live_t *live, ngx_uint_t i,
+    uint32_t *id);
+
 /* Appends a part of all renditions and wakes who waits for it.  Returns
  * NGX_OK, or NGX_ERROR with live->outcome. */
 ngx_int_t ngx_stentor_live_publish(ngx_stentor_live_t *live,

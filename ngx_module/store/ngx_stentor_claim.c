@@ -38,6 +38,7 @@ static ngx_int_t ngx_stentor_claim_let_go(ngx_stentor_stream_t *st,
     ngx_pid_t pid);
 static ngx_stentor_stream_t *ngx_stentor_claim_vacant(
     ngx_stentor_store_t *store, ngx_str_t *name);
+static int64_t ngx_stentor_claim_worth(ngx_stentor_stream_t *st);
 static void ngx_stentor_claim_release(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st);
 static void ngx_stentor_claim_reap(ngx_stentor_store_t *store,
@@ -290,7 +291,7 @@ ngx_stentor_claim_let_go(ngx_stentor_stream_t *st, ngx_pid_t pid)
 
 
 /* A record for a new stream: the one that had the name before, for it knows
- * which numbers are used; else one never used; else the oldest that is over. */
+ * which numbers are used; else the one that is missed least. */
 
 static ngx_stentor_stream_t *
 ngx_stentor_claim_vacant(ngx_stentor_store_t *store, ngx_str_t *name)
@@ -322,14 +323,23 @@ ngx_stentor_claim_vacant(ngx_stentor_store_t *store, ngx_str_t *name)
         }
 
         if (best == NULL
-            || (best->name_len && (st->name_len == 0
-                                   || st->closed_ms < best->closed_ms)))
+            || ngx_stentor_claim_worth(st) < ngx_stentor_claim_worth(best))
         {
             best = st;
         }
     }
 
     return best;
+}
+
+
+/* One never used is worth nothing, one that is over the less the longer it has
+ * been, and one that is still barred most. */
+
+static int64_t
+ngx_stentor_claim_worth(ngx_stentor_stream_t *st)
+{
+    return st->name_len ? ngx_max(st->closed_ms, st->barred_ms) : 0;
 }
 
 
@@ -573,6 +583,28 @@ ngx_stentor_store_forbid(ngx_stentor_store_t *store, ngx_str_t *name,
     ngx_shmtx_unlock(&store->pool->mutex);
 
     return st;
+}
+
+
+/* Whatever has become of the stream, its record still knows. */
+
+int64_t
+ngx_stentor_store_barred(ngx_stentor_store_t *store, ngx_str_t *name)
+{
+    ngx_uint_t             i;
+    ngx_stentor_stream_t  *st;
+
+    for (i = 0; i < store->nstreams; i++) {
+        st = ngx_stentor_store_stream(store, i);
+
+        if (st->barred_ms && st->name_len == name->len
+            && ngx_memcmp(st->name, name->data, name->len) == 0)
+        {
+            return st->barred_ms;
+        }
+    }
+
+    return 0;
 }
 
 

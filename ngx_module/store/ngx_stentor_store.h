@@ -418,6 +418,11 @@ ngx_stentor_stream_t *ngx_stentor_store_want(ngx_stentor_store_t *store,
 ngx_stentor_stream_t *ngx_stentor_store_forbid(ngx_stentor_store_t *store,
     ngx_str_t *name, int64_t barred_ms);
 
+/* Until when (Unix milliseconds) nobody but the operator opens the stream of
+ * that full name; 0: anybody may.  A stream of the configuration stays closed
+ * as long as it is not 0. */
+int64_t ngx_stentor_store_barred(ngx_stentor_store_t *store, ngx_str_t *name);
+
 /* Lets readers in, once the window is worth it. */
 void ngx_stentor_store_open(ngx_stentor_claim_t *claim);
 

@@ -28,11 +28,11 @@
 /* The least delay is taken of windows of this length. */
 #define STN_DRIFT_WINDOW_MS  10000
 
-/* Windows before the line is believed; windows that it remembers (an hour: a
- * clock's rate changes with its temperature, no faster); windows off the line
- * on the same side before it is the line that is wrong. */
+/* Windows before the line is believed; windows that it remembers (half an
+ * hour: a clock's rate changes with its temperature, no faster); windows off
+ * the line on one side before it is the line that is wrong. */
 #define STN_DRIFT_LEARN     6
-#define STN_DRIFT_MEMORY    360
+#define STN_DRIFT_MEMORY    180
 #define STN_DRIFT_PATIENCE  12
 
 /* Off the line is what is farther away than this, and than four times the

@@ -2,14 +2,15 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Reads audio files (see stn_hold_source.h).  libavformat reads the memory
- * through an AVIO of our own.  Files come from the operator, but may be
- * broken or not what he thinks: demuxers are those of a list, none may open
- * anything else, probing is bounded, and so is the number of packets, since
- * headers can promise many more than there are bytes.
+ * Reads audio files (see stn_hold_source.h).  They come from the operator,
+ * but may be broken or not what he thinks: demuxers are those of a list, none
+ * may open anything else, probing is bounded, and so is the number of packets,
+ * since headers can promise many more than there are bytes.
  */
 
 #include "programme/stn_hold_source.h"
+
+#include "programme/stn_hold_memory.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -20,9 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
-/* libavformat's read buffer. */
-#define STN_HOLD_SOURCE_IO  32768
 
 /* Packets of all streams; a second of audio has less than a thousand, with
  * pictures and text beside it. */
@@ -43,12 +41,6 @@
 /* Floating point may be anything; this is what no encoder minds. */
 #define STN_HOLD_SOURCE_PEAK_MAX  8.0f
 
-#define STN_HOLD_SOURCE_ID3V2         10      /* bytes of its header */
-#define STN_HOLD_SOURCE_ID3V2_FOOTER  0x10
-
-#define STN_HOLD_SOURCE_RIFF      8      /* bytes of its header */
-#define STN_HOLD_SOURCE_RIFF_MAX  0x7fff0000
-
 
 /* What is read, by libavformat's names, and nothing else. */
 
@@ -57,39 +49,27 @@ static const char  stn_hold_source_formats[] =
 
 
 struct stn_hold_source_s {
-    const uint8_t    *data;
-    int64_t           len;
-    int64_t           at;          /* what the AVIO reads next */
-    volatile int     *stop;
+    stn_hold_memory_t   memory;
+    AVFormatContext    *file;
+    AVCodecContext     *ctx;
+    AVPacket           *pkt;
+    AVFrame            *frame;
+    int                 stream;      /* which one of the file's */
+    unsigned            at_end;      /* boolean: no more packets */
 
-    AVIOContext      *io;
-    AVFormatContext  *file;
-    AVCodecContext   *ctx;
-    AVPacket         *pkt;
-    AVFrame          *frame;
-    int               stream;      /* which one of the file's */
-    unsigned          at_end;      /* boolean: no more packets */
-    unsigned          cut;         /* boolean: fewer bytes than there were */
+    float              *pcm;         /* STN_PCM_CHANNELS_MAX rows of room */
+    size_t              room;
 
-    float            *pcm;         /* STN_PCM_CHANNELS_MAX rows of room */
-    size_t            room;
-
-    int64_t           announced;   /* length; 0: the file does not tell */
-    int64_t           used;        /* how much was given out */
-    uint64_t          packets;     /* read, of all streams */
-    uint64_t          units;       /* given to the decoder */
-    uint64_t          broken;      /* of them */
-    float             peak;
+    int64_t             announced;   /* length; 0: the file does not tell */
+    int64_t             used;        /* how much was given out */
+    uint64_t            packets;     /* read, of all streams */
+    uint64_t            units;       /* given to the decoder */
+    uint64_t            broken;      /* of them */
+    float               peak;
 };
 
 
 static int stn_hold_source_init(stn_hold_source_t *s, const char **reason);
-static void stn_hold_source_skip_tag(stn_hold_source_t *s);
-static unsigned stn_hold_source_cut(const stn_hold_source_t *s);
-static int stn_hold_source_io(stn_hold_source_t *s);
-static int stn_hold_source_read(void *opaque, uint8_t *buf, int size);
-static int64_t stn_hold_source_seek(void *opaque, int64_t offset, int whence);
-static int stn_hold_source_stopped(void *opaque);
 static int stn_hold_source_refuse(AVFormatContext *file, AVIOContext **io,
     const char *url, int flags, AVDictionary **options);
 static int stn_hold_source_demux(stn_hold_source_t *s, const char **reason);
@@ -122,14 +102,14 @@ stn_hold_source_open(stn_hold_source_t **source, const uint8_t *data,
         return STN_NOMEM;
     }
 
-    s->data = data;
-    s->len = (int64_t) len;
-    s->stop = stop;
+    rc = stn_hold_memory_open(&s->memory, data, len, stop);
 
-    rc = stn_hold_source_init(s, reason);
+    if (rc == STN_OK) {
+        rc = stn_hold_source_init(s, reason);
+    }
 
     if (rc != STN_OK) {
-        rc = stn_hold_source_stopped(s) ? STN_AGAIN : rc;
+        rc = stn_hold_memory_stopped(&s->memory) ? STN_AGAIN : rc;
         stn_hold_source_close(s);
         return rc;
     }
@@ -152,11 +132,7 @@ stn_hold_source_close(stn_hold_source_t *s)
     avcodec_free_context(&s->ctx);
     avformat_close_input(&s->file);
 
-    if (s->io) {
-        av_freep(&s->io->buffer);
-        avio_context_free(&s->io);
-    }
-
+    stn_hold_memory_close(&s->memory);
     free(s->pcm);
     free(s);
 }
@@ -172,7 +148,7 @@ stn_hold_source_next(stn_hold_source_t *s, stn_pcm_t *pcm,
 
     while (s->used < STN_HOLD_SOURCE_MAX) {
 
-        if (stn_hold_source_stopped(s)) {
+        if (stn_hold_memory_stopped(&s->memory)) {
             return STN_AGAIN;
         }
 
@@ -189,7 +165,7 @@ stn_hold_source_next(stn_hold_source_t *s, stn_pcm_t *pcm,
         rc = (rc == AVERROR(EAGAIN)) ? stn_hold_source_packet(s, reason)
                                      : stn_hold_source_count(s, reason);
         if (rc != STN_OK) {
-            return stn_hold_source_stopped(s) ? STN_AGAIN : rc;
+            return stn_hold_memory_stopped(&s->memory) ? STN_AGAIN : rc;
         }
     }
 
@@ -221,7 +197,7 @@ stn_hold_source_verdict(const stn_hold_source_t *s, uint32_t *ms,
         *reason = "is broken: much of it cannot be decoded";
 
     } else if (s->used < wanted / 100 * STN_HOLD_COMPLETE_PERCENT
-               || (s->cut && s->used < STN_HOLD_SOURCE_MAX))
+               || (s->memory.cut && s->used < STN_HOLD_SOURCE_MAX))
     {
         *reason = "is broken: its end is missing";
 
@@ -245,7 +221,7 @@ stn_hold_source_init(stn_hold_source_t *s, const char **reason)
 {
     int  rc;
 
-    if (s->len == 0) {
+    if (s->memory.len == 0) {
         *reason = "is empty";
         return STN_ERROR;
     }
@@ -258,161 +234,9 @@ stn_hold_source_init(stn_hold_source_t *s, const char **reason)
         return STN_NOMEM;
     }
 
-    stn_hold_source_skip_tag(s);
-    s->cut = stn_hold_source_cut(s);
-
-    rc = stn_hold_source_io(s);
-
-    if (rc == STN_OK) {
-        rc = stn_hold_source_demux(s, reason);
-    }
+    rc = stn_hold_source_demux(s, reason);
 
     return (rc == STN_OK) ? stn_hold_source_pick(s, reason) : rc;
-}
-
-
-/*
- * Steps over an ID3v2 tag (id3v2.4.0-structure 3.1): its pictures are of no
- * use, and probing does not find audio behind large ones.
- */
-
-static void
-stn_hold_source_skip_tag(stn_hold_source_t *s)
-{
-    int64_t         size;
-    const uint8_t  *p;
-
-    p = s->data;
-
-    if (s->len < STN_HOLD_SOURCE_ID3V2 || memcmp(p, "ID3", 3) != 0
-        || ((p[6] | p[7] | p[8] | p[9]) & 0x80))
-    {
-        return;
-    }
-
-    size = STN_HOLD_SOURCE_ID3V2
-           + ((int64_t) p[6] << 21 | p[7] << 14 | p[8] << 7 | p[9]);
-
-    if (p[5] & STN_HOLD_SOURCE_ID3V2_FOOTER) {
-        size += STN_HOLD_SOURCE_ID3V2;
-    }
-
-    if (size < s->len) {
-        s->data += size;
-        s->len -= size;
-    }
-}
-
-
-/*
- * Whether much of a WAV file is missing: libavformat takes what is there for
- * all.  Recorders that cannot seek write a size that none can be.
- */
-
-static unsigned
-stn_hold_source_cut(const stn_hold_source_t *s)
-{
-    int64_t         size;
-    const uint8_t  *p;
-
-    p = s->data;
-
-    if (s->len < STN_HOLD_SOURCE_RIFF || memcmp(p, "RIFF", 4) != 0) {
-        return 0;
-    }
-
-    size = (int64_t) p[7] << 24 | p[6] << 16 | p[5] << 8 | p[4];
-
-    return size < STN_HOLD_SOURCE_RIFF_MAX
-           && size / 100 * STN_HOLD_COMPLETE_PERCENT > s->len;
-}
-
-
-static int
-stn_hold_source_io(stn_hold_source_t *s)
-{
-    uint8_t  *buf;
-
-    buf = av_malloc(STN_HOLD_SOURCE_IO);
-    if (buf == NULL) {
-        return STN_NOMEM;
-    }
-
-    s->io = avio_alloc_context(buf, STN_HOLD_SOURCE_IO, 0, s,
-                               stn_hold_source_read, NULL,
-                               stn_hold_source_seek);
-    if (s->io == NULL) {
-        av_free(buf);
-        return STN_NOMEM;
-    }
-
-    return STN_OK;
-}
-
-
-static int
-stn_hold_source_read(void *opaque, uint8_t *buf, int size)
-{
-    int64_t             n;
-    stn_hold_source_t  *s = opaque;
-
-    if (stn_hold_source_stopped(s)) {
-        return AVERROR_EXIT;
-    }
-
-    n = stn_min(size, s->len - s->at);
-    if (n <= 0) {
-        return AVERROR_EOF;
-    }
-
-    memcpy(buf, s->data + s->at, (size_t) n);
-    s->at += n;
-
-    return (int) n;
-}
-
-
-static int64_t
-stn_hold_source_seek(void *opaque, int64_t offset, int whence)
-{
-    stn_hold_source_t  *s = opaque;
-
-    switch (whence & ~AVSEEK_FORCE) {
-
-    case AVSEEK_SIZE:
-        return s->len;
-
-    case SEEK_SET:
-        break;
-
-    case SEEK_CUR:
-        offset += s->at;
-        break;
-
-    case SEEK_END:
-        offset += s->len;
-        break;
-
-    default:
-        return AVERROR(EINVAL);
-    }
-
-    if (offset < 0 || offset > s->len) {
-        return AVERROR(EINVAL);
-    }
-
-    s->at = offset;
-
-    return offset;
-}
-
-
-static int
-stn_hold_source_stopped(void *opaque)
-{
-    stn_hold_source_t  *s = opaque;
-
-    return s->stop && *s->stop;
 }
 
 
@@ -433,18 +257,18 @@ stn_hold_source_demux(stn_hold_source_t *s, const char **reason)
     AVFormatContext      *file = s->file;
     const AVInputFormat  *format = NULL;
 
-    if (av_probe_input_buffer2(s->io, &format, NULL, NULL, 0, 0) < 0
+    if (av_probe_input_buffer2(s->memory.io, &format, NULL, NULL, 0, 0) < 0
         || !av_match_list(format->name, stn_hold_source_formats, ','))
     {
         *reason = "is not an audio file";
         return STN_ERROR;
     }
 
-    file->pb = s->io;
+    file->pb = s->memory.io;
     file->flags |= AVFMT_FLAG_CUSTOM_IO;
     file->io_open = stn_hold_source_refuse;
-    file->interrupt_callback.callback = stn_hold_source_stopped;
-    file->interrupt_callback.opaque = s;
+    file->interrupt_callback.callback = stn_hold_memory_stopped;
+    file->interrupt_callback.opaque = &s->memory;
     file->max_streams = STN_HOLD_SOURCE_STREAMS_MAX;
     file->format_whitelist = av_strdup(stn_hold_source_formats);
     file->protocol_whitelist = av_strdup("none");

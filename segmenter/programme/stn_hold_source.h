@@ -21,9 +21,6 @@
 #define STN_HOLD_BROKEN_PERCENT  2
 #define STN_HOLD_BROKEN_MIN      3
 
-/* What there must be of the length that a file announces. */
-#define STN_HOLD_COMPLETE_PERCENT  90
-
 /* As loud as this, one step of 16 bits, is digital silence. */
 #define STN_HOLD_SILENT_PEAK  (1.0f / 32768)
 

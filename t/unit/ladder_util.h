@@ -32,7 +32,8 @@
 
 typedef struct {
     stn_decoder_t  *decoder;       /* NULL: not listened to */
-    sound_t         heard;         /* left or only channel */
+    sound_t         heard;         /* left or only channel; the end of it */
+    double          bend;          /* the sharpest in all of it */
     int64_t         next;          /* the next frame's place; -1: any */
     uint64_t        frames;
     uint64_t        live;          /* of which were live */
@@ -153,10 +154,31 @@ ladder_free(ladder_rig_t *r)
 }
 
 
+/* Makes room in what is kept of a sound, which needs two samples. */
+
+static inline void
+ladder_forget(sound_t *s, size_t n)
+{
+    size_t  gone;
+
+    if (s->n + n <= s->room) {
+        return;
+    }
+
+    gone = s->n - 2;
+    memmove(s->x, s->x + gone, 2 * sizeof(*s->x));
+    s->pos += (int64_t) gone;
+    s->n = 2;
+}
+
+
 static inline void
 ladder_hear(ladder_ear_t *e, const stn_frame_t *f)
 {
-    stn_pcm_t  pcm;
+    double      bend;
+    size_t      i;
+    stn_pcm_t   pcm;
+    sound_t    *s = &e->heard;
 
     if (e->decoder == NULL) {
         return;
@@ -165,11 +187,19 @@ ladder_hear(ladder_ear_t *e, const stn_frame_t *f)
     assert_int_equal(stn_decoder_feed(e->decoder, f->data, f->len, &pcm),
                      STN_OK);
 
-    if (e->heard.n == 0) {
-        e->heard.pos = f->pos;
+    if (s->n == 0) {
+        s->pos = f->pos;
     }
 
-    sound_append(&e->heard, pcm.ch[0], pcm.n);
+    ladder_forget(s, pcm.n);
+    sound_append(s, pcm.ch[0], pcm.n);
+
+    /* the decoder's first frames have nothing to overlap with */
+
+    for (i = s->n - pcm.n; e->frames > 4 && i < s->n; i++) {
+        bend = s->x[i] - 2 * s->x[i - 1] + s->x[i - 2];
+        e->bend = fmax(e->bend, fabs(bend));
+    }
 }
 
 
@@ -349,15 +379,17 @@ caster_send(caster_t *c, ladder_rig_t *r, int64_t until_us)
 #define CASTER_HZ  187.5
 
 static inline void
-caster_tone(units_t *u, double level)
+caster_tone(units_t *u, uint32_t rate, unsigned channels, double level)
 {
+    double   cycles;
     sound_t  s;
 
-    sound_tone(&s, 48000, 10 * 4608, CASTER_HZ, level);
-    assert_true(units_encode(u, STN_CODEC_FLAC, "flac", &s, 2));
-    assert_int_equal(u->format.frame, 4608);
-    assert_int_equal(u->n, 10);
+    sound_tone(&s, rate, 10 * 4608, CASTER_HZ, level);
+    assert_true(units_encode(u, STN_CODEC_FLAC, "flac", &s, channels));
     sound_free(&s);
+
+    cycles = (double) u->n * u->format.frame * CASTER_HZ / rate;
+    assert_true(u->n > 0 && cycles == floor(cycles));
 }
 
 
