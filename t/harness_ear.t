@@ -129,7 +129,7 @@ sub failing($ear, %o) {
 
     my $v = bless { e => $e, players => [ { name => 'x' } ],
                     ears => [ $ear ], runs => [ $ear->runs() ],
-                    checks => [] }, 'Stentor::Verdict';
+                    checks => [], slow => 1 }, 'Stentor::Verdict';
 
     $v->judge_order();
     $v->judge_sound();
