@@ -273,12 +273,13 @@ sub player(%o) {
 sub failing($p, %o) {
     my $w = delete $o{witness} // {};
     my $v = bless {
-        players => [ player(), $p ], checks => [], slow => 1, ears => [],
+        players => [ player(), $p ], checks => [], ears => [],
         witnesses => [ map { { name => "$_-witness", bad => 0, asked => 9,
                                asked_twice => 2, urls => { a => 1, c => 3 },
                                %$w } } 'audio' ],
-        e => { kills => [], closed => 110, end_limit => 3, faults => [],
-               opened => 1, first_s => 0.1, %o },
+        e => bless({ kills => [], closed => 110, end_limit => 3,
+                     faults => [], opened => 1, first_s => 0.1,
+                     t0 => 99, joined => 101, slow => [], %o }, 'Stentor::Evening'),
     }, 'Stentor::Verdict';
 
     $v->judge_doors();
@@ -312,6 +313,10 @@ sub fails($what, $like, $p, %o) {
 
 my $kill = { t => 104.3, pid => 7 };
 
+# a machine that was four times slower than alone around 106
+my @slow = (slow => [ map { [ $_, $_ > 104 && $_ < 109 ? 4 : 1 ] }
+                      95 .. 115 ]);
+
 conforms('a good report', failing(player()));
 conforms('and with a worker killed',
          failing(player(reconnects => [ 104.3 ]), kills => [ $kill ]));
@@ -322,6 +327,16 @@ fails('a connection that broke', qr/made again/,
       player(reconnects => [ 104 ]));
 fails('a part too late', qr/latest part/,
       parts(sub ($part) { $part->{arrived} += 2.3 if $part->{part} == 6 }));
+fails('and much too late on a busy machine', qr/latest part/,
+      parts(sub ($part) { $part->{arrived} += 5 if $part->{part} == 6 }),
+      @slow);
+fails('or when it was not busy', qr/latest part/,
+      parts(sub ($part) { $part->{arrived} += 2.3 if $part->{part} == 1 }),
+      @slow);
+conforms('but not when it was',
+         failing(parts(sub ($part) {
+             $part->{arrived} += 2.3 if $part->{part} == 6;
+         }), @slow));
 fails('a part too late after a kill', qr/goes on|latest/,
       parts(sub ($part) { $part->{arrived} += 2.5 if $part->{part} > 3 }),
       kills => [ $kill ]);

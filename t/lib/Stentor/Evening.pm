@@ -15,7 +15,7 @@ use v5.36;
 
 use File::Path ();
 use JSON::PP ();
-use List::Util qw(max sum0);
+use List::Util qw(max min sum0);
 use Time::HiRes qw(clock time sleep);
 
 use Stentor::Broadcaster;
@@ -35,6 +35,9 @@ use constant {
 
     # how long ffmpeg may take until it is heard
     START => 3,
+
+    # what a machine may be slower than alone
+    SLOWEST => 8,
 
     # how long the control API may have no time
     PATIENCE => 20,
@@ -254,16 +257,19 @@ sub measure_machine($self) {
     my ($t, $cpu) = (time(), clock());
     1 while clock() - $cpu < 0.03;
 
-    push(@{ $self->{slow} }, (time() - $t) / (clock() - $cpu));
+    push(@{ $self->{slow} }, [ $t, (time() - $t) / (clock() - $cpu) ]);
     $self->{measure_at} = time() + 1;
 }
 
 
-# The worst three of those in a row.
+# The worst three of those in a row, between two times or at all, but never
+# more than what is still an evening.
 
-sub slowness($self) {
-    my @s = @{ $self->{slow} };
-    return max(1, map { sum0(@s[$_ - 2 .. $_]) / 3 } 2 .. $#s);
+sub slowness($self, $from = 0, $to = 'inf') {
+    my @s = map { $_->[1] } grep { $_->[0] >= $from - 3 && $_->[0] <= $to }
+            @{ $self->{slow} };
+
+    return min(SLOWEST, max(1, map { sum0(@s[$_ - 2 .. $_]) / 3 } 2 .. $#s));
 }
 
 

@@ -117,10 +117,10 @@ sub check($self, $name, $ok, $figure, $limit = '') {
 }
 
 
-# Seconds that depend on how busy the machine is.
+# Seconds of something that costs CPU and went on between two times.
 
-sub check_cpu($self, $name, $seconds, $limit) {
-    $limit *= $self->{slow};
+sub check_cpu($self, $name, $seconds, $limit, @times) {
+    $limit *= $self->{e}->slowness(@times);
     $self->check($name, defined $seconds && $seconds <= $limit,
                  sprintf('%.3f', $seconds // 0), sprintf('%.1f', $limit));
 }
@@ -154,21 +154,25 @@ sub judge($self) {
 sub judge_doors($self) {
     my $e = $self->{e};
 
-    $self->check_cpu('opened after, s', $e->{opened}, OPENING)
+    my @times = ($e->{t0}, $e->{joined} // 'inf');
+
+    $self->check_cpu('opened after, s', $e->{opened}, OPENING, @times)
         if $e->{opened};
-    $self->check_cpu('the first playlist after, s', $e->{first_s}, OPENING);
+    $self->check_cpu('the first playlist after, s', $e->{first_s}, OPENING,
+                     @times);
 }
 
 
 # What the start of a stream in another worker takes longer today.
 
-sub slower($self) { return START_CPU * ($self->{slow} - 1) }
+sub slower($self, @times) {
+    return START_CPU * ($self->{e}->slowness(@times) - 1);
+}
 
 
 sub judge_player($self, $p) {
     my $kills = @{ $self->{e}{kills} };
     my $who = $p->{name};
-    my @late = sort { $a <=> $b } late($p);
     my $off = abs(($p->{extinf} // 0) - ($p->{media} // 0));
     my $segments = $p->{segments} // 0;
 
@@ -182,13 +186,7 @@ sub judge_player($self, $p) {
     $self->check("$who: connections made again", $kills || !$again, $again,
                  $kills ? 'as workers die' : 0);
 
-    $self->check("$who: the latest part, s after its date",
-                 @late && $late[-1] <= $p->{hold_back} + $self->slower(),
-                 @late ? sprintf('%.3f (median %.3f)', $late[-1],
-                                 $late[@late / 2]) : 'no part',
-                 sprintf('PART-HOLD-BACK %.3f + %.3f',
-                         $p->{hold_back} // 0, $self->slower()));
-
+    $self->judge_late($p);
     $self->check("$who: sum of EXTINF - media, us",
                  $segments && $off <= $segments * 5e-6 + 1e-9,
                  sprintf('%.1f in %d segments', $off * 1e6, $segments),
@@ -203,11 +201,31 @@ sub judge_player($self, $p) {
 }
 
 
+sub judge_late($self, $p) {
+    my @late = sort { $a->[0] <=> $b->[0] } late($p);
+    my ($worst, $limit) = (0, $p->{hold_back});
+
+    for my $l (@late) {
+        my $slower = $l->[0] > $worst ? $self->slower(@$l[1, 2]) : 0;
+        ($worst, $limit) = ($l->[0], $p->{hold_back} + $slower)
+            if $l->[0] - $slower > $worst - ($limit - $p->{hold_back});
+    }
+
+    $self->check("$p->{name}: the latest part, s after its date",
+                 @late && $worst <= $limit,
+                 @late ? sprintf('%.3f (median %.3f)', $worst,
+                                 $late[@late / 2][0]) : 'no part',
+                 sprintf('PART-HOLD-BACK %.3f + %.3f', $p->{hold_back} // 0,
+                         ($limit // 0) - ($p->{hold_back} // 0)));
+}
+
+
 # How late each part came: its beginning is needed that long after its date by
 # who plays at PART-HOLD-BACK.  What the first playlist listed is history.
+# [seconds, its date, when it came].
 
 sub late($p) {
-    return map { $_->{arrived} - $_->{date} }
+    return map { [ $_->{arrived} - $_->{date}, $_->{date}, $_->{arrived} ] }
            grep { !$_->{first} } @{ $p->{parts} // [] };
 }
 
@@ -249,7 +267,8 @@ sub judge_kills($self) {
     for my $kill (@{ $self->{e}{kills} }) {
         for my $p (@{ $self->{players} }) {
             my ($next) = grep { $_->{end} > $kill->{t} } @{ $p->{parts} };
-            my $limit = ADOPTION + ($p->{target} // 1) + $self->slower();
+            my $limit = ADOPTION + ($p->{target} // 1)
+                        + $self->slower($kill->{t}, $kill->{t} + 4);
             my $took = $next ? $next->{arrived} - $kill->{t} : undef;
 
             $kill->{$p->{name}} = $took;
@@ -308,7 +327,8 @@ sub judge_order($self) {
         my $d = $heard[$i]{from} - $x->{at};
 
         $x->{heard} = $heard[$i]{from};
-        my $late = $x->{late} * $self->{slow};
+        my $late = $x->{late} * $self->{e}->slowness($x->{at} - 1,
+                                                     $x->{at} + 5);
         $self->check("heard: $x->{why}, s after",
                      $d >= -$x->{early} && $d <= $late, sprintf('%.3f', $d),
                      sprintf('%.1f to %.1f', -$x->{early}, $late));
@@ -346,10 +366,12 @@ sub judge_sound($self) {
     return if !$e->{knows}{hold};
 
     # the window of a stream is dated back: that was before anybody listened
-    my $chord = max(0, map { $_->{to} - max($_->{from}, $e->{joined} // 0) }
-                       grep { $_->{what} eq 'chord' } @{ $self->{runs} });
-    $self->check_cpu('the built-in chord instead of the hold file, s',
-                     $chord, CHORD);
+    for my $run (grep { $_->{what} eq 'chord' } @{ $self->{runs} }) {
+        my $from = max($run->{from}, $e->{joined} // 0);
+        $self->check_cpu('the built-in chord instead of the hold file, s',
+                         $run->{to} - $from, CHORD, $from, $run->{to})
+            if $run->{to} > $from;
+    }
 }
 
 
@@ -433,7 +455,7 @@ sub judge_session($self, $name, $s, $runs, $markers) {
                ? $runs->[0]{from} + $runs->[0]{transit} - $s->{t} - $zero
                : undef;
     $self->check_cpu("$name: lost of the first words, s", $lost,
-                     FIRST_WORDS);
+                     FIRST_WORDS, $s->{t}, $s->{t} + 5);
 }
 
 
@@ -593,7 +615,7 @@ sub figures($self, $ok) {
     my $e = $self->{e};
 
     for my $p (@{ $self->{players} }) {
-        my @late = sort { $a <=> $b } late($p);
+        my @late = sort { $a <=> $b } map { $_->[0] } late($p);
         $p->{late} = { map { $_ => $late[$#late * $_ / 100] }
                        50, 90, 99, 100 } if @late;
     }
