@@ -279,7 +279,8 @@ sub failing($p, %o) {
                                %$w } } 'audio' ],
         e => bless({ kills => [], closed => 110, end_limit => 3,
                      faults => [], opened => 1, first_s => 0.1,
-                     t0 => 99, joined => 101, slow => [], %o }, 'Stentor::Evening'),
+                     t0 => 99, joined => 101, slow => [], %o },
+                   'Stentor::Evening'),
     }, 'Stentor::Verdict';
 
     $v->judge_doors();

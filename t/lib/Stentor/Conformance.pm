@@ -393,8 +393,14 @@ sub grown($old, $new) {
 sub discontinuities($old, $new) {
     return if $new->{skip} || $old->{skip};
 
-    my $gone = grep { $_->{disc} && $_->{msn} < $new->{mseq} }
-               @{ $old->{segments} };
+    # a tag goes with its segment, or when that has nothing before it any more
+    my $gone = 0;
+
+    for my $was (grep { $_->{disc} } @{ $old->{segments} }) {
+        my $is = $new->segment($was->{msn});
+        $gone++ if !$is || !$is->{disc};
+    }
+
     my $first = $old->{segments}[0] // return;
     my @bad;
 

@@ -58,8 +58,9 @@ sub new($class, %o) {
     my $self = bless {
         dead => 10, linger => 30, encoder => 'ffmpeg', say => sub { },
         %o,
-        slow => [], measure_at => 0, events => [], expected => [], sessions => [], kills => [],
-        faults => [], missing => [], players => [], witnesses => [],
+        slow => [], measure_at => 0, events => [], expected => [],
+        sessions => [], kills => [], faults => [], missing => [],
+        players => [], witnesses => [],
     }, $class;
 
     $self->{hold} = hold_file();
@@ -95,7 +96,7 @@ sub wishes($self) {
 sub build_node($self) {
     my %o = (
         part_duration => '1s', grace => '1s', zone => '64m',
-        $self->{short} ? (segment_parts => 3, window => '24s')
+        $self->{short} ? (segment_parts => 3, window => '18s')
                        : (segment_parts => 6, window => '60s'),
     );
 
