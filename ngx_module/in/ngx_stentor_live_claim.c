@@ -38,7 +38,6 @@ static ngx_uint_t ngx_stentor_live_stored(ngx_stentor_live_t *live,
     stn_format_t *format);
 static ngx_uint_t ngx_stentor_live_grids(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_build(ngx_stentor_live_t *live);
-static ngx_int_t ngx_stentor_live_resume(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_formats(ngx_stentor_live_t *live);
 static void ngx_stentor_live_params(ngx_stentor_live_t *live, ngx_uint_t i,
     ngx_stentor_params_t *params);
@@ -83,11 +82,7 @@ ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
 
     ngx_stentor_live_owned(live);
 
-    if (ngx_stentor_live_formats(live) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return live->claim.resume ? ngx_stentor_live_resume(live) : NGX_OK;
+    return ngx_stentor_live_formats(live);
 }
 
 
@@ -377,10 +372,7 @@ ngx_stentor_live_build(ngx_stentor_live_t *live)
 }
 
 
-/* Goes on behind the last part.  Where init segments have come out different
- * (another libavcodec, another bit rate) it is with a new segment. */
-
-static ngx_int_t
+ngx_int_t
 ngx_stentor_live_resume(ngx_stentor_live_t *live)
 {
     ngx_uint_t                i, other;

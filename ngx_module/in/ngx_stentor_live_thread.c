@@ -116,7 +116,13 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 
     live->gone_us = st->gone_ms * 1000;
 
+    /* hold audio first: what goes on, goes on in the one that was heard */
+
     ngx_stentor_live_loop(live);
+
+    if (live->claim.resume && ngx_stentor_live_resume(live) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (!live->claim.resume && !arrived) {
 

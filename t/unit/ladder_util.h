@@ -52,6 +52,7 @@ typedef struct {
                                       microseconds, since it was reset */
     int64_t             first;     /* of the first frame, at 48 kHz; -1 */
     int64_t             stop;      /* frames from here on are lost; 0: none */
+    int64_t             window_s;
     double              listen_s;  /* how much is kept of the sound */
 } ladder_rig_t;
 
@@ -96,6 +97,7 @@ ladder_init(ladder_rig_t *r, double listen_s)
     r->conf.grace_us = LADDER_GRACE;
     r->conf.part_us = LADDER_PART;
     r->now_us = LADDER_EPOCH;
+    r->window_s = LADDER_WINDOW_S;
     r->listen_s = listen_s;
     r->first = -1;
 }
@@ -123,7 +125,7 @@ ladder_open(ladder_rig_t *r)
     assert_true(quantum > 0);
 
     r->conf.segment = (2 * STN_LADDER_RATE / quantum + 1) * quantum;
-    r->conf.window = LADDER_WINDOW_S * STN_LADDER_RATE;
+    r->conf.window = r->window_s * STN_LADDER_RATE;
 
     r->l = stn_ladder_open(&r->conf);
     assert_non_null(r->l);
