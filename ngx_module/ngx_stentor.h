@@ -62,6 +62,8 @@ typedef struct {
 typedef struct {
     ngx_str_t             name;
     ngx_str_t             hold;            /* file, ended by a zero; or empty */
+    ngx_msec_t            tried;           /* when this worker last tried to
+                                              open it; 0: never */
 } ngx_stentor_stream_conf_t;
 
 

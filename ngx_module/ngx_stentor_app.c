@@ -19,6 +19,7 @@ static char *ngx_stentor_app_rendition_check(ngx_conf_t *cf,
     ngx_stentor_rendition_conf_t *r);
 static ngx_int_t ngx_stentor_app_param(ngx_str_t *value, const char *name,
     ngx_uint_t *n);
+static ngx_uint_t ngx_stentor_app_aac_rate(ngx_uint_t rate);
 static char *ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app);
 
 
@@ -35,6 +36,8 @@ ngx_stentor_app_init(ngx_conf_t *cf, ngx_stentor_app_t *app, ngx_str_t *name)
     app->grace = NGX_CONF_UNSET_MSEC;
     app->linger = NGX_CONF_UNSET_MSEC;
     app->max_bitrate = NGX_CONF_UNSET_SIZE;
+    app->rate = NGX_CONF_UNSET_UINT;
+    app->channels = NGX_CONF_UNSET_UINT;
 
     return ngx_array_init(&app->streams, cf->pool, 4,
                           sizeof(ngx_stentor_stream_conf_t));
@@ -47,6 +50,7 @@ ngx_stentor_app_stream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_stentor_app_t *app = conf;
 
     ngx_str_t                  *value;
+    ngx_uint_t                  i;
     ngx_stentor_stream_conf_t  *stream;
 
     value = cf->args->elts;
@@ -59,13 +63,26 @@ ngx_stentor_app_stream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    stream = app->streams.elts;
+
+    for (i = 0; i < app->streams.nelts; i++) {
+        if (stream[i].name.len == value[1].len
+            && ngx_memcmp(stream[i].name.data, value[1].data, value[1].len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate stream \"%V\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
     stream = ngx_array_push(&app->streams);
     if (stream == NULL) {
         return NGX_CONF_ERROR;
     }
 
+    ngx_memzero(stream, sizeof(ngx_stentor_stream_conf_t));
     stream->name = value[1];
-    ngx_str_null(&stream->hold);
 
     if (cf->args->nelts == 2) {
         return NGX_CONF_OK;
@@ -379,10 +396,32 @@ ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app)
     ngx_conf_init_msec_value(app->linger, 30000);
     ngx_conf_init_size_value(app->max_bitrate, 320000);
 
-    app->rate = app->rate ? app->rate : 48000;
-    app->channels = app->channels ? app->channels : 2;
+    ngx_conf_init_uint_value(app->rate, 48000);
+    ngx_conf_init_uint_value(app->channels, 2);
 
     return ngx_stentor_app_check(cf, app);
+}
+
+
+/* The others can be announced, but no encoder makes hold audio at them. */
+
+static ngx_uint_t
+ngx_stentor_app_aac_rate(ngx_uint_t rate)
+{
+    ngx_uint_t  i;
+
+    static const ngx_uint_t  rates[] = {
+        96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000,
+        11025, 8000
+    };
+
+    for (i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        if (rates[i] == rate) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -391,12 +430,12 @@ ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app)
 {
     ngx_msec_t  segment;
 
-    if (app->rate < 8000 || app->rate > 96000
+    if (!ngx_stentor_app_aac_rate(app->rate)
         || app->channels < 1 || app->channels > 6)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"audio\" has a rate of 8000 to 96000 and 1 to 6 "
-                           "channels");
+                           "\"audio\" has one of AAC's rates, 8000 to 96000, "
+                           "and 1 to 6 channels");
         return NGX_CONF_ERROR;
     }
 
@@ -427,7 +466,7 @@ ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app)
         return NGX_CONF_ERROR;
     }
 
-    if (app->max_bitrate < 8000 || app->max_bitrate > 3000000) {
+    if (app->max_bitrate < 8000 || app->max_bitrate > 3000 * 1024) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"max_bitrate\" must be between 8k and 3000k");
         return NGX_CONF_ERROR;

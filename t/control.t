@@ -154,6 +154,8 @@ ok($b->closed(5), 'the broadcaster is sent away');
 my $info = told($node, 'x');
 is($info->{code}, 'NetStream.Publish.Denied', 'he may not come back');
 like($info->{description} // '', qr/operator has closed/, 'and is told why');
+is($node->status()->{ingest}{refused_closed}, 1, 'which is counted');
+is($node->status()->{ingest}{refused_codec}, 0, 'as what it is');
 is($node->control('close', 'live/x')->{status}, 404, 'closed again: 404');
 is($node->control('close', 'live/none')->{status}, 404, 'nobody: 404');
 
@@ -167,6 +169,33 @@ conforms('it conforms', Stentor::Conformance::check($p));
 $b = broadcaster($node, name => 'x', media => $media);
 ok(!$b->closed(0.01), 'he may come again');
 $b->stop();
+
+# --- wishes that cross: the last word is what counts
+
+$l = listener($node, path => '/live/y');
+$l->step();
+
+for my $n (0 .. 5) {
+    my @c = map { $node->http() } 1 .. 2;
+    my $log = length($node->log());
+
+    $c[0]->post('/control/close', '{"stream":"live/y"}');
+    $node->wait_until(sub {
+        return substr($node->log(), $log) =~ /closes stream "live\/y"/;
+    });
+    $node->status() for 1 .. 6 * $n;       # later and later
+    $c[1]->post('/control/open', '{"stream":"live/y"}');
+
+    my @r = map { $_ ? $_->{status} : 'none' } Stentor::HTTP::wait_all(\@c);
+    is($r[1], 200, "$n: opened while it closes");
+    like($r[0], qr/^(?:200|409)$/, "$n: whoever closes it is answered");
+    last if $r[0] == 200;              # it was closed in between
+    ok($l->parts(2, 5), "$n: it goes on");
+}
+
+conforms('unbroken', @{ $l->{violations} });
+
+is(state_of($node, 'live/y'), 'hold by control', 'it is open');
 
 # --- opened while its broadcaster comes: it is the operator's all the same
 

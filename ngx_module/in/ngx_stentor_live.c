@@ -30,6 +30,8 @@ static ngx_uint_t ngx_stentor_live_holds(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_fits(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *key, const stn_format_t *format,
     ngx_stentor_source_t *source);
+static ngx_uint_t ngx_stentor_live_current(ngx_stentor_lives_t *lives,
+    ngx_stentor_rendition_t *rend, const stn_format_t *format);
 static ngx_int_t ngx_stentor_live_fight(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live,
@@ -275,10 +277,11 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     ngx_stentor_stream_t     *st;
     ngx_stentor_rendition_t  *rend;
 
-    st = ngx_stentor_store_lookup(lives->store, key);
-
-    if (st && st->barred_ms > ngx_stentor_store_now()) {
+    if (ngx_stentor_store_barred(lives->store, key)
+        > ngx_stentor_store_now())
+    {
         source->reason = "the operator has closed this stream";
+        source->counter = NGX_STENTOR_INGEST_REFUSED_CLOSED;
         return NGX_DECLINED;
     }
 
@@ -286,11 +289,15 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         return NGX_OK;
     }
 
+    source->counter = NGX_STENTOR_INGEST_REFUSED_CODEC;
+
     if (format->codec != STN_CODEC_AAC) {
         source->reason = "only AAC is passed through: other audio needs a "
                          "rendition";
         return NGX_DECLINED;
     }
+
+    st = ngx_stentor_store_lookup(lives->store, key);
 
     if (st == NULL || st->state != NGX_STENTOR_OPEN) {
         return NGX_OK;
@@ -307,7 +314,32 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         return NGX_DECLINED;
     }
 
+    if (!ngx_stentor_store_has_room(lives->store, rend, format->config,
+                                    format->config_len)
+        && !ngx_stentor_live_current(lives, rend, format))
+    {
+        source->reason = "the audio parameters of the stream have changed "
+                         "too often";
+        return NGX_DECLINED;
+    }
+
     return NGX_OK;
+}
+
+
+/* Whether that is what the rendition is in now, however it is written. */
+
+static ngx_uint_t
+ngx_stentor_live_current(ngx_stentor_lives_t *lives,
+    ngx_stentor_rendition_t *rend, const stn_format_t *format)
+{
+    stn_format_t  now;
+
+    return ngx_stentor_live_format_of(lives->store, rend,
+                                      (uint32_t) ngx_stentor_load(&rend->init),
+                                      &now)
+           == NGX_OK
+           && stn_format_same(&now, format);
 }
 
 
@@ -727,6 +759,12 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
     pthread_mutex_unlock(&live->mutex);
 
     if (ended) {
+        if (live->source == NULL && outcome == NGX_STENTOR_LIVE_REFUSED) {
+            ngx_log_error(NGX_LOG_ERR, &live->log, 0,
+                          "stream \"%V\" is not opened: %s", &live->name,
+                          reason);
+        }
+
         if (outcome == NGX_STENTOR_LIVE_TAKEN) {
             ngx_stentor_live_taken(live);
         } else {

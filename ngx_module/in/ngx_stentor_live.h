@@ -80,7 +80,8 @@ typedef struct {
     ngx_msec_t                shown;       /* when it was last put in status */
     ngx_msec_t                wait;        /* attach: how long to wait */
     ngx_uint_t                waited;      /* boolean: it has */
-    const char               *reason;      /* attach: why it was declined */
+    const char               *reason;      /* attach: why it was declined, */
+    ngx_stentor_counter_e     counter;     /* and what counts that */
 } ngx_stentor_source_t;
 
 
@@ -184,9 +185,9 @@ void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);
  *
  * Returns NGX_OK; NGX_AGAIN when encoders fight for the name: to be tried
  * again after source->wait ms; NGX_DECLINED when the stream cannot take that,
- * with source->reason; NGX_BUSY when the worker has as many lives as there
- * may be streams; NGX_ERROR out of memory or threads, or when the whole name
- * is too long.
+ * with source->reason and counter; NGX_BUSY when the worker has as many lives
+ * as there may be streams; NGX_ERROR out of memory or threads, or when the
+ * whole name is too long.
  */
 ngx_int_t ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *name, const stn_format_t *format,
@@ -220,6 +221,11 @@ ngx_str_t *ngx_stentor_live_hold(ngx_stentor_app_t *app, ngx_str_t *key);
  * anything.  Returns NGX_OK, or NGX_ERROR when AAC has no such format. */
 ngx_int_t ngx_stentor_live_blank(ngx_stentor_app_t *app,
     stn_format_t *format);
+
+/* The format that an init segment of a rendition that is passed through is of.
+ * Returns NGX_OK, or NGX_DECLINED when it is not there any more. */
+ngx_int_t ngx_stentor_live_format_of(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, uint32_t id, stn_format_t *format);
 
 /* What the live's application encodes, for the library; 0 renditions: it is
  * passed through. */

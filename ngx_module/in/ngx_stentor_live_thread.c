@@ -28,7 +28,7 @@ static ngx_uint_t ngx_stentor_live_due(ngx_stentor_live_t *live);
 static int64_t ngx_stentor_live_alarm_us(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_take(ngx_stentor_live_t *live,
     stn_format_t *format);
-static void ngx_stentor_live_welcome(ngx_stentor_live_t *live,
+static ngx_int_t ngx_stentor_live_welcome(ngx_stentor_live_t *live,
     const stn_format_t *format);
 static void ngx_stentor_live_refuse(ngx_stentor_live_t *live,
     const char *reason);
@@ -116,7 +116,13 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 
     live->gone_us = st->gone_ms * 1000;
 
+    /* hold audio first: what goes on, goes on in the one that was heard */
+
     ngx_stentor_live_loop(live);
+
+    if (live->claim.resume && ngx_stentor_live_resume(live) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (!live->claim.resume && !arrived) {
 
@@ -137,7 +143,7 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 
 
 /* Sleeps until there is something to do, and takes what the event loop has
- * left; returns whether to quit. */
+ * left; returns whether to end. */
 
 static ngx_uint_t
 ngx_stentor_live_wait(ngx_stentor_live_t *live)
@@ -174,8 +180,8 @@ ngx_stentor_live_wait(ngx_stentor_live_t *live)
 
     /* all of this without the mutex: it decodes */
 
-    if (arrived) {
-        ngx_stentor_live_welcome(live, &format);
+    if (arrived && ngx_stentor_live_welcome(live, &format) != NGX_OK) {
+        return 1;
     }
 
     ngx_stentor_live_units(live);
@@ -247,29 +253,35 @@ ngx_stentor_live_take(ngx_stentor_live_t *live, stn_format_t *format)
 }
 
 
-/* Somebody has come: the stream goes on with him, or he is sent away. */
+/* Somebody has come: the stream goes on with him, or he is sent away.  Returns
+ * NGX_OK, or NGX_ERROR with live->outcome. */
 
-static void
+static ngx_int_t
 ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
 {
+    uint32_t               generation;
     ngx_stentor_stream_t  *st;
 
     st = live->claim.stream;
+    generation = live->stream.generation;
 
     if (!ngx_stentor_live_has_room(live, format)) {
         ngx_stentor_live_refuse(live, "the audio parameters of the stream "
                                       "have changed too often");
-        return;
+        return NGX_OK;
     }
 
     if (stn_stream_arrive(&live->stream, format) != STN_OK) {
         ngx_stentor_live_refuse(live, live->stream.reason);
-        return;
+        return NGX_OK;
     }
 
     live->stuck = 0;
     live->gone_us = 0;
     st->gone_ms = 0;
+
+    return live->stream.generation == generation
+           ? NGX_OK : ngx_stentor_live_reclaim(live);
 }
 
 
@@ -371,8 +383,8 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
         live->done = live->stream.ending;
     }
 
-    ngx_stentor_live_count(live);
     ngx_stentor_live_let_in(live);
+    ngx_stentor_live_count(live);
 
     return NGX_OK;
 }
@@ -498,13 +510,14 @@ ngx_stentor_live_end(ngx_stentor_live_t *live)
         ngx_stentor_store_hand_over(&live->claim);
         ngx_stentor_wake_all(lives->store);
 
-    } else if (live->claimed) {
-        if (ngx_stentor_store_valid(&live->claim)) {
-            ngx_stentor_live_event(live, "closed", NULL);
-        }
-
-        ngx_stentor_store_close(&live->claim);
+    } else if (live->claimed
+               && ngx_stentor_store_close(&live->claim) == NGX_OK)
+    {
+        ngx_stentor_live_event(live, "closed", NULL);
         ngx_stentor_wake_stream(lives->store, live->claim.stream);
+
+    } else if (live->claimed) {
+        ngx_stentor_wake_all(lives->store);
     }
 
     /* whoever waits for it to be opened is told that it will not be */

@@ -27,7 +27,7 @@
 
 /* How often a request looks whether its wish has come true, and how long. */
 #define NGX_HTTP_STENTOR_CONTROL_LOOK_MS  20
-#define NGX_HTTP_STENTOR_CONTROL_WAIT_MS  5000
+#define NGX_HTTP_STENTOR_CONTROL_WAIT_MS  10000
 
 /* Once the operator has closed a stream nobody else opens it for so long: an
  * encoder that still runs would be back at once. */
@@ -79,10 +79,14 @@ static ngx_int_t ngx_http_stentor_control_done(
     ngx_http_stentor_control_t *ctl);
 static ngx_int_t ngx_http_stentor_control_list(ngx_http_request_t *r);
 static const char *ngx_http_stentor_control_state(ngx_stentor_stream_t *st);
+static ngx_int_t ngx_http_stentor_control_refuse(ngx_http_request_t *r,
+    ngx_uint_t status, const char *reason);
 static ngx_int_t ngx_http_stentor_control_error(ngx_http_request_t *r,
     ngx_uint_t status, const char *reason);
 static ngx_int_t ngx_http_stentor_control_json(ngx_http_request_t *r,
     ngx_uint_t status, json_t *json);
+static ngx_int_t ngx_http_stentor_control_header(ngx_http_request_t *r,
+    const char *key, const char *value);
 static void *ngx_http_stentor_control_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_stentor_control(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -149,12 +153,12 @@ ngx_http_stentor_control_handler(ngx_http_request_t *r)
     }
 
     if (!ngx_http_stentor_control_allowed(r)) {
-        return ngx_http_stentor_control_error(r, NGX_HTTP_FORBIDDEN,
+        return ngx_http_stentor_control_refuse(r, NGX_HTTP_FORBIDDEN,
                                   "this address may not control the node");
     }
 
     if (ngx_http_stentor_control_foreign(r)) {
-        return ngx_http_stentor_control_error(r, NGX_HTTP_FORBIDDEN,
+        return ngx_http_stentor_control_refuse(r, NGX_HTTP_FORBIDDEN,
                                   "pages of other sites may not control the "
                                   "node");
     }
@@ -180,12 +184,12 @@ ngx_http_stentor_control_handler(ngx_http_request_t *r)
     }
 
     if (r->method != NGX_HTTP_POST) {
-        return ngx_http_stentor_control_error(r, NGX_HTTP_NOT_ALLOWED,
-                                              "only GET and POST");
+        return ngx_http_stentor_control_refuse(r, NGX_HTTP_NOT_ALLOWED,
+                                               "only GET and POST");
     }
 
     if (r->headers_in.content_length_n > NGX_HTTP_STENTOR_CONTROL_BODY) {
-        return ngx_http_stentor_control_error(r,
+        return ngx_http_stentor_control_refuse(r,
                                             NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
                                             "the request is too long");
     }
@@ -592,7 +596,7 @@ static ngx_int_t
 ngx_http_stentor_control_done(ngx_http_stentor_control_t *ctl)
 {
     json_t                *json;
-    ngx_uint_t             done, given_up;
+    ngx_uint_t             done, undone, given_up;
     ngx_atomic_uint_t      state;
     ngx_stentor_stream_t  *st;
 
@@ -607,8 +611,16 @@ ngx_http_stentor_control_done(ngx_http_stentor_control_t *ctl)
                || (ctl->open && state != NGX_STENTOR_OPENING
                    && !ngx_stentor_load(&st->wanted));
 
-    if (!done && !given_up) {
+    undone = !ctl->open && !done && !ngx_stentor_load(&st->closing);
+
+    if (!done && !given_up && !undone) {
         return NGX_AGAIN;
+    }
+
+    if (undone) {
+        return ngx_http_stentor_control_error(ctl->request, NGX_HTTP_CONFLICT,
+                                              "the stream has been opened "
+                                              "again");
     }
 
     if (!done) {
@@ -676,6 +688,22 @@ ngx_http_stentor_control_state(ngx_stentor_stream_t *st)
 }
 
 
+/* Of a request whose body has not been read: what comes behind it on the
+ * connection is another request. */
+
+static ngx_int_t
+ngx_http_stentor_control_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *reason)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_discard_request_body(r);
+
+    return rc == NGX_OK ? ngx_http_stentor_control_error(r, status, reason)
+                        : rc;
+}
+
+
 static ngx_int_t
 ngx_http_stentor_control_error(ngx_http_request_t *r, ngx_uint_t status,
     const char *reason)
@@ -691,12 +719,11 @@ static ngx_int_t
 ngx_http_stentor_control_json(ngx_http_request_t *r, ngx_uint_t status,
     json_t *json)
 {
-    char             *text;
-    size_t            len;
-    ngx_int_t         rc;
-    ngx_buf_t        *b;
-    ngx_chain_t       out;
-    ngx_table_elt_t  *h;
+    char         *text;
+    size_t        len;
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
 
     text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
     json_decref(json);
@@ -707,9 +734,14 @@ ngx_http_stentor_control_json(ngx_http_request_t *r, ngx_uint_t status,
 
     len = ngx_strlen(text);
     b = ngx_create_temp_buf(r->pool, len + 1);
-    h = ngx_list_push(&r->headers_out.headers);
 
-    if (b == NULL || h == NULL) {
+    if (b == NULL
+        || ngx_http_stentor_control_header(r, "Cache-Control", "no-store")
+           != NGX_OK
+        || (status == NGX_HTTP_NOT_ALLOWED
+            && ngx_http_stentor_control_header(r, "Allow", "GET, HEAD, POST")
+               != NGX_OK))
+    {
         free(text);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -720,11 +752,6 @@ ngx_http_stentor_control_json(ngx_http_request_t *r, ngx_uint_t status,
 
     b->last_buf = (r == r->main);
     b->last_in_chain = 1;
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-    h->hash = 1;
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-store");
 
     ngx_str_set(&r->headers_out.content_type, "application/json");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
@@ -741,6 +768,31 @@ ngx_http_stentor_control_json(ngx_http_request_t *r, ngx_uint_t status,
     out.next = NULL;
 
     return ngx_http_output_filter(r, &out);
+}
+
+
+/* Both are static. */
+
+static ngx_int_t
+ngx_http_stentor_control_header(ngx_http_request_t *r, const char *key,
+    const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) key;
+    h->key.len = ngx_strlen(key);
+    h->value.data = (u_char *) value;
+    h->value.len = ngx_strlen(value);
+
+    return NGX_OK;
 }
 
 

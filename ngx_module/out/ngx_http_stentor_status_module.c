@@ -84,6 +84,7 @@ static const ngx_http_stentor_status_field_t
     { "ingest", "refused_application", "Sessions for unknown applications" },
     { "ingest", "refused_name", "Sessions for impossible stream names" },
     { "ingest", "refused_codec", "Sessions with audio not carried" },
+    { "ingest", "refused_closed", "Sessions for streams closed over control" },
     { "ingest", "refused_full", "Sessions refused for want of memory" },
     { "ingest", "refused_play", "Attempts to play over RTMP" },
     { "ingest", "takeovers", "Sessions that lost their stream to a newer one" },

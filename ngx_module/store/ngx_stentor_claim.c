@@ -38,6 +38,7 @@ static ngx_int_t ngx_stentor_claim_let_go(ngx_stentor_stream_t *st,
     ngx_pid_t pid);
 static ngx_stentor_stream_t *ngx_stentor_claim_vacant(
     ngx_stentor_store_t *store, ngx_str_t *name);
+static int64_t ngx_stentor_claim_worth(ngx_stentor_stream_t *st);
 static void ngx_stentor_claim_release(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st);
 static void ngx_stentor_claim_reap(ngx_stentor_store_t *store,
@@ -48,6 +49,8 @@ static void ngx_stentor_claim_measure(ngx_stentor_ring_t *ring,
     ngx_stentor_params_t *params, size_t *at);
 static void ngx_stentor_claim_rendition(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend, ngx_stentor_params_t *params);
+static ngx_int_t ngx_stentor_claim_end(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st);
 
 
 ngx_int_t
@@ -69,7 +72,7 @@ ngx_stentor_store_claim(ngx_stentor_claim_t *claim, ngx_str_t *name,
 
     if (ngx_stentor_claim_let_go(claim->stream, claim->former) != NGX_OK) {
         claim->reason = "the former writer of the stream does not let go";
-        ngx_stentor_store_close(claim);
+        (void) ngx_stentor_store_close(claim);
         return NGX_ABORT;
     }
 
@@ -288,7 +291,7 @@ ngx_stentor_claim_let_go(ngx_stentor_stream_t *st, ngx_pid_t pid)
 
 
 /* A record for a new stream: the one that had the name before, for it knows
- * which numbers are used; else one never used; else the oldest that is over. */
+ * which numbers are used; else the one that is missed least. */
 
 static ngx_stentor_stream_t *
 ngx_stentor_claim_vacant(ngx_stentor_store_t *store, ngx_str_t *name)
@@ -320,14 +323,23 @@ ngx_stentor_claim_vacant(ngx_stentor_store_t *store, ngx_str_t *name)
         }
 
         if (best == NULL
-            || (best->name_len && (st->name_len == 0
-                                   || st->closed_ms < best->closed_ms)))
+            || ngx_stentor_claim_worth(st) < ngx_stentor_claim_worth(best))
         {
             best = st;
         }
     }
 
     return best;
+}
+
+
+/* One never used is worth nothing, one that is over the less the longer it has
+ * been, and one that is still barred most. */
+
+static int64_t
+ngx_stentor_claim_worth(ngx_stentor_stream_t *st)
+{
+    return st->name_len ? ngx_max(st->closed_ms, st->barred_ms) : 0;
 }
 
 
@@ -574,6 +586,28 @@ ngx_stentor_store_forbid(ngx_stentor_store_t *store, ngx_str_t *name,
 }
 
 
+/* Whatever has become of the stream, its record still knows. */
+
+int64_t
+ngx_stentor_store_barred(ngx_stentor_store_t *store, ngx_str_t *name)
+{
+    ngx_uint_t             i;
+    ngx_stentor_stream_t  *st;
+
+    for (i = 0; i < store->nstreams; i++) {
+        st = ngx_stentor_store_stream(store, i);
+
+        if (st->barred_ms && st->name_len == name->len
+            && ngx_memcmp(st->name, name->data, name->len) == 0)
+        {
+            return st->barred_ms;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_stentor_store_hand_over(ngx_stentor_claim_t *claim)
 {
@@ -601,29 +635,48 @@ ngx_stentor_store_open(ngx_stentor_claim_t *claim)
 }
 
 
-void
+ngx_int_t
 ngx_stentor_store_close(ngx_stentor_claim_t *claim)
 {
-    ngx_stentor_store_t   *store;
-    ngx_stentor_stream_t  *st;
+    ngx_int_t             rc;
+    ngx_stentor_store_t  *store;
 
-    st = claim->stream;
     store = claim->store;
 
     ngx_shmtx_lock(&store->pool->mutex);
 
-    if (ngx_stentor_store_valid(claim)) {
-        st->closed_ms = ngx_stentor_store_now();
-        st->closing = 0;
-        st->live = 0;
-
-        if (st->state == NGX_STENTOR_OPENING) {
-            ngx_stentor_claim_release(store, st);
-
-        } else {
-            ngx_stentor_save(&st->state, NGX_STENTOR_CLOSED);
-        }
-    }
+    rc = ngx_stentor_store_valid(claim)
+         ? ngx_stentor_claim_end(store, claim->stream) : NGX_DECLINED;
 
     ngx_shmtx_unlock(&store->pool->mutex);
+
+    return rc;
+}
+
+
+/* Under the mutex.  One that shall be open, and that its operator has not
+ * closed, goes on with another writer. */
+
+static ngx_int_t
+ngx_stentor_claim_end(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
+{
+    if (st->state == NGX_STENTOR_OPEN && !st->closing
+        && st->opened_by != NGX_STENTOR_BY_BROADCASTER)
+    {
+        ngx_stentor_save(&st->owner_pid, 0);
+        return NGX_DECLINED;
+    }
+
+    st->closed_ms = ngx_stentor_store_now();
+    st->closing = 0;
+    st->live = 0;
+
+    if (st->state == NGX_STENTOR_OPENING) {
+        ngx_stentor_claim_release(store, st);
+        return NGX_DECLINED;
+    }
+
+    ngx_stentor_save(&st->state, NGX_STENTOR_CLOSED);
+
+    return NGX_OK;
 }

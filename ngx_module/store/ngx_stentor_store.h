@@ -70,6 +70,7 @@ typedef enum {
     NGX_STENTOR_INGEST_REFUSED_APPLICATION,
     NGX_STENTOR_INGEST_REFUSED_NAME,
     NGX_STENTOR_INGEST_REFUSED_CODEC,
+    NGX_STENTOR_INGEST_REFUSED_CLOSED,
     NGX_STENTOR_INGEST_REFUSED_FULL,
     NGX_STENTOR_INGEST_REFUSED_PLAY,
     NGX_STENTOR_INGEST_TAKEOVERS,
@@ -397,9 +398,10 @@ void ngx_stentor_store_hand_over(ngx_stentor_claim_t *claim);
 ngx_int_t ngx_stentor_store_format(ngx_stentor_claim_t *claim, ngx_uint_t i,
     ngx_stentor_format_t *format, uint32_t *id);
 
-/* Whether the window has room for one more format of rendition i. */
-ngx_uint_t ngx_stentor_store_has_room(ngx_stentor_claim_t *claim,
-    ngx_uint_t i);
+/* Whether a format with that config has room in the window of rendition i: it
+ * is in it already, or one more may be.  Lock-free. */
+ngx_uint_t ngx_stentor_store_has_room(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, const u_char *config, size_t len);
 
 /* Copies the init segment of that id, and its format.  Returns NGX_OK, or
  * NGX_DECLINED when there is none. */
@@ -416,6 +418,11 @@ ngx_stentor_stream_t *ngx_stentor_store_want(ngx_stentor_store_t *store,
     ngx_str_t *name);
 ngx_stentor_stream_t *ngx_stentor_store_forbid(ngx_stentor_store_t *store,
     ngx_str_t *name, int64_t barred_ms);
+
+/* Until when (Unix milliseconds) nobody but the operator opens the stream of
+ * that full name; 0: anybody may.  A stream of the configuration stays closed
+ * as long as it is not 0. */
+int64_t ngx_stentor_store_barred(ngx_stentor_store_t *store, ngx_str_t *name);
 
 /* Lets readers in, once the window is worth it. */
 void ngx_stentor_store_open(ngx_stentor_claim_t *claim);
@@ -437,8 +444,11 @@ ngx_int_t ngx_stentor_store_append(ngx_stentor_claim_t *claim,
 void ngx_stentor_store_count(ngx_stentor_store_t *store, ngx_uint_t slot,
     ngx_stentor_counter_e counter, int64_t n);
 
-/* Ends the stream for its readers, who may read on for its retention. */
-void ngx_stentor_store_close(ngx_stentor_claim_t *claim);
+/* Ends the stream for its readers, who may read on for its retention.  Returns
+ * NGX_OK; NGX_DECLINED when it goes on without us: it is somebody else's, or
+ * shall be, for the operator or the configuration want it open; or when it has
+ * had no readers yet. */
+ngx_int_t ngx_stentor_store_close(ngx_stentor_claim_t *claim);
 
 /*
  * Copies record n of a rendition, and then its bytes to data (record->len of

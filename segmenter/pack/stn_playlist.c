@@ -19,6 +19,7 @@
 #define STN_TIME_UNIT  100000u
 
 /* Distances from the end of a playlist, in target durations. */
+#define STN_PLAYLIST_LEAST_TD  3     /* segments are listed (6.2.2) */
 #define STN_PLAYLIST_PARTS_TD  3     /* parts are listed (6.2.2) */
 #define STN_PLAYLIST_SKIP_TD   6     /* CAN-SKIP-UNTIL (4.4.3.8) */
 
@@ -46,6 +47,8 @@ static void stn_playlist_parts(const stn_playlist_t *pl,
     const stn_playlist_segment_t *seg, stn_buf_t *out);
 static void stn_playlist_hint(const stn_playlist_t *pl, stn_buf_t *out);
 static void stn_playlist_reports(const stn_playlist_t *pl, stn_buf_t *out);
+static unsigned stn_playlist_span(const stn_playlist_segment_t *first,
+    const stn_playlist_segment_t *last);
 static unsigned stn_playlist_beyond(const stn_playlist_segment_t *seg,
     const stn_playlist_segment_t *end, unsigned seconds);
 static unsigned stn_time(uint64_t samples, uint32_t rate);
@@ -116,14 +119,40 @@ stn_playlist_last_whole(const stn_playlist_t *pl)
 }
 
 
+/* The window, or more: where the format has changed often segments are short,
+ * and three target durations must be listed however many that takes. */
+
 static const stn_playlist_segment_t *
 stn_playlist_first(const stn_playlist_t *pl)
 {
-    size_t  n;
+    size_t                         n;
+    unsigned                       least;
+    const stn_playlist_segment_t  *first, *last;
 
-    n = (size_t) (stn_playlist_last_whole(pl) - pl->segments) + 1;
+    last = stn_playlist_last_whole(pl);
+    least = STN_PLAYLIST_LEAST_TD * stn_playlist_target(pl) * STN_TIME_UNIT;
 
-    return pl->segments + (n > pl->window ? n - pl->window : 0);
+    n = (size_t) (last - pl->segments) + 1;
+    first = pl->segments + (n > pl->window ? n - pl->window : 0);
+
+    while (first > pl->segments && stn_playlist_span(first, last) < least) {
+        first--;
+    }
+
+    return first;
+}
+
+
+/* From the beginning of a segment to the end of another, as printed. */
+
+static unsigned
+stn_playlist_span(const stn_playlist_segment_t *first,
+    const stn_playlist_segment_t *last)
+{
+    /* unsigned arithmetic: both wrap alike, their distance does not */
+
+    return stn_time((uint64_t) (last->pos + last->duration), last->rate)
+           - stn_time((uint64_t) first->pos, first->rate);
 }
 
 

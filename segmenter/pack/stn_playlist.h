@@ -49,7 +49,8 @@ typedef struct {
     const stn_playlist_segment_t  *segments;      /* oldest first; all whole
                                                      but perhaps the last */
     size_t                         nsegments;
-    size_t                         window;        /* whole segments listed */
+    size_t                         window;        /* whole segments listed;
+                                                     more if these are short */
     uint64_t                       discontinuities;  /* ever, before the first
                                                         of segments */
     uint32_t                       rate;          /* of the grid at opening */

@@ -28,11 +28,11 @@
 /* The least delay is taken of windows of this length. */
 #define STN_DRIFT_WINDOW_MS  10000
 
-/* Windows before the line is believed; windows that it remembers (an hour: a
- * clock's rate changes with its temperature, no faster); windows off the line
- * on the same side before it is the line that is wrong. */
+/* Windows before the line is believed; windows that it remembers (half an
+ * hour: a clock's rate changes with its temperature, no faster); windows off
+ * the line on one side before it is the line that is wrong. */
 #define STN_DRIFT_LEARN     6
-#define STN_DRIFT_MEMORY    360
+#define STN_DRIFT_MEMORY    180
 #define STN_DRIFT_PATIENCE  12
 
 /* Off the line is what is farther away than this, and than four times the
@@ -46,8 +46,8 @@
  * that, in all, is left uncorrected; what is more would be felt. */
 #define STN_DRIFT_PATH_MS  250
 
-/* Units that come so much before their time are a recording's, pushed faster
- * than it plays. */
+/* Units that come so much earlier than in the beginning are a recording's,
+ * pushed faster than it plays. */
 #define STN_DRIFT_EARLY_MS  1000
 
 
@@ -62,7 +62,8 @@ typedef struct {
     double    level;           /* its delay there, */
     double    slope;           /* and its change per sample */
     double    base;            /* its delay in the beginning */
-    double    path;            /* what other paths have added since */
+    double    detour;          /* what other paths have added since, */
+    double    path;            /* and what of that is left uncorrected */
     double    corrected;       /* what the programme has added */
     double    noise;           /* how far windows usually are from the line */
     unsigned  windows;         /* remembered */

@@ -32,6 +32,14 @@
  * itself as late as its date says. */
 #define STN_LADDER_LATE_MS  (STN_LADDER_FADE_MS + STN_TIMELINE_DELAY_MS)
 
+/* How much of a window is hold audio that was encoded for it, where there is
+ * some other than comfort: what early listeners will hear. */
+#define STN_LADDER_EDGE_MS  12000
+
+/* Hold audio that is so far behind is filled like a window: minutes of it,
+ * after an outage, would take seconds of CPU to encode. */
+#define STN_LADDER_LEAP_MS  20000
+
 /* What a quantum may last. */
 #define STN_LADDER_QUANTUM_MAX  (10 * STN_LADDER_RATE)
 
@@ -56,7 +64,8 @@ static int64_t stn_ladder_gcd(int64_t a, int64_t b);
 static int64_t stn_ladder_samples(int64_t us);
 static int64_t stn_ladder_us(int64_t samples);
 static int64_t stn_ladder_ms(int64_t ms);
-static void stn_ladder_date(stn_ladder_t *l, int64_t at);
+static int64_t stn_ladder_edge(const stn_ladder_t *l);
+static void stn_ladder_date(stn_ladder_t *l, int64_t at, int64_t edge);
 static int stn_ladder_advance(stn_ladder_t *l, int64_t now_us,
     stn_frame_t *f);
 static int stn_ladder_begin(stn_ladder_t *l, int64_t now_us);
@@ -203,22 +212,35 @@ void
 stn_ladder_birth(stn_ladder_t *l, int64_t now_us)
 {
     stn_ladder_date(l, stn_ladder_samples(now_us)
-                       - stn_ladder_ms(STN_LADDER_LATE_MS));
+                       - stn_ladder_ms(STN_LADDER_LATE_MS),
+                    stn_ladder_edge(l));
 
     l->due_us = now_us;
 }
 
 
-/* Gives birth to the programme, with a window of hold audio before at. */
+/* How much of the past is worth encoding. */
+
+static int64_t
+stn_ladder_edge(const stn_ladder_t *l)
+{
+    return l->mix.hold ? stn_ladder_ms(STN_LADDER_EDGE_MS) : 0;
+}
+
+
+/* Gives birth to the programme, with a window before at: of comfort, but for
+ * the last edge samples of it. */
 
 static void
-stn_ladder_date(stn_ladder_t *l, int64_t at)
+stn_ladder_date(stn_ladder_t *l, int64_t at, int64_t edge)
 {
     int64_t  from;
 
     from = at - l->conf.window;
     from -= from % l->conf.segment;
     from -= from % l->mix.quantum;
+
+    at = stn_max(at - edge, from);
     at -= at % l->mix.quantum;
 
     l->failed = stn_ladder_mix_start(&l->mix, stn_min(from, at), at);
@@ -331,6 +353,14 @@ stn_ladder_advance(stn_ladder_t *l, int64_t now_us, stn_frame_t *f)
             return STN_AGAIN;
         }
 
+        if (l->live.n == 0
+            && limit - l->live.pos > stn_ladder_ms(STN_LADDER_LEAP_MS))
+        {
+            limit -= stn_ladder_edge(l);
+            rc = stn_ladder_mix_leap(&l->mix, limit - limit % l->mix.quantum);
+            continue;
+        }
+
         n = (size_t) stn_min(limit - l->live.pos, STN_LADDER_MIX_BLOCK);
         rc = stn_ladder_mix_run(&l->mix, n);
     }
@@ -357,7 +387,7 @@ stn_ladder_begin(stn_ladder_t *l, int64_t now_us)
         at = stn_ladder_source_start(&l->source, tail, now_us);
 
         if (!l->born) {
-            stn_ladder_date(l, at);
+            stn_ladder_date(l, at, 0);
 
             if (l->failed) {
                 return l->failed;

@@ -35,11 +35,14 @@ static int64_t stn_ladder_source_now(const stn_ladder_source_t *s,
     int64_t now_us);
 static void stn_ladder_source_skip(stn_ladder_source_t *s, int64_t pos);
 static int stn_ladder_source_unit(stn_ladder_source_t *s, int64_t now);
+static int stn_ladder_source_place(stn_ladder_source_t *s, const stn_au_t *au,
+    int64_t *pos);
 static int stn_ladder_source_fill(stn_ladder_source_t *s, int64_t fill);
-static int stn_ladder_source_take(stn_ladder_source_t *s,
-    const stn_au_t *au);
+static int stn_ladder_source_take(stn_ladder_source_t *s, const stn_au_t *au,
+    int64_t pos);
 static int stn_ladder_source_append(stn_ladder_source_t *s,
-    const stn_pcm_t *pcm);
+    const stn_pcm_t *pcm, int64_t pos);
+static void stn_ladder_source_trim(stn_pcm_t *pcm, int64_t n);
 static void stn_ladder_source_steer(stn_ladder_source_t *s);
 
 
@@ -235,7 +238,7 @@ static int
 stn_ladder_source_unit(stn_ladder_source_t *s, int64_t now)
 {
     int             rc;
-    int64_t         fill;
+    int64_t         fill, pos;
     stn_au_t        au;
     stn_timeline_e  verdict;
 
@@ -243,8 +246,12 @@ stn_ladder_source_unit(stn_ladder_source_t *s, int64_t now)
         return STN_OK;
     }
 
-    verdict = stn_timeline_place(&s->timeline, au.ts,
-                                 stn_ladder_live_tail(s->live), now, &fill);
+    rc = stn_ladder_source_place(s, &au, &pos);
+    if (rc != STN_OK) {
+        return rc;
+    }
+
+    verdict = stn_timeline_place(&s->timeline, au.ts, pos, now, &fill);
     s->stats->resyncs = s->timeline.resyncs;
     rc = STN_OK;
 
@@ -254,7 +261,7 @@ stn_ladder_source_unit(stn_ladder_source_t *s, int64_t now)
         return stn_ladder_source_fill(s, fill);
 
     case STN_TIMELINE_TAKE:
-        rc = stn_ladder_source_take(s, &au);
+        rc = stn_ladder_source_take(s, &au, pos);
         break;
 
     case STN_TIMELINE_DROP:
@@ -265,6 +272,35 @@ stn_ladder_source_unit(stn_ladder_source_t *s, int64_t now)
     stn_fifo_drop(&s->queue);
 
     return rc;
+}
+
+
+/*
+ * Finds the place of the oldest unit.  Audio that goes on does so where it
+ * has come to; but where it begins, it does so to the sample: a short way
+ * behind the end of what is held, or before it, and what is past by then is
+ * left out.
+ */
+
+static int
+stn_ladder_source_place(stn_ladder_source_t *s, const stn_au_t *au,
+    int64_t *pos)
+{
+    int64_t  at, tail, margin;
+
+    tail = stn_ladder_live_tail(s->live);
+    at = stn_timeline_at(&s->timeline, au->ts);
+    margin = stn_timeline_samples(&s->timeline, STN_TIMELINE_MARGIN_MS);
+
+    if (s->live->open || at < tail - margin || at > tail + margin) {
+        *pos = tail;
+        return STN_OK;
+    }
+
+    *pos = at;
+
+    return at > tail ? stn_ladder_live_gap(s->live, (size_t) (at - tail))
+                     : STN_OK;
 }
 
 
@@ -287,7 +323,8 @@ stn_ladder_source_fill(stn_ladder_source_t *s, int64_t fill)
 
 
 static int
-stn_ladder_source_take(stn_ladder_source_t *s, const stn_au_t *au)
+stn_ladder_source_take(stn_ladder_source_t *s, const stn_au_t *au,
+    int64_t pos)
 {
     int        rc;
     stn_pcm_t  pcm;
@@ -310,18 +347,16 @@ stn_ladder_source_take(stn_ladder_source_t *s, const stn_au_t *au)
     s->unit = stn_rescale((int64_t) pcm.n, STN_LADDER_SOURCE_RATE, pcm.rate);
 
     if (s->level) {
-        rc = stn_level_feed(s->level, &pcm);
-        if (rc != STN_OK) {
-            return rc;
-        }
+        (void) stn_level_feed(s->level, &pcm);
     }
 
-    return stn_ladder_source_append(s, &pcm);
+    return stn_ladder_source_append(s, &pcm, pos);
 }
 
 
 static int
-stn_ladder_source_append(stn_ladder_source_t *s, const stn_pcm_t *pcm)
+stn_ladder_source_append(stn_ladder_source_t *s, const stn_pcm_t *pcm,
+    int64_t pos)
 {
     int        rc;
     stn_pcm_t  own;
@@ -345,7 +380,27 @@ stn_ladder_source_append(stn_ladder_source_t *s, const stn_pcm_t *pcm)
     s->bent += (double) own.n * fabs(s->ppm) / 1e6;
     s->stats->drift_repairs = (uint64_t) (s->bent / STN_LADDER_SOURCE_FRAME);
 
-    return stn_ladder_live_append(s->live, &own);
+    stn_ladder_source_trim(&own, stn_ladder_live_tail(s->live) - pos);
+
+    return own.n ? stn_ladder_live_append(s->live, &own) : STN_OK;
+}
+
+
+/* Leaves the first n samples out. */
+
+static void
+stn_ladder_source_trim(stn_pcm_t *pcm, int64_t n)
+{
+    size_t    k;
+    unsigned  ch;
+
+    k = stn_min((size_t) stn_max(n, 0), pcm->n);
+
+    for (ch = 0; ch < pcm->channels; ch++) {
+        pcm->ch[ch] += k;
+    }
+
+    pcm->n -= k;
 }
 
 

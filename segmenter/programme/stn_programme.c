@@ -52,7 +52,7 @@ stn_programme_init(stn_programme_t *p, const stn_format_t *format,
     rc = stn_fifo_init(&p->queue, STN_PROGRAMME_QUEUE);
 
     if (rc == STN_OK) {
-        rc = stn_comfort_init(&p->comfort, format);
+        rc = stn_hold_comfort(&p->comfort, format);
     }
 
     if (rc != STN_OK) {
@@ -67,7 +67,7 @@ void
 stn_programme_free(stn_programme_t *p)
 {
     stn_fifo_free(&p->queue);
-    stn_comfort_free(&p->comfort);
+    stn_hold_free(&p->comfort);
 }
 
 
@@ -456,17 +456,9 @@ stn_programme_fill(stn_programme_t *p, stn_frame_t *f)
     /* the loop's phase hangs on the clock: it goes on as if never left */
 
     n = (uint64_t) (p->pos / p->format.frame);
-    h = p->hold;
+    h = (p->hold != NULL) ? p->hold : &p->comfort;
 
-    if (h != NULL) {
-        n %= h->frames;
-        f->data = h->bytes + h->offset[n];
-        f->len = h->offset[n + 1] - h->offset[n];
-
-    } else {
-        f->data = stn_comfort_frame(&p->comfort, n, &f->len);
-    }
-
+    f->data = stn_hold_frame(h, n, &f->len);
     f->live = 0;
     p->stats.hold_frames++;
 

@@ -20,7 +20,6 @@
 
 #include "stn_fifo.h"
 #include "stn_format.h"
-#include "programme/stn_comfort.h"
 #include "programme/stn_hold.h"
 #include "programme/stn_repair.h"
 #include "programme/stn_timeline.h"
@@ -57,7 +56,7 @@ typedef struct {
 typedef struct {
     stn_format_t           format;
     stn_programme_conf_t   conf;
-    stn_comfort_t          comfort;
+    stn_hold_t             comfort;
     const stn_hold_t      *hold;        /* the caller's; NULL: comfort */
     stn_timeline_t         timeline;
     stn_repair_t           repair;

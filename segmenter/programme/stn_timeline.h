@@ -114,7 +114,7 @@ void stn_timeline_watch(stn_timeline_t *t, int64_t ts, int64_t now);
  */
 int64_t stn_timeline_drift(const stn_timeline_t *t);
 
-/* How fast that grows: millionths, smoothed over up to an hour. */
+/* How fast that grows: millionths, smoothed over half an hour. */
 double stn_timeline_ppm(const stn_timeline_t *t);
 
 /* The programme was made so many samples longer (shorter: negative) than the

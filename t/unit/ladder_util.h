@@ -32,7 +32,8 @@
 
 typedef struct {
     stn_decoder_t  *decoder;       /* NULL: not listened to */
-    sound_t         heard;         /* left or only channel */
+    sound_t         heard;         /* left or only channel; the end of it */
+    double          bend;          /* the sharpest in all of it */
     int64_t         next;          /* the next frame's place; -1: any */
     uint64_t        frames;
     uint64_t        live;          /* of which were live */
@@ -51,6 +52,7 @@ typedef struct {
                                       microseconds, since it was reset */
     int64_t             first;     /* of the first frame, at 48 kHz; -1 */
     int64_t             stop;      /* frames from here on are lost; 0: none */
+    int64_t             window_s;
     double              listen_s;  /* how much is kept of the sound */
 } ladder_rig_t;
 
@@ -61,6 +63,8 @@ typedef struct {
     const units_t  *units;         /* over and over */
     int64_t         start_us;      /* when unit 0 begins */
     double          ppm;           /* his clock is that much too fast */
+    double           skew;          /* millionths that his timestamps are faster
+                                       than his samples */
     int64_t         base_ts;       /* timestamp of unit 0 */
     int64_t         wrap_ts;       /* timestamps wrap there; 0: never */
     int64_t         round_ts;      /* they are multiples of this; 0: 1 ms */
@@ -93,6 +97,7 @@ ladder_init(ladder_rig_t *r, double listen_s)
     r->conf.grace_us = LADDER_GRACE;
     r->conf.part_us = LADDER_PART;
     r->now_us = LADDER_EPOCH;
+    r->window_s = LADDER_WINDOW_S;
     r->listen_s = listen_s;
     r->first = -1;
 }
@@ -120,7 +125,7 @@ ladder_open(ladder_rig_t *r)
     assert_true(quantum > 0);
 
     r->conf.segment = (2 * STN_LADDER_RATE / quantum + 1) * quantum;
-    r->conf.window = LADDER_WINDOW_S * STN_LADDER_RATE;
+    r->conf.window = r->window_s * STN_LADDER_RATE;
 
     r->l = stn_ladder_open(&r->conf);
     assert_non_null(r->l);
@@ -153,10 +158,31 @@ ladder_free(ladder_rig_t *r)
 }
 
 
+/* Makes room in what is kept of a sound, which needs two samples. */
+
+static inline void
+ladder_forget(sound_t *s, size_t n)
+{
+    size_t  gone;
+
+    if (s->n + n <= s->room) {
+        return;
+    }
+
+    gone = s->n - 2;
+    memmove(s->x, s->x + gone, 2 * sizeof(*s->x));
+    s->pos += (int64_t) gone;
+    s->n = 2;
+}
+
+
 static inline void
 ladder_hear(ladder_ear_t *e, const stn_frame_t *f)
 {
-    stn_pcm_t  pcm;
+    double      bend;
+    size_t      i;
+    stn_pcm_t   pcm;
+    sound_t    *s = &e->heard;
 
     if (e->decoder == NULL) {
         return;
@@ -165,11 +191,19 @@ ladder_hear(ladder_ear_t *e, const stn_frame_t *f)
     assert_int_equal(stn_decoder_feed(e->decoder, f->data, f->len, &pcm),
                      STN_OK);
 
-    if (e->heard.n == 0) {
-        e->heard.pos = f->pos;
+    if (s->n == 0) {
+        s->pos = f->pos;
     }
 
-    sound_append(&e->heard, pcm.ch[0], pcm.n);
+    ladder_forget(s, pcm.n);
+    sound_append(s, pcm.ch[0], pcm.n);
+
+    /* the decoder's first frames have nothing to overlap with */
+
+    for (i = s->n - pcm.n; e->frames > 4 && i < s->n; i++) {
+        bend = s->x[i] - 2 * s->x[i - 1] + s->x[i - 2];
+        e->bend = fmax(e->bend, fabs(bend));
+    }
 }
 
 
@@ -282,6 +316,7 @@ caster_ts(const caster_t *c, uint32_t n)
     grain = c->round_ts ? c->round_ts : STN_TS_HZ / 1000;
     ts = stn_rescale((int64_t) n * c->units->format.frame, STN_TS_HZ,
                      c->units->format.rate);
+    ts += (int64_t) ((double) ts * c->skew / 1e6);
     ts = (ts + grain / 2) / grain * grain + c->base_ts;
 
     return c->wrap_ts ? ts % c->wrap_ts : ts;
@@ -349,15 +384,17 @@ caster_send(caster_t *c, ladder_rig_t *r, int64_t until_us)
 #define CASTER_HZ  187.5
 
 static inline void
-caster_tone(units_t *u, double level)
+caster_tone(units_t *u, uint32_t rate, unsigned channels, double level)
 {
+    double   cycles;
     sound_t  s;
 
-    sound_tone(&s, 48000, 10 * 4608, CASTER_HZ, level);
-    assert_true(units_encode(u, STN_CODEC_FLAC, "flac", &s, 2));
-    assert_int_equal(u->format.frame, 4608);
-    assert_int_equal(u->n, 10);
+    sound_tone(&s, rate, 10 * 4608, CASTER_HZ, level);
+    assert_true(units_encode(u, STN_CODEC_FLAC, "flac", &s, channels));
     sound_free(&s);
+
+    cycles = (double) u->n * u->format.frame * CASTER_HZ / rate;
+    assert_true(u->n > 0 && cycles == floor(cycles));
 }
 
 

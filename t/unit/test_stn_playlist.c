@@ -407,7 +407,7 @@ static void
 lists_no_more_than_its_window(void **state)
 {
     made_t  m;
-    size_t  windows[] = { 1, 2, 6, 10, 70 }, i;
+    size_t  windows[] = { 3, 6, 10, 70 }, i;
     char   *s, *p;
     size_t  n;
 
@@ -430,6 +430,45 @@ lists_no_more_than_its_window(void **state)
         assert_int_equal(strtoull(p + 22, NULL, 10), MSN + 75 - windows[i]);
         free(s);
     }
+}
+
+
+static void
+lists_three_target_durations_of_short_segments(void **state)
+{
+    char    *t;
+    made_t   m;
+    size_t   i;
+
+    (void) state;
+
+    make(&m, 48000, 47 * 1024, MSN);
+    grow_by(&m, 18 * 6);
+    m.pl.window = 6;
+
+    /* the last ten have been cut after a part: 8 * 6.016 and 10 * 1.003 s */
+
+    for (i = 8; i < 18; i++) {
+        m.segments[i].pos = m.segments[i - 1].pos
+                            + m.segments[i - 1].duration;
+        m.segments[i].nparts = 1;
+        m.segments[i].duration = m.pl.part;
+    }
+
+    /* ten and one whole one are 16.0 s, and two are 22.1: at least 18 */
+
+    t = text(&m, STN_PLAYLIST_CLASSIC);
+    assert_non_null(strstr(t, "#EXT-X-MEDIA-SEQUENCE:293171418\n"));
+    free(t);
+
+    /* as long as that is there at all */
+
+    m.pl.segments += 9;
+    m.pl.nsegments -= 9;
+
+    t = text(&m, STN_PLAYLIST_CLASSIC);
+    assert_non_null(strstr(t, "#EXT-X-MEDIA-SEQUENCE:293171421\n"));
+    free(t);
 }
 
 
@@ -510,7 +549,8 @@ marks_discontinuities(void **state)
     /* the segment after it comes first: its tag is gone, and counted; each
      * segment keeps its discontinuity number (hls.js insists on it) */
 
-    m.pl.window = 2;
+    grow_by(&m, 6);
+    m.segments[3].init = 0x1;
 
     assert_text(&m, STN_PLAYLIST_CLASSIC,
                 "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6\n"
@@ -520,7 +560,9 @@ marks_discontinuities(void **state)
                 DATE("10:00:20.608")
                 SEGMENT(S48, "293171413")
                 DATE("10:00:26.624")
-                SEGMENT(S48, "293171414"));
+                SEGMENT(S48, "293171414")
+                DATE("10:00:32.640")
+                SEGMENT(S48, "293171415"));
 }
 
 
@@ -933,6 +975,7 @@ main(void)
         cmocka_unit_test(skips_old_segments),
         cmocka_unit_test(sends_all_when_there_is_nothing_to_skip),
         cmocka_unit_test(lists_no_more_than_its_window),
+        cmocka_unit_test(lists_three_target_durations_of_short_segments),
         cmocka_unit_test(hints_another_map_and_reports_others),
         cmocka_unit_test(marks_discontinuities),
         cmocka_unit_test(dates_to_the_nearest_millisecond),

@@ -39,6 +39,10 @@ use constant {
     # window cut by each end.
     TRANSIT => 0.081,
 
+    # Where sounds are mixed they fade into each other for 50 ms, and windows
+    # see that from afar.
+    FADE => 0.1,
+
     # What a decoder gives first, in the middle of a programme, lacks the
     # overlap with the frame before.
     LEAD => 0.04,
@@ -100,7 +104,8 @@ sub hear($self, $path, $t0) {
 }
 
 
-# A file to 16-bit mono: low (8 kHz), high (48 kHz, only what is above HIGH).
+# A file to 16-bit mono, the mean of its channels: low (8 kHz), high (48 kHz,
+# only what is above HIGH).
 
 sub decode($path) {
     my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
@@ -111,8 +116,8 @@ sub decode($path) {
         open(STDERR, '>', "$dir/said");
         exec('ffmpeg', '-nostdin', '-hide_banner', '-nostats',
              '-loglevel', 'warning', '-i', $path, '-filter_complex',
-             '[0:a]aformat=channel_layouts=mono,asplit[a][b];'
-             . '[a]aresample=' . RATE . '[low];'
+             '[0:a]aresample=out_chlayout=mono:rematrix_maxval=1,'
+             . 'asplit[a][b];[a]aresample=' . RATE . '[low];'
              . '[b]aresample=' . HIGH_RATE . ",$high\[high]",
              '-map', '[low]', '-f', 's16le', "$dir/low",
              '-map', '[high]', '-f', 's16le', "$dir/high")
@@ -323,17 +328,18 @@ sub markers($self) {
 }
 
 
-# The deepest dip inside of runs of some tone: {t, db (below the level of its
-# run)}.  A frame that is missing and faded over is heard as one.
+# The deepest dip inside of runs of some tone, whose ends may be faded: {t, db
+# (below the level of its run)}.  A frame that is missing and faded over is
+# heard as one.
 
 sub dip($self, $what) {
     my @runs = grep { $_->{what} eq $what } $self->runs();
     my $most = { t => 0, db => 0 };
 
     for my $w (grep { $_->{what} eq $what } @{ $self->{windows} }) {
-        shift(@runs) while @runs && $runs[0]{to} < $w->{t} + 3 * STEP;
+        shift(@runs) while @runs && $runs[0]{to} < $w->{t} + STEP + FADE;
         last if !@runs;
-        next if $w->{t} < $runs[0]{from} + $runs[0]{transit} + 2 * STEP;
+        next if $w->{t} < $runs[0]{from} + $runs[0]{transit} + FADE;
 
         my $db = $runs[0]{level} - db($w->{power});
         $most = { t => $w->{t}, db => $db } if $db > $most->{db};

@@ -15,7 +15,8 @@ use v5.36;
 
 use File::Path ();
 use JSON::PP ();
-use Time::HiRes qw(time sleep);
+use List::Util qw(max min sum0);
+use Time::HiRes qw(clock time sleep);
 
 use Stentor::Broadcaster;
 use Stentor::Ear;
@@ -26,11 +27,20 @@ use Stentor::Witness;
 
 use constant {
     STREAM => 'evening',
+    # what is heard, and how loud it is (dBFS)
     HOLD_HZ => 525,
+    HOLD_DB => -17.9,
     LIVE_HZ => 880,
+    LIVE_DB => -16.8,
 
-    # how long ffmpeg may take until it is heard, on a busy machine
-    START => 4,
+    # how long ffmpeg may take until it is heard
+    START => 3,
+
+    # what a machine may be slower than alone
+    SLOWEST => 8,
+
+    # how long the control API may have no time
+    PATIENCE => 20,
 
     # sound of a part that is not whole is lost with its worker
     PART => 1.1,
@@ -48,8 +58,9 @@ sub new($class, %o) {
     my $self = bless {
         dead => 10, linger => 30, encoder => 'ffmpeg', say => sub { },
         %o,
-        events => [], expected => [], sessions => [], kills => [],
-        faults => [], missing => [], players => [], witnesses => [],
+        slow => [], measure_at => 0, events => [], expected => [],
+        sessions => [], kills => [], faults => [], missing => [],
+        players => [], witnesses => [],
     }, $class;
 
     $self->{hold} = hold_file();
@@ -85,7 +96,7 @@ sub wishes($self) {
 sub build_node($self) {
     my %o = (
         part_duration => '1s', grace => '1s', zone => '64m',
-        $self->{short} ? (segment_parts => 3, window => '24s')
+        $self->{short} ? (segment_parts => 3, window => '18s')
                        : (segment_parts => 6, window => '60s'),
     );
 
@@ -130,8 +141,9 @@ sub sound($name, $expression, %o) {
 
     system('ffmpeg', '-nostdin', '-hide_banner', '-loglevel', 'error', '-y',
            '-f', 'lavfi', '-i',
-           "aevalsrc='$expression':s=$o{rate},atrim=end_sample=$samples",
-           '-ac', $o{channels}, @coded, $to) == 0
+           "aevalsrc='$expression':s=$o{rate},atrim=end_sample=$samples,"
+           . ($o{channels} == 1 ? 'anull' : 'pan=stereo|c0=c0|c1=c0'),
+           @coded, $to) == 0
         or die "ffmpeg makes no $name: $?\n";
     rename($to, $path) or die "$path: $!\n";
 
@@ -147,7 +159,7 @@ sub hold_file() {
     my $swell = 256 / 75;
     my $depth = "0.2*(0.9+0.1*sin(2*PI*t/$swell))";
 
-    return sound('evening-hold-' . HOLD_HZ . '.wav',
+    return sound('evening-pause-' . HOLD_HZ . '.wav',
                  "$depth*sin(2*PI*" . HOLD_HZ . '*t)',
                  rate => 48000, channels => 2, seconds => 1 + 7 * $swell);
 }
@@ -160,7 +172,7 @@ sub hold_file() {
 sub speech(%o) {
     %o = (rate => 48000, channels => 2, silence => 0, after => 0, %o);
 
-    my $name = join('-', 'evening-live', @o{qw(rate channels before silence
+    my $name = join('-', 'evening-speech', @o{qw(rate channels before silence
                                                after)}) . '.aac';
     my ($from, $to) = ($o{before}, $o{before} + $o{silence});
     my $at = $Stentor::Ear::MARKER_AT - 0.05;
@@ -219,6 +231,8 @@ sub wait($self, $seconds) {
     my $end = time() + $seconds;
 
     while (time() < $end) {
+        $self->measure_machine();
+
         if ($self->{on_air} && $self->{on_air}->gone()) {
             delete $self->{on_air};
             $self->fault('the broadcaster has ended by himself');
@@ -235,11 +249,67 @@ sub wait($self, $seconds) {
 }
 
 
+# How many times longer than alone some work takes on this machine now: 30 ms
+# of it, each second.  What costs the node CPU may take as many times longer.
+
+sub measure_machine($self) {
+    return if time() < $self->{measure_at};
+
+    my ($t, $cpu) = (time(), clock());
+    1 while clock() - $cpu < 0.03;
+
+    push(@{ $self->{slow} }, [ $t, (time() - $t) / (clock() - $cpu) ]);
+    $self->{measure_at} = time() + 1;
+}
+
+
+# The worst three of those in a row, between two times or at all, but never
+# more than what is still an evening.
+
+sub slowness($self, $from = 0, $to = 'inf') {
+    my @s = map { $_->[1] } grep { $_->[0] >= $from - 3 && $_->[0] <= $to }
+            @{ $self->{slow} };
+
+    return min(SLOWEST, max(1, map { sum0(@s[$_ - 2 .. $_]) / 3 } 2 .. $#s));
+}
+
+
+# Waits until the one on the air is heard, and then so long.
+
+sub heard_for($self, $seconds) {
+    my $deadline = time() + PATIENCE;
+    my $st;
+
+    do {
+        $self->wait(0.05);
+        $st = $self->{node}->stream('live/' . STREAM) // {};
+    } while (($st->{state} // '') ne 'live' && time() < $deadline);
+
+    $self->fault('he is not heard') if ($st->{state} // '') ne 'live';
+    $self->wait($seconds);
+}
+
+
 # --- the doors
 
-# A call of the control API; dies with what it said when it refuses.
+# A call of the control API; dies with what it said when it refuses.  A node
+# that has no time for it now (503) is asked again, for a while.
 
 sub control($self, $method, $what, $body = undef) {
+    my $deadline = time() + PATIENCE;
+
+    while (1) {
+        my $r = $self->ask_control($method, $what, $body);
+        return $r->{body} if $r->{status} =~ /^2/;
+
+        die "$method /control/$what: $r->{status} $r->{body}\n"
+            if $r->{status} != 503 || time() > $deadline;
+        $self->event("$method /control/$what: 503, again");
+    }
+}
+
+
+sub ask_control($self, $method, $what, $body) {
     my $c = $self->{node}->http();
     my $json = $body ? JSON::PP->new->canonical->encode($body) : '';
 
@@ -247,11 +317,7 @@ sub control($self, $method, $what, $body = undef) {
              . "Content-Type: application/json\r\nConnection: close\r\n"
              . 'Content-Length: ' . length($json) . "\r\n\r\n$json", $method);
 
-    my $r = $c->response() // die "no answer to $method /control/$what\n";
-    die "$method /control/$what: $r->{status} $r->{body}\n"
-        if $r->{status} !~ /^2/;
-
-    return $r->{body};
+    return $c->response() // die "no answer to $method /control/$what\n";
 }
 
 
@@ -260,6 +326,7 @@ sub doors_open($self) {
 
     my $t = $self->event('the doors open');
     $self->control('POST', 'open', { stream => 'live/' . STREAM });
+    $self->{opened} = time() - $t;
     $self->expect('hold', 'the doors open', $t, 0, 0);
 
     my $list = JSON::PP::decode_json($self->control('GET', 'streams'));
@@ -315,7 +382,7 @@ sub listen($self) {
     my $r = $self->{node}->get("$base/index.m3u8");
 
     die "index.m3u8: $r->{status} $r->{body}\n" if $r->{status} != 200;
-    $self->{first_ms} = (time() - $asked) * 1000;
+    $self->{first_s} = time() - $asked;
 
     $self->fault("index.m3u8: $_")
         for Stentor::Conformance::check_multivariant($r->{text});
@@ -334,7 +401,7 @@ sub listen($self) {
     }
 
     my @names = map { $_->{name} } @{ $self->{players} };
-    $self->event("listening to @names");
+    $self->{joined} = $self->event("listening to @names");
     $self->fault('the ladder has ' . @names . ' rungs')
         if $self->{knows}{rendition} && @names != keys %LADDER;
 }

@@ -117,18 +117,42 @@ sub prepare($class, %o) {
 }
 
 
+# What nginx -t says to a configuration: (its exit status, the text).
+
+sub check($class, %o) {
+    my $self = $class->prepare(%o);
+    my $dir = $self->{dir};
+
+    local %ENV = (%ENV, asan_environment());
+    my $command = "$self->{nginx} -t -p $dir -e $dir/error.log"
+                  . " -c $dir/nginx.conf 2>&1";
+    my $said = `$command`;
+    my $rc = $? >> 8;
+
+    File::Path::remove_tree($dir);
+
+    return ($rc, $said);
+}
+
+
 # Whether this nginx knows a directive, which stands in the snippets given: a
 # test of what the next version has can say so instead of failing.
 
 sub knows($class, $directive, %o) {
-    my $self = $class->prepare(%o);
-    my $dir = $self->{dir};
-    my $command = "$self->{nginx} -t -p $dir -e $dir/error.log"
-                  . " -c $dir/nginx.conf 2>&1";
-    my $said = `$command`;
-
-    File::Path::remove_tree($dir);
+    my (undef, $said) = $class->check(%o);
     return $said !~ /unknown directive "\Q$directive\E"/;
+}
+
+
+# What nginx needs in its environment.
+
+sub asan_environment() {
+    return () if !$ENV{STENTOR_ASAN};
+
+    chomp(my $asan = `gcc -print-file-name=libasan.so`);
+
+    return (LD_PRELOAD => $asan,
+            ASAN_OPTIONS => $ENV{ASAN_OPTIONS} // 'detect_leaks=0');
 }
 
 
@@ -309,11 +333,7 @@ sub exec_nginx($self) {
     open(STDERR, '>>', "$dir/stderr");
     POSIX::setpgid(0, 0);
 
-    if ($ENV{STENTOR_ASAN}) {
-        chomp(my $asan = `gcc -print-file-name=libasan.so`);
-        $ENV{LD_PRELOAD} = $asan;
-        $ENV{ASAN_OPTIONS} //= 'detect_leaks=0';
-    }
+    %ENV = (%ENV, asan_environment());
 
     exec($self->{nginx}, '-p', $dir, '-e', "$dir/error.log",
          '-c', "$dir/nginx.conf") or POSIX::_exit(127);
