@@ -91,6 +91,17 @@ ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
 }
 
 
+ngx_int_t
+ngx_stentor_live_reopen(ngx_stentor_live_t *live)
+{
+    if (ngx_stentor_live_build(live) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_stentor_live_formats(live);
+}
+
+
 /* The claim comes first: it is cheap to refuse, hold audio is not made in
  * vain. */
 

@@ -19,6 +19,10 @@
 ngx_int_t ngx_stentor_live_claim(ngx_stentor_live_t *live,
     const stn_format_t *format);
 
+/* Somebody else has come before anything was heard, and live->stream has been
+ * opened anew in his format: so is its window.  Returns as claim does. */
+ngx_int_t ngx_stentor_live_reopen(ngx_stentor_live_t *live);
+
 /* Counts and logs that the node is full. */
 void ngx_stentor_live_full(ngx_stentor_live_t *live);
 

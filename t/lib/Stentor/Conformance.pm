@@ -393,7 +393,9 @@ sub grown($old, $new) {
 sub discontinuities($old, $new) {
     return if $new->{skip} || $old->{skip};
 
-    my $gone = grep { $_->{disc} && $_->{msn} < $new->{mseq} }
+    # a tag goes with its segment, or when that has come first
+    my $bare = !($new->segment($new->{mseq}) // {})->{disc};
+    my $gone = grep { $_->{disc} && $_->{msn} < $new->{mseq} + $bare }
                @{ $old->{segments} };
     my $first = $old->{segments}[0] // return;
     my @bad;
