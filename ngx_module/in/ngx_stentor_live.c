@@ -30,6 +30,8 @@ static ngx_uint_t ngx_stentor_live_holds(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_fits(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *key, const stn_format_t *format,
     ngx_stentor_source_t *source);
+static ngx_uint_t ngx_stentor_live_current(ngx_stentor_lives_t *lives,
+    ngx_stentor_rendition_t *rend, const stn_format_t *format);
 static ngx_int_t ngx_stentor_live_fight(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live,
@@ -312,7 +314,32 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         return NGX_DECLINED;
     }
 
+    if (!ngx_stentor_store_has_room(lives->store, rend, format->config,
+                                    format->config_len)
+        && !ngx_stentor_live_current(lives, rend, format))
+    {
+        source->reason = "the audio parameters of the stream have changed "
+                         "too often";
+        return NGX_DECLINED;
+    }
+
     return NGX_OK;
+}
+
+
+/* Whether that is what the rendition is in now, however it is written. */
+
+static ngx_uint_t
+ngx_stentor_live_current(ngx_stentor_lives_t *lives,
+    ngx_stentor_rendition_t *rend, const stn_format_t *format)
+{
+    stn_format_t  now;
+
+    return ngx_stentor_live_format_of(lives->store, rend,
+                                      (uint32_t) ngx_stentor_load(&rend->init),
+                                      &now)
+           == NGX_OK
+           && stn_format_same(&now, format);
 }
 
 

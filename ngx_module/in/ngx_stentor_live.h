@@ -223,6 +223,11 @@ ngx_str_t *ngx_stentor_live_hold(ngx_stentor_app_t *app, ngx_str_t *key);
 ngx_int_t ngx_stentor_live_blank(ngx_stentor_app_t *app,
     stn_format_t *format);
 
+/* The format that an init segment of a rendition that is passed through is of.
+ * Returns NGX_OK, or NGX_DECLINED when it is not there any more. */
+ngx_int_t ngx_stentor_live_format_of(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, uint32_t id, stn_format_t *format);
+
 /* What the live's application encodes, for the library; 0 renditions: it is
  * passed through. */
 void ngx_stentor_live_conf(ngx_stentor_app_t *app, stn_stream_conf_t *conf);

@@ -38,7 +38,6 @@ static ngx_uint_t ngx_stentor_live_stored(ngx_stentor_live_t *live,
     stn_format_t *format);
 static ngx_uint_t ngx_stentor_live_grids(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_build(ngx_stentor_live_t *live);
-static ngx_int_t ngx_stentor_live_resume(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_formats(ngx_stentor_live_t *live);
 static void ngx_stentor_live_params(ngx_stentor_live_t *live, ngx_uint_t i,
     ngx_stentor_params_t *params);
@@ -83,22 +82,15 @@ ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
 
     ngx_stentor_live_owned(live);
 
-    if (ngx_stentor_live_formats(live) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return live->claim.resume ? ngx_stentor_live_resume(live) : NGX_OK;
+    return ngx_stentor_live_formats(live);
 }
 
 
 ngx_int_t
-ngx_stentor_live_reopen(ngx_stentor_live_t *live)
+ngx_stentor_live_reclaim(ngx_stentor_live_t *live)
 {
-    if (ngx_stentor_live_build(live) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_stentor_live_formats(live);
+    return ngx_stentor_live_build(live) == NGX_OK
+           ? ngx_stentor_live_formats(live) : NGX_ERROR;
 }
 
 
@@ -294,24 +286,33 @@ ngx_stentor_live_blank(ngx_stentor_app_t *app, stn_format_t *format)
 static ngx_uint_t
 ngx_stentor_live_stored(ngx_stentor_live_t *live, stn_format_t *format)
 {
-    const char            *reason;
-    ngx_stentor_init_t     init;
     ngx_stentor_record_t  *edge;
-
-    if (live->app->nrenditions) {
-        return 1;
-    }
 
     edge = &live->claim.edge[0];
 
-    return ngx_stentor_store_init(live->claim.store,
-                                  &live->claim.stream->renditions[0].ring,
-                                  edge->next_init ? edge->next_init
-                                                  : edge->init, &init)
-           == NGX_OK
-           && stn_wire_format(format, STN_CODEC_AAC, init.config,
-                              init.config_len, &reason)
-              == STN_OK;
+    return live->app->nrenditions
+           || ngx_stentor_live_format_of(live->claim.store,
+                                         &live->claim.stream->renditions[0],
+                                         edge->next_init ? edge->next_init
+                                                         : edge->init, format)
+              == NGX_OK;
+}
+
+
+ngx_int_t
+ngx_stentor_live_format_of(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, uint32_t id, stn_format_t *format)
+{
+    const char          *reason;
+    ngx_stentor_init_t   init;
+
+    if (ngx_stentor_store_init(store, &rend->ring, id, &init) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return stn_wire_format(format, STN_CODEC_AAC, init.config,
+                           init.config_len, &reason)
+           == STN_OK ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -371,10 +372,7 @@ ngx_stentor_live_build(ngx_stentor_live_t *live)
 }
 
 
-/* Goes on behind the last part.  Where init segments have come out different
- * (another libavcodec, another bit rate) it is with a new segment. */
-
-static ngx_int_t
+ngx_int_t
 ngx_stentor_live_resume(ngx_stentor_live_t *live)
 {
     ngx_uint_t                i, other;
@@ -475,7 +473,9 @@ ngx_stentor_live_has_room(ngx_stentor_live_t *live,
 {
     return live->app->nrenditions
            || stn_format_same(stn_stream_format(&live->stream, 0), format)
-           || ngx_stentor_store_has_room(&live->claim, 0);
+           || ngx_stentor_store_has_room(live->claim.store,
+                                         &live->claim.stream->renditions[0],
+                                         format->config, format->config_len);
 }
 
 

@@ -117,7 +117,13 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 
     live->gone_us = st->gone_ms * 1000;
 
+    /* hold audio first: what goes on, goes on in the one that was heard */
+
     ngx_stentor_live_loop(live);
+
+    if (live->claim.resume && ngx_stentor_live_resume(live) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (!live->claim.resume && !arrived) {
 
@@ -262,7 +268,7 @@ ngx_stentor_live_take(ngx_stentor_live_t *live, stn_format_t *format)
 
 
 /* Somebody has come: the stream goes on with him, or he is sent away.  Returns
- * NGX_OK, or NGX_ERROR when it cannot go on at all. */
+ * NGX_OK, or NGX_ERROR with live->outcome. */
 
 static ngx_int_t
 ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
@@ -271,6 +277,7 @@ ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
     ngx_stentor_stream_t  *st;
 
     st = live->claim.stream;
+    generation = live->stream.generation;
     live->deaf = 0;
 
     if (!ngx_stentor_live_has_room(live, format)) {
@@ -279,24 +286,17 @@ ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
         return NGX_OK;
     }
 
-    generation = live->stream.generation;
-
     if (stn_stream_arrive(&live->stream, format) != STN_OK) {
         ngx_stentor_live_refuse(live, live->stream.reason);
         return NGX_OK;
-    }
-
-    if (live->stream.generation != generation
-        && ngx_stentor_live_reopen(live) != NGX_OK)
-    {
-        return NGX_ERROR;
     }
 
     live->stuck = 0;
     live->gone_us = 0;
     st->gone_ms = 0;
 
-    return NGX_OK;
+    return live->stream.generation == generation
+           ? NGX_OK : ngx_stentor_live_reclaim(live);
 }
 
 

@@ -83,7 +83,7 @@ stn_hold_memory_stopped(void *opaque)
 
 /*
  * Steps over an ID3v2 tag (id3v2.4.0-structure 3.1): its pictures are of no
- * use, and probing does not find audio behind large ones.
+ * use, and whatever is behind large ones is taken for MP3.
  */
 
 static void

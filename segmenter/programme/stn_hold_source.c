@@ -38,9 +38,6 @@
 /* Samples a channel that one frame may have. */
 #define STN_HOLD_SOURCE_FRAME_MAX  (1 << 20)
 
-/* Floating point may be anything; this is what no encoder minds. */
-#define STN_HOLD_SOURCE_PEAK_MAX  8.0f
-
 
 /* What is read, by libavformat's names, and nothing else. */
 
@@ -87,7 +84,7 @@ static void stn_hold_source_convert(float *to, const AVFrame *frame,
     unsigned ch, size_t n);
 static float stn_hold_source_sample(const void *p, size_t i,
     enum AVSampleFormat format);
-static float stn_hold_source_sane(float *p, size_t n, float peak);
+static float stn_hold_source_peak(const float *p, size_t n, float peak);
 
 
 int
@@ -492,7 +489,7 @@ stn_hold_source_give(stn_hold_source_t *s, stn_pcm_t *pcm,
     for (ch = 0; ch < pcm->channels; ch++) {
         to = s->pcm + ch * s->room;
         stn_hold_source_convert(to, f, ch, pcm->n);
-        s->peak = stn_hold_source_sane(to, pcm->n, s->peak);
+        s->peak = stn_hold_source_peak(to, pcm->n, s->peak);
         pcm->ch[ch] = to;
     }
 
@@ -575,17 +572,14 @@ stn_hold_source_sample(const void *p, size_t i, enum AVSampleFormat format)
 }
 
 
-/* Makes numbers of what is none; returns the peak so far. */
+/* What is no number is none here either: encoders make silence of it. */
 
 static float
-stn_hold_source_sane(float *p, size_t n, float peak)
+stn_hold_source_peak(const float *p, size_t n, float peak)
 {
     size_t  i;
 
     for (i = 0; i < n; i++) {
-        p[i] = isfinite(p[i]) ? p[i] : 0;
-        p[i] = fminf(p[i], STN_HOLD_SOURCE_PEAK_MAX);
-        p[i] = fmaxf(p[i], -STN_HOLD_SOURCE_PEAK_MAX);
         peak = fmaxf(peak, fabsf(p[i]));
     }
 

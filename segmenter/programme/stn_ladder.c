@@ -36,6 +36,10 @@
  * some other than comfort: what early listeners will hear. */
 #define STN_LADDER_EDGE_MS  12000
 
+/* Hold audio that is so far behind is filled like a window: minutes of it,
+ * after an outage, would take seconds of CPU to encode. */
+#define STN_LADDER_LEAP_MS  20000
+
 /* What a quantum may last. */
 #define STN_LADDER_QUANTUM_MAX  (10 * STN_LADDER_RATE)
 
@@ -60,6 +64,7 @@ static int64_t stn_ladder_gcd(int64_t a, int64_t b);
 static int64_t stn_ladder_samples(int64_t us);
 static int64_t stn_ladder_us(int64_t samples);
 static int64_t stn_ladder_ms(int64_t ms);
+static int64_t stn_ladder_edge(const stn_ladder_t *l);
 static void stn_ladder_date(stn_ladder_t *l, int64_t at, int64_t edge);
 static int stn_ladder_advance(stn_ladder_t *l, int64_t now_us,
     stn_frame_t *f);
@@ -206,14 +211,20 @@ stn_ladder_hold_format(const stn_ladder_t *l)
 void
 stn_ladder_birth(stn_ladder_t *l, int64_t now_us)
 {
-    int64_t  edge;
-
-    edge = l->mix.hold ? stn_ladder_ms(STN_LADDER_EDGE_MS) : 0;
-
     stn_ladder_date(l, stn_ladder_samples(now_us)
-                       - stn_ladder_ms(STN_LADDER_LATE_MS), edge);
+                       - stn_ladder_ms(STN_LADDER_LATE_MS),
+                    stn_ladder_edge(l));
 
     l->due_us = now_us;
+}
+
+
+/* How much of the past is worth encoding. */
+
+static int64_t
+stn_ladder_edge(const stn_ladder_t *l)
+{
+    return l->mix.hold ? stn_ladder_ms(STN_LADDER_EDGE_MS) : 0;
 }
 
 
@@ -340,6 +351,14 @@ stn_ladder_advance(stn_ladder_t *l, int64_t now_us, stn_frame_t *f)
 
         if (limit <= l->live.pos) {
             return STN_AGAIN;
+        }
+
+        if (l->live.n == 0
+            && limit - l->live.pos > stn_ladder_ms(STN_LADDER_LEAP_MS))
+        {
+            limit -= stn_ladder_edge(l);
+            rc = stn_ladder_mix_leap(&l->mix, limit - limit % l->mix.quantum);
+            continue;
         }
 
         n = (size_t) stn_min(limit - l->live.pos, STN_LADDER_MIX_BLOCK);

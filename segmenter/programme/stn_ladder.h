@@ -60,7 +60,7 @@ int64_t stn_ladder_quantum(const stn_encoder_conf_t *renditions, unsigned n);
 
 /*
  * Makes a ladder that is not born yet, and the comfort loops of its
- * renditions (some 50 ms of CPU each: never in an event loop).  Returns NULL
+ * renditions (some 100 ms of CPU each: never in an event loop).  Returns NULL
  * out of memory, without a quantum, or when an encoder cannot be opened.
  */
 stn_ladder_t *stn_ladder_open(const stn_ladder_conf_t *conf);
@@ -85,7 +85,8 @@ const stn_format_t *stn_ladder_hold_format(const stn_ladder_t *l);
 void stn_ladder_birth(stn_ladder_t *l, int64_t now_us);
 
 /* Goes on with a programme whose next frame of all renditions is at pos; hold
- * audio is what is taken to have been before it. */
+ * audio is what is taken to have been before it.  Where that is long ago, the
+ * time since is filled as a window is. */
 void stn_ladder_resume(stn_ladder_t *l, int64_t pos);
 
 /* A broadcaster has come (or another one: what waits of the one before fades

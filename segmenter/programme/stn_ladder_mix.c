@@ -25,6 +25,8 @@
 static int stn_ladder_mix_comfort(stn_ladder_mix_t *m);
 static int stn_ladder_mix_play(stn_ladder_mix_t *m, const stn_hold_t *hold,
     int64_t pos);
+static int stn_ladder_mix_enter(stn_ladder_mix_t *m, int64_t from,
+    int64_t at);
 static unsigned stn_ladder_mix_weigh(stn_ladder_mix_t *m, const float *weight,
     size_t n);
 static float stn_ladder_mix_mute(stn_ladder_mix_t *m);
@@ -145,15 +147,41 @@ stn_ladder_mix_play(stn_ladder_mix_t *m, const stn_hold_t *hold, int64_t pos)
 int
 stn_ladder_mix_start(stn_ladder_mix_t *m, int64_t from, int64_t at)
 {
+    unsigned  i;
+
+    for (i = 0; i < m->n; i++) {
+        m->renditions[i].pos = from;
+    }
+
+    return stn_ladder_mix_enter(m, from, at);
+}
+
+
+int
+stn_ladder_mix_leap(stn_ladder_mix_t *m, int64_t at)
+{
+    return stn_ladder_mix_enter(m, m->live->pos, at);
+}
+
+
+/* Encodes from at on, and up to there copies; counted as hold audio are the
+ * samples from that place on. */
+
+static int
+stn_ladder_mix_enter(stn_ladder_mix_t *m, int64_t from, int64_t at)
+{
     int       rc;
     int64_t   primed;
+    uint64_t  held;
     unsigned  i;
+
+    held = m->held + (uint64_t) (at - from);
 
     primed = at - STN_LADDER_MIX_PRIME;
     primed -= m->quantum - (at - primed) % m->quantum;
 
     for (i = 0; i < m->n; i++) {
-        rc = stn_ladder_rendition_start(&m->renditions[i], primed, from, at);
+        rc = stn_ladder_rendition_start(&m->renditions[i], primed, at);
         if (rc != STN_OK) {
             return rc;
         }
@@ -161,8 +189,7 @@ stn_ladder_mix_start(stn_ladder_mix_t *m, int64_t from, int64_t at)
 
     m->live->pos = primed;
 
-    /* before it there is what the window is filled with, or what another
-     * process has played */
+    /* before it there is what is copied, or what another process has played */
 
     rc = stn_ladder_mix_play(m, from < at ? NULL : m->hold, -1);
 
@@ -175,7 +202,7 @@ stn_ladder_mix_start(stn_ladder_mix_t *m, int64_t from, int64_t at)
         rc = stn_ladder_mix_play(m, m->hold, at);
     }
 
-    m->held = (uint64_t) (at - from);
+    m->held = held;
 
     return rc;
 }

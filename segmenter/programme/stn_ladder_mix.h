@@ -62,8 +62,12 @@ int stn_ladder_mix_hold(stn_ladder_mix_t *m, const stn_hold_t *hold,
     const stn_format_t *format);
 
 /* Begins: the next frames are at from, copies of comfort; from at on, what is
- * mixed is encoded.  Both are whole quanta.  Returns STN_OK or STN_NOMEM. */
+ * mixed is encoded.  Both are whole quanta.  Returns STN_OK or a code. */
 int stn_ladder_mix_start(stn_ladder_mix_t *m, int64_t from, int64_t at);
+
+/* Goes on at a later place: frames up to there are copies of comfort, which
+ * cost next to nothing.  Returns STN_OK or a code. */
+int stn_ladder_mix_leap(stn_ladder_mix_t *m, int64_t at);
 
 /* Mixes n more samples.  Returns STN_OK, or a code when frames will be
  * missing: that is the end. */

@@ -126,8 +126,10 @@ stn_ladder_rendition_loop(stn_ladder_rendition_t *r, stn_ladder_loop_t *o)
 
     round = stn_ladder_rendition_round(r, o);
 
+    r->pos = round;
+
     rc = stn_ladder_rendition_start(r, round - STN_LADDER_RENDITION_EARLY
-                                               * r->frame, round, round);
+                                               * r->frame, round);
     if (rc != STN_OK) {
         return rc;
     }
@@ -206,13 +208,12 @@ stn_ladder_rendition_keep(stn_ladder_rendition_t *r, stn_ladder_loop_t *o,
 
 int
 stn_ladder_rendition_start(stn_ladder_rendition_t *r, int64_t primed,
-    int64_t from, int64_t at)
+    int64_t at)
 {
     stn_encoder_close(r->encoder);
     stn_resampler_close(r->resampler);
     r->resampler = NULL;
 
-    r->pos = from;
     r->at = at;
 
     r->encoder = stn_encoder_open(&r->conf,

@@ -34,7 +34,8 @@ typedef struct {
     int64_t              frame;        /* samples that a frame lasts */
     int64_t              lead;         /* how far behind a frame's beginning
                                           must be fed before it comes */
-    int64_t              pos;          /* the next frame's place */
+    int64_t              pos;          /* the next frame's place: the
+                                          caller's to set before start() */
     int64_t              at;           /* where encoding begins */
 } stn_ladder_rendition_t;
 
@@ -54,13 +55,13 @@ int stn_ladder_rendition_loop(stn_ladder_rendition_t *r,
     stn_ladder_loop_t *o);
 
 /*
- * The next frame is at from, and encoding begins at at; between these, frames
- * are copied from the loop.  What is fed next is at primed, not after at: the
- * encoder warms up on it.  All of them are whole frames.  Returns STN_OK or
+ * Encoding begins at at; what is between the next frame's place and that is
+ * copied from the loop.  What is fed next is at primed, not after at: the
+ * encoder warms up on it.  All three are whole frames.  Returns STN_OK or
  * STN_NOMEM.
  */
 int stn_ladder_rendition_start(stn_ladder_rendition_t *r, int64_t primed,
-    int64_t from, int64_t at);
+    int64_t at);
 
 /* Takes the programme at 48 kHz, stereo.  Returns STN_OK, or a code when a
  * frame will be missing. */

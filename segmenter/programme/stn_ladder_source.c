@@ -347,10 +347,7 @@ stn_ladder_source_take(stn_ladder_source_t *s, const stn_au_t *au,
     s->unit = stn_rescale((int64_t) pcm.n, STN_LADDER_SOURCE_RATE, pcm.rate);
 
     if (s->level) {
-        rc = stn_level_feed(s->level, &pcm);
-        if (rc != STN_OK) {
-            return rc;
-        }
+        (void) stn_level_feed(s->level, &pcm);
     }
 
     return stn_ladder_source_append(s, &pcm, pos);

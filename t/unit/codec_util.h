@@ -315,6 +315,20 @@ units_add(units_t *u, const uint8_t *data, size_t len)
 }
 
 
+/* What the encoder of that name takes: libavcodec's ways to ask differ from
+ * version to version. */
+
+static inline enum AVSampleFormat
+units_samples(const char *name)
+{
+    if (strcmp(name, "libopus") == 0) {
+        return AV_SAMPLE_FMT_FLT;
+    }
+
+    return strcmp(name, "flac") == 0 ? AV_SAMPLE_FMT_S16 : AV_SAMPLE_FMT_FLTP;
+}
+
+
 static inline AVCodecContext *
 units_encoder(units_t *u, const char *name, uint32_t rate, unsigned channels)
 {
@@ -330,7 +344,7 @@ units_encoder(units_t *u, const char *name, uint32_t rate, unsigned channels)
     assert_non_null(ctx);
     av_channel_layout_default(&ctx->ch_layout, (int) channels);
     ctx->sample_rate = (int) rate;
-    ctx->sample_fmt = codec->sample_fmts[0];
+    ctx->sample_fmt = units_samples(name);
     ctx->bit_rate = 96000 * channels;
     ctx->thread_count = 1;
     ctx->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
@@ -367,10 +381,6 @@ units_sample(AVFrame *frame, unsigned channels, unsigned ch, int i, float v)
 
     case AV_SAMPLE_FMT_S16:
         ((int16_t *) row)[at] = (int16_t) lrintf(v * 32767);
-        break;
-
-    case AV_SAMPLE_FMT_S32:
-        ((int32_t *) row)[at] = (int32_t) lrint(v * 2147483647.0);
         break;
 
     default:

@@ -52,6 +52,7 @@ typedef struct {
                                       microseconds, since it was reset */
     int64_t             first;     /* of the first frame, at 48 kHz; -1 */
     int64_t             stop;      /* frames from here on are lost; 0: none */
+    int64_t             window_s;
     double              listen_s;  /* how much is kept of the sound */
 } ladder_rig_t;
 
@@ -62,6 +63,8 @@ typedef struct {
     const units_t  *units;         /* over and over */
     int64_t         start_us;      /* when unit 0 begins */
     double          ppm;           /* his clock is that much too fast */
+    double           skew;          /* millionths that his timestamps are faster
+                                       than his samples */
     int64_t         base_ts;       /* timestamp of unit 0 */
     int64_t         wrap_ts;       /* timestamps wrap there; 0: never */
     int64_t         round_ts;      /* they are multiples of this; 0: 1 ms */
@@ -94,6 +97,7 @@ ladder_init(ladder_rig_t *r, double listen_s)
     r->conf.grace_us = LADDER_GRACE;
     r->conf.part_us = LADDER_PART;
     r->now_us = LADDER_EPOCH;
+    r->window_s = LADDER_WINDOW_S;
     r->listen_s = listen_s;
     r->first = -1;
 }
@@ -121,7 +125,7 @@ ladder_open(ladder_rig_t *r)
     assert_true(quantum > 0);
 
     r->conf.segment = (2 * STN_LADDER_RATE / quantum + 1) * quantum;
-    r->conf.window = LADDER_WINDOW_S * STN_LADDER_RATE;
+    r->conf.window = r->window_s * STN_LADDER_RATE;
 
     r->l = stn_ladder_open(&r->conf);
     assert_non_null(r->l);
@@ -312,6 +316,7 @@ caster_ts(const caster_t *c, uint32_t n)
     grain = c->round_ts ? c->round_ts : STN_TS_HZ / 1000;
     ts = stn_rescale((int64_t) n * c->units->format.frame, STN_TS_HZ,
                      c->units->format.rate);
+    ts += (int64_t) ((double) ts * c->skew / 1e6);
     ts = (ts + grain / 2) / grain * grain + c->base_ts;
 
     return c->wrap_ts ? ts % c->wrap_ts : ts;

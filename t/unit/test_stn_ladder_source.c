@@ -166,6 +166,29 @@ leaves_a_good_clock_alone(void **state)
 }
 
 
+/* Timestamps are from another clock than the samples, a good one: there are
+ * too few samples. */
+
+static void
+makes_up_for_missing_samples(void **state)
+{
+    caster_t      c;
+    ladder_rig_t  r;
+
+    (void) state;
+
+    begin(&r, &c, &tone);
+    c.ppm = -200;
+    c.skew = 200;
+    assert_keeps_up(&r, &c, 20, 45 * MS);
+    assert_untouched(&r);
+    assert_in_range(stn_ladder_stats(r.l)->drift_repairs, 8, 13);
+    assert_true(r.ears[0].bend < 0.014);
+
+    ladder_free(&r);
+}
+
+
 static void
 timestamps_may_jump_and_wrap(void **state)
 {
@@ -595,6 +618,7 @@ main(void)
         cmocka_unit_test(keeps_up_with_a_fast_clock),
         cmocka_unit_test(keeps_up_with_a_slow_clock),
         cmocka_unit_test(leaves_a_good_clock_alone),
+        cmocka_unit_test(makes_up_for_missing_samples),
         cmocka_unit_test(timestamps_may_jump_and_wrap),
         cmocka_unit_test(an_encoder_may_start_again),
         cmocka_unit_test(a_stall_leaves_no_latency_behind),
