@@ -146,6 +146,7 @@ struct ngx_stentor_live_s {
     unsigned                  opened;      /* boolean: readers are let in */
     unsigned                  stuck;       /* boolean: the stream is full */
     unsigned                  leaving;     /* boolean: told when all is fed */
+    unsigned                  deaf;        /* boolean: who feeds is refused */
     unsigned                  done;        /* boolean: the last part is out */
 };
 

@@ -27,6 +27,7 @@ static ngx_int_t ngx_stentor_live_win(ngx_stentor_live_t *live,
     ngx_uint_t *arrived);
 static ngx_uint_t ngx_stentor_live_yield(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_wait(ngx_stentor_live_t *live);
+static void ngx_stentor_live_sleep(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_due(ngx_stentor_live_t *live);
 static int64_t ngx_stentor_live_alarm_us(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_take(ngx_stentor_live_t *live,
@@ -177,18 +178,51 @@ ngx_stentor_live_yield(ngx_stentor_live_t *live)
 }
 
 
-/* Sleeps until there is something to do, and takes what the event loop has
- * left; returns whether to end. */
+/* Waits until there is something to do, and does what the event loop has left;
+ * returns whether to end.  All but the taking is without the mutex: it
+ * decodes.  Whom it takes long to welcome has sent something meanwhile. */
 
 static ngx_uint_t
 ngx_stentor_live_wait(ngx_stentor_live_t *live)
 {
-    int64_t          due;
-    ngx_uint_t       quit, arrived;
-    stn_format_t     format;
-    struct timespec  ts;
+    ngx_uint_t    quit, arrived;
+    stn_format_t  format;
 
-    pthread_mutex_lock(&live->mutex);
+    do {
+        pthread_mutex_lock(&live->mutex);
+
+        ngx_stentor_live_sleep(live);
+
+        quit = live->quit && !live->arrived;
+        arrived = ngx_stentor_live_take(live, &format);
+
+        pthread_mutex_unlock(&live->mutex);
+
+        if (quit) {
+            return 1;
+        }
+
+        if (arrived && ngx_stentor_live_welcome(live, &format) != NGX_OK) {
+            return 1;
+        }
+
+        ngx_stentor_live_units(live);
+
+    } while (arrived);
+
+    ngx_stentor_live_farewell(live);
+
+    return 0;
+}
+
+
+/* Under the mutex: until there is something to do. */
+
+static void
+ngx_stentor_live_sleep(ngx_stentor_live_t *live)
+{
+    int64_t          due;
+    struct timespec  ts;
 
     while (!ngx_stentor_live_due(live)) {
         due = ngx_stentor_live_alarm_us(live);
@@ -203,26 +237,6 @@ ngx_stentor_live_wait(ngx_stentor_live_t *live)
 
         pthread_cond_timedwait(&live->cond, &live->mutex, &ts);
     }
-
-    quit = live->quit && !live->arrived;
-    arrived = ngx_stentor_live_take(live, &format);
-
-    pthread_mutex_unlock(&live->mutex);
-
-    if (quit) {
-        return 1;
-    }
-
-    /* all of this without the mutex: it decodes */
-
-    if (arrived && ngx_stentor_live_welcome(live, &format) != NGX_OK) {
-        return 1;
-    }
-
-    ngx_stentor_live_units(live);
-    ngx_stentor_live_farewell(live);
-
-    return 0;
 }
 
 
@@ -299,6 +313,7 @@ ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
 
     st = live->claim.stream;
     generation = live->stream.generation;
+    live->deaf = 0;
 
     if (!ngx_stentor_live_has_room(live, format)) {
         ngx_stentor_live_refuse(live, "the audio parameters of the stream "
@@ -320,7 +335,8 @@ ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
 }
 
 
-/* The event loop tells him; the stream goes on as it was. */
+/* The event loop tells him; whoever was there before has been sent away by
+ * then, and the stream goes on without anybody. */
 
 static void
 ngx_stentor_live_refuse(ngx_stentor_live_t *live, const char *reason)
@@ -329,7 +345,8 @@ ngx_stentor_live_refuse(ngx_stentor_live_t *live, const char *reason)
                   "broadcaster of stream \"%V\" is refused: %s", &live->name,
                   reason);
 
-    stn_fifo_reset(&live->taken);
+    live->deaf = 1;
+    live->leaving = 1;
 
     pthread_mutex_lock(&live->mutex);
 
@@ -350,6 +367,11 @@ ngx_stentor_live_units(ngx_stentor_live_t *live)
 {
     int64_t   now;
     stn_au_t  au;
+
+    if (live->deaf) {
+        stn_fifo_reset(&live->taken);
+        return;
+    }
 
     now = ngx_stentor_live_now(live);
 

@@ -31,9 +31,9 @@
 /* Time is counted in units that the samples of all usual rates are whole
  * numbers of. */
 #define STN_HOLD_SOURCE_HZ   705600000
-#define STN_HOLD_SOURCE_MAX  ((int64_t) STN_HOLD_MAX_S * STN_HOLD_SOURCE_HZ)
-#define STN_HOLD_SOURCE_MIN                                                   \
-    ((int64_t) STN_HOLD_MIN_MS * STN_HOLD_SOURCE_HZ / 1000)
+#define STN_HOLD_SOURCE_MS   ((int64_t) STN_HOLD_SOURCE_HZ / 1000)
+#define STN_HOLD_SOURCE_MIN  (STN_HOLD_MIN_MS * STN_HOLD_SOURCE_MS)
+#define STN_HOLD_SOURCE_MAX  (STN_HOLD_MAX_S * 1000 * STN_HOLD_SOURCE_MS)
 
 /* Samples a channel that one frame may have. */
 #define STN_HOLD_SOURCE_FRAME_MAX  (1 << 20)
@@ -66,6 +66,7 @@ struct stn_hold_source_s {
 };
 
 
+static unsigned stn_hold_source_cut(const stn_hold_source_t *s);
 static int stn_hold_source_init(stn_hold_source_t *s, const char **reason);
 static int stn_hold_source_refuse(AVFormatContext *file, AVIOContext **io,
     const char *url, int flags, AVDictionary **options);
@@ -181,10 +182,6 @@ int
 stn_hold_source_verdict(const stn_hold_source_t *s, uint32_t *ms,
     const char **reason)
 {
-    int64_t  wanted;
-
-    wanted = stn_min(s->announced, STN_HOLD_SOURCE_MAX);
-
     if (s->used == 0 && s->units) {
         *reason = "is broken: nothing in it can be decoded";
 
@@ -193,9 +190,7 @@ stn_hold_source_verdict(const stn_hold_source_t *s, uint32_t *ms,
     {
         *reason = "is broken: much of it cannot be decoded";
 
-    } else if (s->used < wanted / 100 * STN_HOLD_COMPLETE_PERCENT
-               || (s->memory.cut && s->used < STN_HOLD_SOURCE_MAX))
-    {
+    } else if (stn_hold_source_cut(s)) {
         *reason = "is broken: its end is missing";
 
     } else if (s->used < STN_HOLD_SOURCE_MIN) {
@@ -205,11 +200,30 @@ stn_hold_source_verdict(const stn_hold_source_t *s, uint32_t *ms,
         *reason = "is digital silence";
 
     } else {
-        *ms = (uint32_t) (s->used / (STN_HOLD_SOURCE_HZ / 1000));
+        *ms = (uint32_t) (s->used / STN_HOLD_SOURCE_MS);
         return STN_OK;
     }
 
     return STN_ERROR;
+}
+
+
+/* Whether much is missing that was announced and would have been used. */
+
+static unsigned
+stn_hold_source_cut(const stn_hold_source_t *s)
+{
+    int64_t  wanted, slack;
+
+    if (s->memory.cut && s->used < STN_HOLD_SOURCE_MAX) {
+        return 1;
+    }
+
+    wanted = stn_min(s->announced, STN_HOLD_SOURCE_MAX);
+    slack = STN_HOLD_COMPLETE_MS * STN_HOLD_SOURCE_MS;
+
+    return s->used < wanted / 100 * STN_HOLD_COMPLETE_PERCENT
+           && s->used < wanted - slack;
 }
 
 

@@ -13,6 +13,11 @@
 #include <string.h>
 
 
+/* How long hold audio waits for a session that settles in another format: as
+ * long as that and making its programme take. */
+#define STN_STREAM_PATIENCE_US  (4 * STN_PROGRAMME_SETTLE_US)
+
+
 static int stn_stream_fail(stn_stream_t *s, int rc, const char *reason);
 static int stn_stream_pass(stn_stream_t *s, const stn_format_t *format);
 static int stn_stream_climb(stn_stream_t *s);
@@ -605,7 +610,7 @@ stn_stream_patient(const stn_stream_t *s, int64_t now_us)
     pos_us = stn_rescale(s->programme->pos, 1000000,
                          s->tracks[0].format.rate);
 
-    return now_us - pos_us < 2 * STN_PROGRAMME_SETTLE_US;
+    return now_us - pos_us < STN_STREAM_PATIENCE_US;
 }
 
 

@@ -14,8 +14,10 @@ package Stentor::Evening;
 use v5.36;
 
 use File::Path ();
+use IO::Handle;
 use JSON::PP ();
 use List::Util qw(max min sum0);
+use POSIX ();
 use Time::HiRes qw(clock time sleep);
 
 use Stentor::Broadcaster;
@@ -58,13 +60,14 @@ sub new($class, %o) {
     my $self = bless {
         dead => 10, linger => 30, encoder => 'ffmpeg', say => sub { },
         %o,
-        slow => [], measure_at => 0, events => [], expected => [],
+        slow => [], events => [], expected => [],
         sessions => [], kills => [], faults => [], missing => [],
         players => [], witnesses => [],
     }, $class;
 
     $self->{hold} = hold_file();
     $self->build_node();
+    $self->measure_machine();
     $self->{t0} = time();
 
     return $self;
@@ -231,8 +234,6 @@ sub wait($self, $seconds) {
     my $end = time() + $seconds;
 
     while (time() < $end) {
-        $self->measure_machine();
-
         if ($self->{on_air} && $self->{on_air}->gone()) {
             delete $self->{on_air};
             $self->fault('the broadcaster has ended by himself');
@@ -249,17 +250,42 @@ sub wait($self, $seconds) {
 }
 
 
-# How many times longer than alone some work takes on this machine now: 30 ms
-# of it, each second.  What costs the node CPU may take as many times longer.
+# How many times longer than alone some work takes on this machine: 30 ms of
+# it, each second, by a process of its own.  What costs the node CPU may take
+# as many times longer.
 
 sub measure_machine($self) {
-    return if time() < $self->{measure_at};
+    my $parent = $$;
+    my $path = $self->{dir} . '/yardstick';
+    my $pid = fork() // die "fork: $!\n";
 
-    my ($t, $cpu) = (time(), clock());
-    1 while clock() - $cpu < 0.03;
+    if ($pid) {
+        $self->{yardstick} = $pid;
+        return;
+    }
 
-    push(@{ $self->{slow} }, [ $t, (time() - $t) / (clock() - $cpu) ]);
-    $self->{measure_at} = time() + 1;
+    local $SIG{TERM} = 'DEFAULT';
+    open(my $f, '>', $path) or POSIX::_exit(1);
+    $f->autoflush(1);
+
+    while (getppid() == $parent) {
+        my ($t, $cpu) = (time(), clock());
+        1 while clock() - $cpu < 0.03;
+        printf {$f} ("%.3f %.3f\n", $t, (time() - $t) / (clock() - $cpu));
+        sleep(1);
+    }
+
+    POSIX::_exit(0);
+}
+
+
+sub read_yardstick($self) {
+    my $pid = delete $self->{yardstick} // return;
+
+    kill('TERM', $pid);
+    waitpid($pid, 0);
+    $self->{slow} = [ map { [ split(/ /) ] } split(/\n/,
+        Stentor::Node::slurp("$self->{dir}/yardstick") // '') ];
 }
 
 
@@ -410,6 +436,8 @@ sub listen($self) {
 # What each of them has to report: (players, witnesses), in the same order.
 
 sub reports($self) {
+    $self->read_yardstick();
+
     my @players = map { $_->join(0) } @{ $self->{players} };
     my @witnesses = map { $_->join($_->{stop} ? 0 : 5) }
                     @{ $self->{witnesses} };
@@ -524,6 +552,7 @@ sub kill_worker($self) {
 sub finish($self) {
     my $node = $self->{node};
 
+    $self->read_yardstick();
     $_->kill_it() for @{ $self->{players} }, @{ $self->{witnesses} };
     $node->stop('TERM') or $self->fault('the node does not stop');
 

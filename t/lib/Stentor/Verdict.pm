@@ -202,21 +202,18 @@ sub judge_player($self, $p) {
 
 
 sub judge_late($self, $p) {
+    my $back = $p->{hold_back} // 0;
     my @late = sort { $a->[0] <=> $b->[0] } late($p);
-    my ($worst, $limit) = (0, $p->{hold_back});
-
-    for my $l (@late) {
-        my $slower = $l->[0] > $worst ? $self->slower(@$l[1, 2]) : 0;
-        ($worst, $limit) = ($l->[0], $p->{hold_back} + $slower)
-            if $l->[0] - $slower > $worst - ($limit - $p->{hold_back});
-    }
+    my @bad = grep { $_->[0] > $back
+                     && $_->[0] > $back + $self->slower(@$_[1, 2]) } @late;
+    my $worst = $bad[-1] // $late[-1];
 
     $self->check("$p->{name}: the latest part, s after its date",
-                 @late && $worst <= $limit,
-                 @late ? sprintf('%.3f (median %.3f)', $worst,
-                                 $late[@late / 2][0]) : 'no part',
-                 sprintf('PART-HOLD-BACK %.3f + %.3f', $p->{hold_back} // 0,
-                         ($limit // 0) - ($p->{hold_back} // 0)));
+                 @late && !@bad,
+                 $worst ? sprintf('%.3f (median %.3f)', $worst->[0],
+                                  $late[@late / 2][0]) : 'no part',
+                 sprintf('PART-HOLD-BACK %.3f + %.3f', $back,
+                         $worst ? $self->slower(@$worst[1, 2]) : 0));
 }
 
 
