@@ -412,6 +412,7 @@ ngx_stentor_live_arrive(ngx_stentor_live_t *live, const stn_format_t *format,
         live->bitrate = source->bitrate;
         live->arrived = 1;
         live->left = 0;
+        live->quit = 0;
         live->full = 0;
         live->refused = 0;
         pthread_cond_signal(&live->cond);

@@ -47,10 +47,12 @@ static uint32_t ngx_stentor_live_overhead(const stn_grid_t *g);
 ngx_int_t
 ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
 {
+    ngx_int_t     rc;
     stn_format_t  blank, stored;
 
-    if (ngx_stentor_live_enter(live) != NGX_OK) {
-        return NGX_ERROR;
+    rc = ngx_stentor_live_enter(live);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (format == NULL) {
@@ -121,8 +123,7 @@ ngx_stentor_live_enter(ngx_stentor_live_t *live)
     rc = ngx_stentor_store_claim(&live->claim, &live->name, names, n);
 
     if (rc == NGX_DECLINED) {
-        /* somebody else has opened it, or gone on with it, before us */
-        return NGX_ERROR;
+        return NGX_DECLINED;
     }
 
     if (rc != NGX_OK) {

@@ -15,7 +15,9 @@
 
 /* Claims the stream and makes live->stream: to go on with what is in the
  * store (live->claim.resume), or new, for somebody who sends format (NULL: for
- * nobody yet).  Returns NGX_OK, or NGX_ERROR with live->outcome. */
+ * nobody yet).  Returns NGX_OK; NGX_DECLINED when live->vacant is set and
+ * somebody else has opened it, or gone on with it, before us; NGX_ERROR with
+ * live->outcome. */
 ngx_int_t ngx_stentor_live_claim(ngx_stentor_live_t *live,
     const stn_format_t *format);
 

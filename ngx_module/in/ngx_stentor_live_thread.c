@@ -30,6 +30,9 @@
 
 
 static ngx_int_t ngx_stentor_live_begin(ngx_stentor_live_t *live);
+static ngx_int_t ngx_stentor_live_win(ngx_stentor_live_t *live,
+    ngx_uint_t *arrived);
+static ngx_uint_t ngx_stentor_live_yield(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_wait(ngx_stentor_live_t *live);
 static void ngx_stentor_live_sleep(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_due(ngx_stentor_live_t *live);
@@ -101,15 +104,9 @@ static ngx_int_t
 ngx_stentor_live_begin(ngx_stentor_live_t *live)
 {
     ngx_uint_t             arrived;
-    stn_format_t           format;
     ngx_stentor_stream_t  *st;
 
-    pthread_mutex_lock(&live->mutex);
-    arrived = live->arrived;
-    format = live->format;
-    pthread_mutex_unlock(&live->mutex);
-
-    if (ngx_stentor_live_claim(live, arrived ? &format : NULL) != NGX_OK) {
+    if (ngx_stentor_live_win(live, &arrived) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -149,8 +146,46 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 }
 
 
+/* Claims the stream.  A live that nobody has come to leaves it to whoever was
+ * faster; whoever comes meanwhile takes it from him. */
+
+static ngx_int_t
+ngx_stentor_live_win(ngx_stentor_live_t *live, ngx_uint_t *arrived)
+{
+    ngx_int_t     rc;
+    stn_format_t  format;
+
+    do {
+        pthread_mutex_lock(&live->mutex);
+        *arrived = live->arrived;
+        format = live->format;
+        pthread_mutex_unlock(&live->mutex);
+
+        live->vacant = live->vacant && !*arrived;
+
+        rc = ngx_stentor_live_claim(live, *arrived ? &format : NULL);
+
+    } while (rc == NGX_DECLINED && !ngx_stentor_live_yield(live));
+
+    return rc;
+}
+
+
+/* Returns whether the live is over, since nobody has come to it. */
+
+static ngx_uint_t
+ngx_stentor_live_yield(ngx_stentor_live_t *live)
+{
+    pthread_mutex_lock(&live->mutex);
+    live->ending = !live->arrived;
+    pthread_mutex_unlock(&live->mutex);
+
+    return live->ending;
+}
+
+
 /* Waits until there is something to do, and does what the event loop has left;
- * returns whether to quit.  All but the taking is without the mutex: it
+ * returns whether to end.  All but the taking is without the mutex: it
  * decodes.  Whom it takes long to welcome has sent something meanwhile. */
 
 static ngx_uint_t
