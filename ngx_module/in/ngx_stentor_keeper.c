@@ -168,6 +168,11 @@ ngx_stentor_keeper_ready(ngx_stentor_keeper_t *k)
             continue;
         }
 
+        if (app[i].nrenditions == 0) {
+            (void) ngx_stentor_hold_get(k->lives->holds, &ngx_stentor_comfort,
+                                        &format);
+        }
+
         for (n = 0; n <= app[i].streams.nelts; n++) {
             file = n ? &stream[n - 1].hold
                      : ngx_stentor_live_hold(&app[i], &full);
@@ -208,13 +213,19 @@ ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
         return;
     }
 
+    if (ngx_stentor_live_format_of(k->scf->store, &st->renditions[0], id,
+                                   &format)
+        != NGX_OK)
+    {
+        return;
+    }
+
     file = ngx_stentor_live_hold(app, &full);
 
-    if (file->len
-        && ngx_stentor_live_format_of(k->scf->store, &st->renditions[0], id,
-                                      &format)
-           == NGX_OK)
-    {
+    (void) ngx_stentor_hold_get(k->lives->holds, &ngx_stentor_comfort,
+                                &format);
+
+    if (file->len) {
         (void) ngx_stentor_hold_get(k->lives->holds, file, &format);
     }
 }

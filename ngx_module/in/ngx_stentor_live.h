@@ -140,12 +140,17 @@ struct ngx_stentor_live_s {
     int64_t                   clock_us;    /* Unix time minus monotonic */
     int64_t                   gone_us;     /* when the source left; 0: here */
     int64_t                   shown_us;    /* when levels were last shown */
+    int64_t                   paused_us;   /* no part before that */
     uint32_t                  generation;  /* of the stream, hold is for */
     const stn_hold_t         *loop;        /* hold audio in use; or NULL */
     unsigned                  alarms;      /* as of the last look */
     unsigned                  opened;      /* boolean: readers are let in */
     unsigned                  stuck;       /* boolean: the stream is full */
     unsigned                  leaving;     /* boolean: told when all is fed */
+    unsigned                  coming;      /* boolean: is let in when comfort
+                                              for him is ready */
+    stn_format_t              comes;       /* with that */
+    int64_t                   come_us;     /* when to look again */
     unsigned                  deaf;        /* boolean: who feeds is refused */
     unsigned                  done;        /* boolean: the last part is out */
 };

@@ -214,6 +214,12 @@ ngx_stentor_live_make(ngx_stentor_live_t *live, const stn_format_t *format)
 
     ngx_stentor_live_conf(live->app, &conf);
 
+    if (conf.n == 0) {
+        conf.comfort = ngx_stentor_hold_wait(live->lives->holds,
+                                             &ngx_stentor_comfort, format,
+                                             NGX_STENTOR_COMFORT_MS);
+    }
+
     rc = stn_stream_init(&live->stream, &conf, format,
                          live->claim.last_msn + 1);
 

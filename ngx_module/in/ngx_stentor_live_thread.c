@@ -21,6 +21,13 @@
  * than a listener of a stream to come is held. */
 #define NGX_STENTOR_LIVE_HOLD_MS  2500
 
+/* How long the next init segment is announced before there is a part that
+ * needs it: players that ask for every part see it, and fetch it in time. */
+#define NGX_STENTOR_LIVE_CHANGE_US  100000
+
+/* How often it is looked whether comfort for somebody who comes is ready. */
+#define NGX_STENTOR_LIVE_COMING_US  10000
+
 
 static ngx_int_t ngx_stentor_live_begin(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_win(ngx_stentor_live_t *live,
@@ -30,10 +37,9 @@ static ngx_uint_t ngx_stentor_live_wait(ngx_stentor_live_t *live);
 static void ngx_stentor_live_sleep(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_due(ngx_stentor_live_t *live);
 static int64_t ngx_stentor_live_alarm_us(ngx_stentor_live_t *live);
-static ngx_uint_t ngx_stentor_live_take(ngx_stentor_live_t *live,
-    stn_format_t *format);
-static ngx_int_t ngx_stentor_live_welcome(ngx_stentor_live_t *live,
-    const stn_format_t *format);
+static void ngx_stentor_live_take(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_comforted(ngx_stentor_live_t *live);
+static ngx_int_t ngx_stentor_live_welcome(ngx_stentor_live_t *live);
 static void ngx_stentor_live_refuse(ngx_stentor_live_t *live,
     const char *reason);
 static void ngx_stentor_live_units(ngx_stentor_live_t *live);
@@ -185,8 +191,7 @@ ngx_stentor_live_yield(ngx_stentor_live_t *live)
 static ngx_uint_t
 ngx_stentor_live_wait(ngx_stentor_live_t *live)
 {
-    ngx_uint_t    quit, arrived;
-    stn_format_t  format;
+    ngx_uint_t  quit, welcomed;
 
     do {
         pthread_mutex_lock(&live->mutex);
@@ -194,7 +199,7 @@ ngx_stentor_live_wait(ngx_stentor_live_t *live)
         ngx_stentor_live_sleep(live);
 
         quit = live->quit && !live->arrived;
-        arrived = ngx_stentor_live_take(live, &format);
+        ngx_stentor_live_take(live);
 
         pthread_mutex_unlock(&live->mutex);
 
@@ -202,13 +207,19 @@ ngx_stentor_live_wait(ngx_stentor_live_t *live)
             return 1;
         }
 
-        if (arrived && ngx_stentor_live_welcome(live, &format) != NGX_OK) {
+        welcomed = live->coming && ngx_stentor_live_comforted(live);
+
+        if (welcomed && ngx_stentor_live_welcome(live) != NGX_OK) {
             return 1;
+        }
+
+        if (live->coming) {
+            return 0;
         }
 
         ngx_stentor_live_units(live);
 
-    } while (arrived);
+    } while (welcomed);
 
     ngx_stentor_live_farewell(live);
 
@@ -247,7 +258,8 @@ static ngx_uint_t
 ngx_stentor_live_due(ngx_stentor_live_t *live)
 {
     return live->quit || live->arrived || live->left
-           || (!live->stuck && (live->units.count || live->taken.count));
+           || (!live->stuck && !live->coming
+               && (live->units.count || live->taken.count));
 }
 
 
@@ -257,24 +269,26 @@ ngx_stentor_live_due(ngx_stentor_live_t *live)
 static int64_t
 ngx_stentor_live_alarm_us(ngx_stentor_live_t *live)
 {
-    return ngx_min(live->stream.due_us, live->shown_us
-                                        + NGX_STENTOR_LIVE_LOOK_US);
+    int64_t  due;
+
+    due = ngx_max(live->stream.due_us, live->paused_us);
+    due = ngx_min(due, live->shown_us + NGX_STENTOR_LIVE_LOOK_US);
+
+    return live->coming ? ngx_min(due, live->come_us) : due;
 }
 
 
 /* Under the mutex: takes what the event loop has left; whoever came last is
- * who is there.  Returns whether somebody has come, and what he sends. */
+ * who is there. */
 
-static ngx_uint_t
-ngx_stentor_live_take(ngx_stentor_live_t *live, stn_format_t *format)
+static void
+ngx_stentor_live_take(ngx_stentor_live_t *live)
 {
     stn_fifo_t  units;
-    ngx_uint_t  arrived;
 
-    arrived = live->arrived;
-
-    if (arrived) {
-        *format = live->format;
+    if (live->arrived) {
+        live->comes = live->format;
+        live->coming = 1;
         live->arrived = 0;
         live->leaving = 0;
         stn_fifo_reset(&live->taken);
@@ -297,8 +311,32 @@ ngx_stentor_live_take(ngx_stentor_live_t *live, stn_format_t *format)
     if (live->room) {
         ngx_stentor_wake_slot(live->lives->store, live->lives->wake->slot);
     }
+}
 
-    return arrived;
+
+/* Whether the comfort of whoever is coming is ready, or will not be.  Making
+ * it takes a while, in which the stream goes on and his units wait. */
+
+static ngx_uint_t
+ngx_stentor_live_comforted(ngx_stentor_live_t *live)
+{
+    ngx_int_t          rc;
+    const stn_hold_t  *loop;
+
+    if (live->app->nrenditions
+        || stn_format_same(stn_stream_format(&live->stream, 0), &live->comes))
+    {
+        return 1;
+    }
+
+    rc = ngx_stentor_hold_ask(live->lives->holds, &ngx_stentor_comfort,
+                              &live->comes, &loop);
+
+    stn_stream_comfort(&live->stream, loop);
+
+    live->come_us = ngx_stentor_live_now(live) + NGX_STENTOR_LIVE_COMING_US;
+
+    return rc != NGX_AGAIN;
 }
 
 
@@ -306,11 +344,14 @@ ngx_stentor_live_take(ngx_stentor_live_t *live, stn_format_t *format)
  * NGX_OK, or NGX_ERROR with live->outcome. */
 
 static ngx_int_t
-ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
+ngx_stentor_live_welcome(ngx_stentor_live_t *live)
 {
     uint32_t               generation;
+    stn_format_t          *format;
     ngx_stentor_stream_t  *st;
 
+    live->coming = 0;
+    format = &live->comes;
     st = live->claim.stream;
     generation = live->stream.generation;
     live->deaf = 0;
@@ -415,7 +456,7 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
 
     now = ngx_stentor_live_now(live);
 
-    while (!live->done) {
+    while (!live->done && now >= live->paused_us) {
         rc = stn_stream_next(&live->stream, now, &parts);
 
         if (rc == STN_AGAIN) {
@@ -438,6 +479,10 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
         }
 
         live->done = live->stream.ending;
+
+        if (parts.changes) {
+            live->paused_us = now + NGX_STENTOR_LIVE_CHANGE_US;
+        }
     }
 
     ngx_stentor_live_let_in(live);

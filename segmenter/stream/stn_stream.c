@@ -188,6 +188,7 @@ stn_stream_programme(const stn_stream_t *s, const stn_format_t *format,
     conf.part_us = stn_rescale(s->grid.part, 1000000, s->grid.rate);
     conf.segment = stn_grid_segment(&s->grid);
     conf.window = stn_stream_samples(s->conf.window_us, format->rate);
+    conf.comfort = s->conf.comfort;
 
     *rc = stn_programme_init(p, format, &conf);
 
@@ -794,6 +795,13 @@ void
 stn_stream_end(stn_stream_t *s)
 {
     s->ending = 1;
+}
+
+
+void
+stn_stream_comfort(stn_stream_t *s, const stn_hold_t *comfort)
+{
+    s->conf.comfort = comfort;
 }
 
 
