@@ -84,27 +84,19 @@ sub formats_are($node, $n, $what) {
 }
 
 
-# The init segment of the newest segment, once there were n discontinuities.
-
-sub changed($node, $n) {
-    my $map;
-
-    $node->wait_until(sub {
-        my $open = playlist($node)->{open};
-        $map = $open->{map} if $open->{dcn} >= $n && @{ $open->{parts} };
-        return $map;
-    });
-
-    return $map;
-}
-
-
-# --- another one comes, who sends 44.1 kHz mono.  Parts are long, so that
-# there is time to ask for what comes next.
-
-my $node = Stentor::Node->new(part_duration => '1s', segment_parts => 3,
-                              window => '24s');
+# parts long enough to look between the last of one format and the first of
+# the next, which has waited while he settled
+my $node = Stentor::Node->new(part_duration => '500ms', segment_parts => 2,
+                              window => '9s', linger => '30s');
 my $b = broadcaster($node, media => $MEDIA{48});
+my $player = heard_by($node, 'Stentor::Player', 'player', 'studio1');
+my $witness = heard_by($node, 'Stentor::Witness', 'witness', 'studio1');
+
+# --- another one comes, who sends 44.1 kHz mono
+
+my $first = $node->stream('live/studio1')->{parts};
+$node->wait_stream('live/studio1', sub ($st) { $st->{parts} >= $first + 3 });
+
 my $before = playlist($node);
 my $next = start($node, 44);
 my ($p, $map) = announced($node);
@@ -159,31 +151,18 @@ my $end = $short->{pdt_ms} + 1000 * $short->{duration};
 cmp_ok(abs($f->{tfdt} / 44.1 - $end), '<', 1, 'its clock goes on');
 
 ok($b->closed(5), 'the one before is sent away');
-$next->stop();
-$node->done('TERM');
-
-# --- there and back, and then HE-AAC
-
-$node = Stentor::Node->new(window => '7200ms', linger => '30s');
-$b = broadcaster($node, media => $MEDIA{48});
-my $player = heard_by($node, 'Stentor::Player', 'player', 'studio1');
-my $witness = heard_by($node, 'Stentor::Witness', 'witness', 'studio1');
-$before = playlist($node);
-
-formats_are($node, 0, 'on the air');
-formats_are($node, 0, 'for a while');
-$next = start($node, 44);
-isnt(changed($node, 1), $before->{map}, 'another init segment');
 formats_are($node, 1, 'a change is counted');
 
+# --- back again, and then HE-AAC
+
 $b = start($node, 48);
-is(changed($node, 2), $before->{map},
-   'the first format again: the same init segment');
+($p, $map) = announced($node);
+is($map, $before->{map}, 'the first format again: the same init segment');
 formats_are($node, 2, 'another change');
 ok($next->closed(5), 'the one before is sent away');
 
 $next = start($node, 'he');
-$map = changed($node, 3);
+($p, $map) = announced($node);
 formats_are($node, 3, 'HE-AAC is another');
 $init = Stentor::Media::init(
     (fetch_all($node, "$URL/$map"))[0]);
@@ -200,7 +179,7 @@ my $s = Stentor::RTMP->open(port => $node->port_rtmp(), name => 'early',
                             asc => $MEDIA{48}{asc});
 $s->config($MEDIA{44}{asc});
 $s->frames($MEDIA{44}{frames}, 0, 60, rate => 44100);
-ok($node->wait_stream('live/early', sub ($st) { $st && $st->{parts} > 40 }),
+ok($node->wait_stream('live/early', sub ($st) { $st && $st->{parts} > 16 }),
    'he corrects himself before he sends');
 my ($frames, $i) = heard($node, 'early');
 is($i->{asc}, $MEDIA{44}{asc}, 'and is taken at his second word');

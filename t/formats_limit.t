@@ -117,8 +117,11 @@ ok($node->wait_until(sub {
     return !$info || $info->{description} !~ /too often/;
 }, 3 * $Stentor::Node::PATIENCE), 'later there is room again');
 
-$parts = $node->stream('live/studio1')->{parts};
-$node->wait_stream('live/studio1', sub ($st) { $st->{parts} >= $parts + 8 });
+my $last = $node->wait_stream('live/studio1', sub ($st) {
+    return $st->{repairs}{formats} == 9;
+}) ? $node->stream('live/studio1')->{parts} : 0;
+$node->wait_stream('live/studio1', sub ($st) { $st->{parts} >= $last + 3 });
+
 my $heard = $player->join(0);
 conforms('one programme through all of it', @{ $heard->{violations} });
 is(scalar(@{ $heard->{discontinuities} }),
