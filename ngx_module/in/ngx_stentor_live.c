@@ -394,6 +394,24 @@ ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
 }
 
 
+ngx_uint_t
+ngx_stentor_live_taken_by(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
+    ngx_str_t *name)
+{
+    u_char                 data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t              key;
+    ngx_stentor_stream_t  *st;
+
+    if (ngx_stentor_live_key(&key, data, app, name) != NGX_OK) {
+        return 0;
+    }
+
+    st = ngx_stentor_store_find(lives->store, &key);
+
+    return (st && ngx_stentor_store_owned(st)) ? st->session.id : 0;
+}
+
+
 /* Tells the thread that a source has come, unless it is past listening. */
 
 static ngx_int_t

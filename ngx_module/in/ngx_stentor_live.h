@@ -207,6 +207,11 @@ ngx_int_t ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
 ngx_int_t ngx_stentor_live_open(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *name, ngx_uint_t opened_by);
 
+/* The connection number of the source that app/name has in whatever worker; 0:
+ * none. */
+ngx_uint_t ngx_stentor_live_taken_by(ngx_stentor_lives_t *lives,
+    ngx_stentor_app_t *app, ngx_str_t *name);
+
 /* Feeds a unit.  Returns NGX_OK; NGX_AGAIN when there is no room, and ROOM
  * will be told; NGX_DECLINED when the source is not attached. */
 ngx_int_t ngx_stentor_live_feed(ngx_stentor_source_t *source,
