@@ -59,7 +59,7 @@ static u_char *ngx_stentor_hold_read_fd(ngx_fd_t fd, size_t *size,
     ngx_log_t *log);
 
 
-ngx_str_t  ngx_stentor_comfort = ngx_null_string;
+ngx_str_t  ngx_stentor_comfort = ngx_string("");
 
 
 ngx_stentor_holds_t *
