@@ -98,7 +98,7 @@ for my $media ($stereo, $mono, $low, $stereo) {
 ok(!$s->{eof}, 'who changes his parameters is not sent away');
 my $sent = map { @$_ } @played;
 $node->wait_stream('live/show', sub ($st) {
-    return $st->{repairs}{live_frames} > 0.9 * $sent;
+    return ($st->{repairs}{live_frames} // 0) > 0.9 * $sent;
 }, $Stentor::Node::PATIENCE, 'his frames are played');
 my $repairs = $node->stream('live/show')->{repairs};
 is($repairs->{formats}, 3, 'three changes');
