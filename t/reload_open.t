@@ -31,14 +31,16 @@ my $FRAMES = @{ $media->{frames} };
 
 
 sub play($node, $stream) {
+    my ($name) = $stream =~ m{([^/]+)$};
+
     return Stentor::Player->start(port => $node->port_http(), dir => "$dir",
-        name => $stream, playlist => "/live/$stream/audio.m3u8");
+        name => $name, playlist => "/$stream/audio.m3u8");
 }
 
 
 sub parts($node, $stream, $n) {
-    my $from = $node->stream("live/$stream")->{parts};
-    return $node->wait_stream("live/$stream", sub ($st) {
+    my $from = $node->stream($stream)->{parts};
+    return $node->wait_stream($stream, sub ($st) {
         return $st && $st->{parts} >= $from + $n;
     });
 }
@@ -71,7 +73,7 @@ sub sends($node, $name, $count) {
     return $pid if $pid;
 
     my $ok = eval {
-        my $s = Stentor::RTMP->open(port => $node->port_rtmp(),
+        my $s = Stentor::RTMP->open(port => $node->port_rtmp(), app => 'long',
                                     name => $name, asc => $media->{asc});
         my $t0 = time();
 
@@ -89,54 +91,62 @@ sub sends($node, $name, $count) {
 
 
 my $node = Stentor::Node->new(window => '8s', linger => '20s', grace => '1s',
-                              application => 'stream conf;');
+                              application => 'stream conf;',
+    stentor => 'application long { part_duration 1s; segment_parts 2;'
+               . ' window 12s; linger 20s; }'
+               . ' application ladder { rendition a bitrate=64k;'
+               . ' rendition o bitrate=48k codec=opus; part_duration 200ms;'
+               . ' segment_parts 6; window 8s; linger 20s; stream one; }',
+    http_server => 'location /long/ { stentor_hls; }');
 $node->control('open', 'live/ctl');
 $node->wait_stream('live/conf', sub ($st) { $st });
 
-my %player = map { $_ => play($node, $_) } qw(conf ctl);
+my %player = map { $_ => play($node, "live/$_") } qw(conf ctl);
 
-# --- with a broadcaster who goes on over two reloads and then ends
+# --- with a broadcaster who goes on over two reloads and then ends in the
+# middle of a part
 
-my $pid = sends($node, 'air', 200);
-$node->wait_stream('live/air', sub ($st) { $st && $st->{state} eq 'live' });
-$player{air} = play($node, 'air');
-my $was = $node->stream('live/air');
-parts($node, 'air', 2);
+my $pid = sends($node, 'air', 260);
+$node->wait_stream('long/air', sub ($st) { $st && $st->{state} eq 'live' });
+$player{air} = play($node, 'long/air');
+my $was = $node->stream('long/air');
+parts($node, 'long/air', 1);
 
 for my $n (1, 2) {
     my @old = $node->worker_pids();
     $node->reload();
 
-    for my $stream (qw(conf ctl)) {
-        ok($node->wait_stream("live/$stream", sub ($st) {
-            return !grep { $_ == $st->{owner_pid} } @old;
+    for my $stream (qw(live/conf live/ctl ladder/one)) {
+        ok($node->wait_stream($stream, sub ($st) {
+            return $st && !grep { $_ == $st->{owner_pid} } @old;
         }), "reload $n: $stream moves to a new worker");
     }
 
-    parts($node, 'air', 3);
-    my $is = $node->stream('live/air');
+    parts($node, 'long/air', 1);
+    my $is = $node->stream('long/air');
     is($is->{owner_pid}, $was->{owner_pid}, "reload $n: he stays where he is");
     is($is->{state}, 'live', 'on the air');
 }
 
 waitpid($pid, 0);
 is($? >> 8, 0, 'he ends in order');
-ok($node->wait_stream('live/air', sub ($st) {
+ok($node->wait_stream('long/air', sub ($st) {
     return $st && $st->{owner_pid} != $was->{owner_pid};
 }), 'then his stream moves, too');
 ok($node->wait_until(sub {
     return !grep { $_ == $was->{owner_pid} } $node->worker_pids(1);
 }), 'and his worker goes');
-is($node->stream('live/air')->{opened_by}, 'broadcaster', 'it is still his');
-parts($node, 'air', 4);
+is($node->stream('long/air')->{opened_by}, 'broadcaster', 'it is still his');
+parts($node, 'long/air', 2);
 
 my $heard = $player{air}->join(0);
-my @sent = map { $media->{frames}[$_ % $FRAMES] } 0 .. 199;
+my @sent = map { $media->{frames}[$_ % $FRAMES] } 0 .. 259;
 my $frames = frames_of($heard);
 
 # the first ones may have gone before the player came
-ok(defined find_run($frames, [ @sent[60 .. 199] ]),
-   'not a frame of his is lost') or diag(find_best($frames, [ @sent[60 .. 199] ]));
+@sent = @sent[80 .. $#sent];
+ok(defined find_run($frames, \@sent), 'not a frame of his is lost')
+    or diag(find_best($frames, \@sent));
 conforms('air: one unbroken programme', @{ $heard->{violations} });
 
 # --- the others, as they were heard
@@ -161,13 +171,13 @@ $node->done('TERM');
 $node = Stentor::Node->new(window => '8s', linger => '20s',
                            main => 'worker_shutdown_timeout 2s;');
 my $b = broadcaster($node, media => $media);
-$player{studio1} = play($node, 'studio1');
-parts($node, 'studio1', 3);
+$player{studio1} = play($node, 'live/studio1');
+parts($node, 'live/studio1', 3);
 $was = $node->stream('live/studio1');
 
 my $t0 = time();
 $node->reload();
-parts($node, 'studio1', 3);
+parts($node, 'live/studio1', 3);
 is($node->stream('live/studio1')->{owner_pid}, $was->{owner_pid},
    'shutdown timeout: he stays');
 ok($b->closed(6), 'until it is over');
@@ -178,7 +188,7 @@ ok($node->wait_stream('live/studio1', sub ($st) {
 is($node->stream('live/studio1')->{state}, 'hold', 'and holds');
 $b = broadcaster($node, media => $media);
 is($node->stream('live/studio1')->{state}, 'live', 'he is back');
-parts($node, 'studio1', 3);
+parts($node, 'live/studio1', 3);
 
 $heard = $player{studio1}->join(0);
 conforms('one unbroken programme', @{ $heard->{violations} });

@@ -430,7 +430,7 @@ ngx_stentor_live_arrive(ngx_stentor_live_t *live, const stn_format_t *format,
         live->bitrate = source->bitrate;
         live->arrived = 1;
         live->left = 0;
-        live->quit = 0;
+        live->relieved = 0;
         live->full = 0;
         live->refused = 0;
         pthread_cond_signal(&live->cond);
@@ -840,8 +840,7 @@ ngx_stentor_lives_keep(ngx_event_t *ev)
                    >= NGX_STENTOR_LIVE_STAY_MS))
         {
             pthread_mutex_lock(&live->mutex);
-            live->quit = (live->units.count == 0);
-            pthread_cond_signal(&live->cond);
+            live->relieved = 1;
             pthread_mutex_unlock(&live->mutex);
         }
     }

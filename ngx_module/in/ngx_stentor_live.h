@@ -121,6 +121,8 @@ struct ngx_stentor_live_s {
     unsigned                  arrived:1;   /* a source has come */
     unsigned                  left:1;      /* it has gone */
     unsigned                  quit:1;      /* the stream is to be let go */
+    unsigned                  relieved:1;  /* likewise, when its broadcaster
+                                              has been heard to his end */
     unsigned                  full:1;      /* a source waits for room */
     unsigned                  room:1;      /* there is room again */
     unsigned                  claimed:1;   /* the stream is in the store */
@@ -152,6 +154,8 @@ struct ngx_stentor_live_s {
     stn_format_t              comes;       /* with that */
     int64_t                   come_us;     /* when to look again */
     unsigned                  deaf;        /* boolean: who feeds is refused */
+    unsigned                  idle;        /* boolean: a part is out that has
+                                              nothing of a broadcaster */
     unsigned                  done;        /* boolean: the last part is out */
 };
 

@@ -45,6 +45,7 @@ static void ngx_stentor_live_refuse(ngx_stentor_live_t *live,
 static void ngx_stentor_live_units(ngx_stentor_live_t *live);
 static void ngx_stentor_live_farewell(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_pump(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_leaves(ngx_stentor_live_t *live);
 static void ngx_stentor_live_look(ngx_stentor_live_t *live);
 static void ngx_stentor_live_loop(ngx_stentor_live_t *live);
 static void ngx_stentor_live_over(ngx_stentor_live_t *live);
@@ -67,7 +68,9 @@ ngx_stentor_live_run(void *data)
 
         while (!ngx_stentor_live_wait(live)) {
 
-            if (ngx_stentor_live_pump(live) != NGX_OK || live->done) {
+            if (ngx_stentor_live_pump(live) != NGX_OK || live->done
+                || ngx_stentor_live_leaves(live))
+            {
                 break;
             }
 
@@ -455,6 +458,7 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
     stn_stream_parts_t  parts;
 
     now = ngx_stentor_live_now(live);
+    live->idle = 0;
 
     while (!live->done && now >= live->paused_us) {
         rc = stn_stream_next(&live->stream, now, &parts);
@@ -479,6 +483,7 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
         }
 
         live->done = live->stream.ending;
+        live->idle = !parts.part[0].live;
 
         if (parts.changes) {
             live->paused_us = now + NGX_STENTOR_LIVE_CHANGE_US;
@@ -489,6 +494,35 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
     ngx_stentor_live_count(live);
 
     return NGX_OK;
+}
+
+
+/* Whether the worker's streams are to go on in others, and this one can: no
+ * more of a broadcaster is to come, and what was being made is out. */
+
+static ngx_uint_t
+ngx_stentor_live_leaves(ngx_stentor_live_t *live)
+{
+    ngx_uint_t  leaves;
+
+    if (!live->idle || live->stream.present || live->taken.count
+        || !stn_stream_drained(&live->stream))
+    {
+        return 0;
+    }
+
+    pthread_mutex_lock(&live->mutex);
+
+    leaves = live->relieved && !live->arrived && live->units.count == 0;
+
+    if (leaves) {
+        live->quit = 1;
+        live->ending = 1;
+    }
+
+    pthread_mutex_unlock(&live->mutex);
+
+    return leaves;
 }
 
 
