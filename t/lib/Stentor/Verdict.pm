@@ -25,6 +25,7 @@ use constant {
     # without an overlap, which is what must not be, leaves more than -30.
     CLICK_DB => -40,
 
+    # what may be left of a silence when hold audio has given way to it
     PAUSE => 0.3,
 
     # A window that is quieter than its run: the tone is steady to 0.3 dB, hold
@@ -296,7 +297,7 @@ sub merged($self) {
         my $last = $out[-1];
 
         next if $last && is($run) eq 'silence' && is($last) eq 'hold'
-                && $run->{to} - $run->{from} < PAUSE;
+                && $self->is_pause($run);
 
         if ($last && is($last) eq is($run)) {
             $last->{to} = $run->{to};
@@ -307,6 +308,12 @@ sub merged($self) {
     }
 
     return @out;
+}
+
+
+sub is_pause($self, $run) {
+    return $run->{to} - $run->{from}
+           < PAUSE * $self->{e}->slowness($run->{from} - 2, $run->{to});
 }
 
 
@@ -324,11 +331,12 @@ sub judge_order($self) {
         my $d = $heard[$i]{from} - $x->{at};
 
         $x->{heard} = $heard[$i]{from};
-        my $late = $x->{late} * $self->{e}->slowness($x->{at} - 1,
-                                                     $x->{at} + 5);
-        $self->check("heard: $x->{why}, s after",
-                     $d >= -$x->{early} && $d <= $late, sprintf('%.3f', $d),
-                     sprintf('%.1f to %.1f', -$x->{early}, $late));
+        my $slow = $self->{e}->slowness($x->{at} - 1, $x->{at} + 5);
+        my ($from, $to) = (-$x->{early} * $slow, $x->{late} * $slow);
+
+        $self->check("heard: $x->{why}, s after", $d >= $from && $d <= $to,
+                     sprintf('%.3f', $d), sprintf('%.1f to %.1f', $from,
+                                                  $to));
     }
 }
 
