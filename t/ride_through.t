@@ -1,0 +1,151 @@
+#!/usr/bin/perl
+
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# Players that we did not write ride through an evening without a reload:
+# ffmpeg hears hold audio, the broadcaster, hold audio and him again, and goes
+# on when he comes back with other parameters; hls.js in Chromium does so over
+# each of these changes.  (Whether other parameters sound right is for
+# formats_players.t: ffmpeg's own demuxer passes over a second init segment.)
+
+use v5.36;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Stentor::Kit;
+use Stentor::Ear;
+
+use File::Temp ();
+
+
+need(qw(ffmpeg node chromium));
+
+my $top = $Stentor::Node::TOP;
+
+for my $path ("$top/build/html/vendor/hls.min.js",
+              "$top/node_modules/playwright-core/package.json")
+{
+    next if -e $path;
+    die "no $path\n" if $ENV{CI};
+    plan(skip_all => "needs $path: scripts/build-html --dev");
+}
+
+my %TONES = (hold => 330, live => 880);
+my $stereo = Stentor::Media::fixture(freq => $TONES{live});
+my $mono = Stentor::Media::fixture(freq => $TONES{live}, rate => 44100,
+                                   channels => 1);
+
+my $files = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
+chmod(0755, $files);
+
+system('ffmpeg', '-hide_banner', '-nostats', '-loglevel', 'error', '-y',
+       '-f', 'lavfi', '-i', "sine=frequency=$TONES{hold}:duration=8",
+       "$files/hold.wav") == 0 or die "ffmpeg makes no hold audio\n";
+
+my $node = Stentor::Node->new(window => '15s', linger => '60s',
+    application => "hold $files/hold.wav; stream studio1;",
+    http => "include /etc/nginx/mime.types;",
+    http_server => "location / { root $top/build/html; }");
+
+$node->wait_stream('live/studio1', sub ($st) {
+    return $st && $st->{state} eq 'hold';
+});
+
+my $dir = $node->dir();
+my $pid = fork() // die "fork: $!\n";
+
+if ($pid == 0) {
+    open(STDERR, '>', "$dir/ffmpeg.out");
+    exec('ffmpeg', '-hide_banner', '-nostats', '-loglevel', 'warning',
+         '-nostdin', '-i', $node->url('/live/studio1/index.m3u8'),
+         '-ac', 1, '-ar', 8000, '-f', 's16le', '-flush_packets', 1,
+         "$dir/heard.pcm") or POSIX::_exit(127);
+}
+
+
+# What ffmpeg has heard so far: all that lasted for a while.
+
+sub heard_so_far() {
+    my $ear = Stentor::Ear->new(tones => \%TONES, marked => 'none');
+    my $pcm = Stentor::Node::slurp("$dir/heard.pcm") // '';
+
+    for my $i (0 .. int(length($pcm) / 2 / Stentor::Ear::HOP) - 2) {
+        my @s = unpack('s<*', substr($pcm, $i * Stentor::Ear::HOP * 2,
+                                     Stentor::Ear::WINDOW * 2));
+        push(@{ $ear->{windows} }, { t => $i * Stentor::Ear::STEP,
+                                     %{ $ear->window(\@s) } });
+    }
+
+    return join(' ', map { $_->{what} }
+                grep { $_->{to} - $_->{from} > 0.3 } $ear->runs());
+}
+
+
+sub hears($want, $what) {
+    my $got = '';
+
+    ok($node->wait_until(sub { ($got = heard_so_far()) eq $want },
+                         3 * $Stentor::Node::PATIENCE), "ffmpeg $what")
+        or diag($got, "\n", Stentor::Node::slurp("$dir/ffmpeg.out"));
+}
+
+
+# A browser plays, something happens, and it hears what follows: in the same
+# page, without a reload.
+
+sub browser_hears($kind, $happens, $what) {
+    open(my $out, '-|', 'node', "$top/t/browser/listen.js",
+         $node->url('/?stream=live/studio1'), $TONES{$kind})
+        or die "node: $!\n";
+
+    my $said = '';
+    my $done;
+
+    while (my $line = readline($out)) {
+        $said .= $line;
+
+        if (!$done && $line =~ /^# \d+ (?:live|hold)/) {
+            $happens->();
+            $done = 1;
+        }
+    }
+
+    ok(close($out) && $done, "hls.js $what") or diag($said);
+}
+
+
+my $b;
+
+hears('hold', 'hears hold audio before anybody comes');
+browser_hears('live', sub { $b = broadcaster($node, media => $stereo) },
+              'goes on from hold audio to the broadcaster');
+hears('hold live', 'hears him, too');
+browser_hears('hold', sub { $b->kill_it() },
+              'goes on from him to hold audio when he is killed');
+hears('hold live hold', 'hears that, too');
+browser_hears('live', sub { $b = broadcaster($node, media => $stereo) },
+              'and to him again');
+hears('hold live hold live', 'hears him again');
+
+is($node->stream('live/studio1')->{repairs}{formats}, 0,
+   'all without a discontinuity');
+
+browser_hears('live', sub { $b = broadcaster($node, media => $mono) },
+              'goes on when he sends 44.1 kHz mono');
+is($node->stream('live/studio1')->{repairs}{formats}, 1,
+   'which is another format');
+is(waitpid($pid, POSIX::WNOHANG()), 0, 'ffmpeg still plays');
+
+my $size = -s "$dir/heard.pcm";
+ok($node->wait_until(sub { return -s "$dir/heard.pcm" > $size + 16000; }, 20),
+   'and has more to hear');
+
+kill('INT', $pid);
+waitpid($pid, 0);
+$b->stop();
+$node->done('TERM');
+done_testing();
