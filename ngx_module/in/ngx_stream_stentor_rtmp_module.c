@@ -161,6 +161,10 @@ ngx_stream_stentor_rtmp_probe(ngx_connection_t *c)
         { IPPROTO_TCP, TCP_KEEPIDLE, 2 },
         { IPPROTO_TCP, TCP_KEEPINTVL, 1 },
         { IPPROTO_TCP, TCP_KEEPCNT, 2 },
+#ifdef TCP_USER_TIMEOUT
+        /* he is not asked while something is on its way to him; ms */
+        { IPPROTO_TCP, TCP_USER_TIMEOUT, 3500 },
+#endif
     };
 
     for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {

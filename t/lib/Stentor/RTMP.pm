@@ -41,10 +41,11 @@ use constant HANDSHAKE => 1 + 1536 + 1536;
 
 # --- the connection
 
-# connect(port => , chunk_size => 4096, ...): the TCP connection only.
+# connect(port => , host => '127.0.0.1', chunk_size => 4096, ...): the TCP
+# connection only.
 
 sub connect($class, %o) {
-    my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$o{port}",
+    my $s = IO::Socket::INET->new(PeerAddr => ($o{host} // '127.0.0.1') . ":$o{port}",
                                   Timeout => 5)
         or die "connect to $o{port}: $@\n";
 
