@@ -202,7 +202,7 @@ ngx_stentor_hold_make(void *data)
 
     reason = ngx_stentor_hold_file(hold);
 
-    if (reason) {
+    if (reason && !hold->holds->stop) {
         ngx_log_error(NGX_LOG_ERR, &hold->holds->log, 0,
                       "hold audio \"%V\" %s: comfort plays instead",
                       &hold->file, reason);
@@ -236,7 +236,7 @@ ngx_stentor_hold_file(ngx_stentor_hold_t *hold)
     conf.data = data;
     conf.stop = &hold->holds->stop;
 
-    reason = "is not needed any more";
+    reason = "was not made to the end";
     rc = stn_hold_file(&hold->loop, &conf, &reason);
 
     ngx_free(data);

@@ -91,6 +91,14 @@ ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
 }
 
 
+ngx_int_t
+ngx_stentor_live_reclaim(ngx_stentor_live_t *live)
+{
+    return ngx_stentor_live_build(live) == NGX_OK
+           ? ngx_stentor_live_formats(live) : NGX_ERROR;
+}
+
+
 /* The claim comes first: it is cheap to refuse, hold audio is not made in
  * vain. */
 

@@ -19,6 +19,11 @@
 ngx_int_t ngx_stentor_live_claim(ngx_stentor_live_t *live,
     const stn_format_t *format);
 
+/* Nobody has heard the stream yet, and live->stream has been made anew in
+ * another format: so is what is in the store.  Returns NGX_OK, or NGX_ERROR
+ * with live->outcome. */
+ngx_int_t ngx_stentor_live_reclaim(ngx_stentor_live_t *live);
+
 /* Counts and logs that the node is full. */
 void ngx_stentor_live_full(ngx_stentor_live_t *live);
 

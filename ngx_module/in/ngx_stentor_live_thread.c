@@ -28,7 +28,7 @@ static ngx_uint_t ngx_stentor_live_due(ngx_stentor_live_t *live);
 static int64_t ngx_stentor_live_alarm_us(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_take(ngx_stentor_live_t *live,
     stn_format_t *format);
-static void ngx_stentor_live_welcome(ngx_stentor_live_t *live,
+static ngx_int_t ngx_stentor_live_welcome(ngx_stentor_live_t *live,
     const stn_format_t *format);
 static void ngx_stentor_live_refuse(ngx_stentor_live_t *live,
     const char *reason);
@@ -137,7 +137,7 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 
 
 /* Sleeps until there is something to do, and takes what the event loop has
- * left; returns whether to quit. */
+ * left; returns whether to end. */
 
 static ngx_uint_t
 ngx_stentor_live_wait(ngx_stentor_live_t *live)
@@ -174,8 +174,8 @@ ngx_stentor_live_wait(ngx_stentor_live_t *live)
 
     /* all of this without the mutex: it decodes */
 
-    if (arrived) {
-        ngx_stentor_live_welcome(live, &format);
+    if (arrived && ngx_stentor_live_welcome(live, &format) != NGX_OK) {
+        return 1;
     }
 
     ngx_stentor_live_units(live);
@@ -247,29 +247,35 @@ ngx_stentor_live_take(ngx_stentor_live_t *live, stn_format_t *format)
 }
 
 
-/* Somebody has come: the stream goes on with him, or he is sent away. */
+/* Somebody has come: the stream goes on with him, or he is sent away.  Returns
+ * NGX_OK, or NGX_ERROR with live->outcome. */
 
-static void
+static ngx_int_t
 ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
 {
+    uint32_t               generation;
     ngx_stentor_stream_t  *st;
 
     st = live->claim.stream;
+    generation = live->stream.generation;
 
     if (!ngx_stentor_live_has_room(live, format)) {
         ngx_stentor_live_refuse(live, "the audio parameters of the stream "
                                       "have changed too often");
-        return;
+        return NGX_OK;
     }
 
     if (stn_stream_arrive(&live->stream, format) != STN_OK) {
         ngx_stentor_live_refuse(live, live->stream.reason);
-        return;
+        return NGX_OK;
     }
 
     live->stuck = 0;
     live->gone_us = 0;
     st->gone_ms = 0;
+
+    return live->stream.generation == generation
+           ? NGX_OK : ngx_stentor_live_reclaim(live);
 }
 
 

@@ -27,7 +27,7 @@
 
 /* How often a request looks whether its wish has come true, and how long. */
 #define NGX_HTTP_STENTOR_CONTROL_LOOK_MS  20
-#define NGX_HTTP_STENTOR_CONTROL_WAIT_MS  5000
+#define NGX_HTTP_STENTOR_CONTROL_WAIT_MS  10000
 
 /* Once the operator has closed a stream nobody else opens it for so long: an
  * encoder that still runs would be back at once. */

@@ -29,6 +29,7 @@ static void stn_stream_abandon(stn_stream_t *s);
 static void stn_stream_listen(stn_stream_t *s, const stn_format_t *format);
 static void stn_stream_measure(stn_stream_t *s, stn_au_t *au);
 static int stn_stream_frame(stn_stream_t *s, int64_t now_us, stn_frame_t *f);
+static unsigned stn_stream_patient(const stn_stream_t *s, int64_t now_us);
 static int stn_stream_pack(stn_stream_t *s, const stn_frame_t *f);
 static int stn_stream_keep(stn_stream_t *s, stn_stream_track_t *t,
     const stn_part_t *part);
@@ -371,6 +372,7 @@ stn_stream_replace(stn_stream_t *s, const stn_format_t *format)
     }
 
     other.generation = s->generation + 1;
+    other.past = s->past;
 
     stn_stream_free(s);
     *s = other;
@@ -569,6 +571,11 @@ stn_stream_frame(stn_stream_t *s, int64_t now_us, stn_frame_t *f)
         return rc;
     }
 
+    if (stn_stream_patient(s, now_us)) {
+        s->due_us = s->next->settled_us;
+        return STN_AGAIN;
+    }
+
     rc = stn_programme_next(s->programme, now_us, f);
     f->rendition = 0;
     s->due_us = s->programme->due_us;
@@ -578,6 +585,27 @@ stn_stream_frame(stn_stream_t *s, int64_t now_us, stn_frame_t *f)
     }
 
     return rc;
+}
+
+
+/* Whether hold audio waits for a session that settles, as a programme's own
+ * does (see stn_programme_patient()). */
+
+static unsigned
+stn_stream_patient(const stn_stream_t *s, int64_t now_us)
+{
+    int64_t  pos_us;
+
+    if (s->next == NULL || s->next->settled_us <= now_us
+        || !stn_programme_drained(s->programme))
+    {
+        return 0;
+    }
+
+    pos_us = stn_rescale(s->programme->pos, 1000000,
+                         s->tracks[0].format.rate);
+
+    return now_us - pos_us < 2 * STN_PROGRAMME_SETTLE_US;
 }
 
 

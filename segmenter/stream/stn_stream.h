@@ -119,9 +119,10 @@ int stn_stream_resume(stn_stream_t *s, const stn_stream_resume_t *resume);
 void stn_stream_birth(stn_stream_t *s, int64_t now_us);
 
 /*
- * A broadcaster has come, or another one, who sends format.  Returns STN_OK;
- * or with s->reason, and nothing changed, STN_UNSUPPORTED when the stream
- * cannot carry that, STN_NOMEM.
+ * A broadcaster has come, or another one, who sends format.  Before the first
+ * part the stream may be made anew for it, with another grid and init segment:
+ * s->generation tells.  Returns STN_OK; or with s->reason, and nothing changed,
+ * STN_UNSUPPORTED when the stream cannot carry that, STN_NOMEM.
  */
 int stn_stream_arrive(stn_stream_t *s, const stn_format_t *format);
 

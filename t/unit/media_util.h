@@ -208,4 +208,36 @@ media_parse_part(media_part_t *m, const void *data, size_t len)
 }
 
 
+/* The size of each sample of a part, most of them at most; returns how many
+ * there are. */
+
+static inline uint32_t
+media_sizes(const void *data, size_t len, size_t *sizes, uint32_t most)
+{
+    uint32_t      flags, n, i, duration, size;
+    stn_cur_t     box;
+    media_part_t  m;
+
+    assert_true(media_find(data, len, "moof/traf/tfhd", &box));
+    media_tfhd(&m, &box, &duration, &size);
+
+    assert_true(media_find(data, len, "moof/traf/trun", &box));
+    flags = stn_cur_be32(&box);
+    n = stn_cur_be32(&box);
+    (void) stn_cur_bytes(&box, flags & 0x01 ? 4 : 0);
+    (void) stn_cur_bytes(&box, flags & 0x04 ? 4 : 0);
+
+    assert_true(n <= most);
+
+    for (i = 0; i < n; i++) {
+        (void) stn_cur_bytes(&box, flags & 0x100 ? 4 : 0);
+        sizes[i] = flags & 0x200 ? stn_cur_be32(&box) : size;
+        (void) stn_cur_bytes(&box, flags & 0x400 ? 4 : 0);
+        (void) stn_cur_bytes(&box, flags & 0x800 ? 4 : 0);
+    }
+
+    return n;
+}
+
+
 #endif /* MEDIA_UTIL_H */

@@ -393,7 +393,8 @@ sub grown($old, $new) {
 sub discontinuities($old, $new) {
     return if $new->{skip} || $old->{skip};
 
-    my $gone = grep { $_->{disc} && $_->{msn} < $new->{mseq} }
+    # the first segment may go without its tag: it has no predecessor
+    my $gone = grep { $_->{disc} && !keeps_disc($new, $_->{msn}) }
                @{ $old->{segments} };
     my $first = $old->{segments}[0] // return;
     my @bad;
@@ -408,6 +409,14 @@ sub discontinuities($old, $new) {
            && $new->{dseq} - $old->{dseq} != $gone;
 
     return @bad;
+}
+
+
+# Whether a segment is listed with its discontinuity still.
+
+sub keeps_disc($p, $msn) {
+    my $seg = $msn < $p->{mseq} ? undef : $p->segment($msn);
+    return $seg && ($seg->{disc} || $msn != $p->{mseq});
 }
 
 

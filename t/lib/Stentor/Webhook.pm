@@ -8,7 +8,8 @@
 #
 # An answer is a status, or a hash: status, head (further lines), body,
 # after (seconds until it is sent), never => 1 (not at all), drop => 1 (closes
-# instead).  Paths not named are answered 204.
+# instead).  Paths not named are answered 204.  only => 'takeover': as if it
+# were told of nothing else; other events are answered 204 and forgotten.
 
 package Stentor::Webhook;
 
@@ -27,7 +28,8 @@ use Stentor::Node;
 my %running;
 
 
-# start(port => one that is free, answers => {...}); listens when it returns.
+# start(port => one that is free, answers => {...}, only => event); listens
+# when it returns.
 
 sub start($class, %o) {
     my $port = $o{port} // Stentor::Node::free_port();
@@ -36,7 +38,8 @@ sub start($class, %o) {
     my $file = File::Temp->new(TEMPLATE => 'webhook-XXXXXX', TMPDIR => 1);
 
     my $self = bless { port => $port, file => $file, seen => [], at => 0,
-                       answers => $o{answers} // {}, conns => {} }, $class;
+                       answers => $o{answers} // {}, only => $o{only},
+                       conns => {} }, $class;
 
     $self->{pid} = fork() // die "fork: $!\n";
 
@@ -199,6 +202,15 @@ sub take($self, $c) {
 
     my $body = substr($c->{in}, $end + 4, $len);
     substr($c->{in}, 0, $end + 4 + $len, '');
+
+    if (defined $self->{only}
+        && (eval { JSON::PP::decode_json($body)->{event} } // '')
+           ne $self->{only})
+    {
+        $c->{answer} = { status => 204 };
+        $c->{due} = 0;
+        return;
+    }
 
     my ($method, $path, $query) = $head =~ /^(\S+) ([^ ?]*)(\?\S*)?/;
     $c->{path} = $path;
