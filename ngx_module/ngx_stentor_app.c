@@ -12,6 +12,10 @@
 #include "notify/ngx_stentor_notify.h"
 
 
+/* Below this is silence where "dead_air" does not say; hundredths of a dB. */
+#define NGX_STENTOR_APP_SILENCE  -6000
+
+
 static ngx_int_t ngx_stentor_app_hold_file(ngx_conf_t *cf, ngx_str_t *file);
 static char *ngx_stentor_app_rendition_param(ngx_conf_t *cf, ngx_str_t *value,
     ngx_stentor_rendition_conf_t *r);
@@ -388,7 +392,7 @@ ngx_stentor_app_on_event(ngx_conf_t *cf, void *post, void *data)
 char *
 ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app)
 {
-    ngx_conf_init_value(app->dead_level, 0);
+    ngx_conf_init_value(app->dead_level, NGX_STENTOR_APP_SILENCE);
     ngx_conf_init_msec_value(app->part_duration, 1000);
     ngx_conf_init_uint_value(app->segment_parts, 6);
     ngx_conf_init_msec_value(app->window, 60000);

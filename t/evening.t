@@ -3,8 +3,8 @@
 # Copyright (c) 2026, the Stentor authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-# scripts/evening in its short form and all of its variants, at once: doors,
-# a broadcaster who is killed and comes back, silence, workers killed, a
+# scripts/evening in its short form and all of its variants, all together:
+# doors, a broadcaster who is killed and comes back, silence, workers killed, a
 # ladder, other audio parameters.  What is asserted are its own checks; their
 # limits and reasons are in Stentor::Verdict.
 
@@ -17,6 +17,7 @@ use lib "$FindBin::Bin/lib";
 
 use File::Temp ();
 use JSON::PP ();
+use Time::HiRes qw(sleep);
 
 use Stentor::Kit;
 
@@ -40,7 +41,10 @@ for my $variant (@VARIANTS) {
     my ($name, @options) = @$variant;
 
     my $pid = fork() // die "fork: $!\n";
-    $pid{$name} = $pid and next if $pid;
+    $pid{$name} = $pid;
+
+    # hold audio is made at each start: not four times at once
+    sleep(2), next if $pid;
 
     open(STDOUT, '>', "$dir/$name.txt");
     open(STDERR, '>&', \*STDOUT);

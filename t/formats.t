@@ -14,6 +14,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Stentor::Kit;
+use Stentor::Ear;
 use Stentor::Player;
 use Stentor::Witness;
 
@@ -83,12 +84,18 @@ sub formats_are($node, $n, $what) {
 }
 
 
-my $node = Stentor::Node->new(window => '7200ms', linger => '30s');
+# parts long enough to look between the last of one format and the first of
+# the next, which has waited while he settled
+my $node = Stentor::Node->new(part_duration => '500ms', segment_parts => 2,
+                              window => '9s', linger => '30s');
 my $b = broadcaster($node, media => $MEDIA{48});
 my $player = heard_by($node, 'Stentor::Player', 'player', 'studio1');
 my $witness = heard_by($node, 'Stentor::Witness', 'witness', 'studio1');
 
 # --- another one comes, who sends 44.1 kHz mono
+
+my $first = $node->stream('live/studio1')->{parts};
+$node->wait_stream('live/studio1', sub ($st) { $st->{parts} >= $first + 3 });
 
 my $before = playlist($node);
 my $next = start($node, 44);
@@ -172,7 +179,7 @@ my $s = Stentor::RTMP->open(port => $node->port_rtmp(), name => 'early',
                             asc => $MEDIA{48}{asc});
 $s->config($MEDIA{44}{asc});
 $s->frames($MEDIA{44}{frames}, 0, 60, rate => 44100);
-ok($node->wait_stream('live/early', sub ($st) { $st && $st->{parts} > 40 }),
+ok($node->wait_stream('live/early', sub ($st) { $st && $st->{parts} > 16 }),
    'he corrects himself before he sends');
 my ($frames, $i) = heard($node, 'early');
 is($i->{asc}, $MEDIA{44}{asc}, 'and is taken at his second word');
@@ -238,6 +245,17 @@ is(join(' ', keys %differ), '', 'both got the same');
 my @off = map { abs($_->{off}) } @{ $heard->{discontinuities} };
 is(scalar(@off), $formats, 'a discontinuity for each change');
 cmp_ok(max(0, @off), '<', 0.001, 'the clock goes on over each of them');
+
+# each broadcaster is heard in his section, but for hold audio
+my %TONES = (48 => 440, 44 => 880, he => 660);
+my @sections = map {
+    my $ear = Stentor::Ear->new(tones => \%TONES, marked => 'none');
+    $ear->hear($_->{path}, 0);
+    my %what = map { $_->{what} => 1 } grep { $_->{to} - $_->{from} > 0.2 }
+               $ear->runs();
+    join('+', grep { $_ ne 'chord' } sort keys %what);
+} @{ $heard->{files} };
+is(join(' ', @sections), '48 44 48 he 48 44', 'each of them is heard');
 
 $b->stop();
 $node->done('TERM');

@@ -115,8 +115,8 @@ my $LIVE = @hold - 1024;               # where speech begins
 
 sub failing($ear, %o) {
     my $at = $T0 + $LIVE / $RATE;
-    my $e = {
-        t0 => $T0, knows => { dead_air => 1, hold => 1 }, dead => 0,
+    my $e = bless {
+        slow => [], t0 => $T0, knows => { dead_air => 1, hold => 1 }, dead => 0,
         sessions => [ { t => $at, seconds => 8 } ], faults => [],
         expected => [
             { what => 'hold' },
@@ -125,7 +125,7 @@ sub failing($ear, %o) {
             { what => 'hold', why => 'ends', at => $at + 8, early => 0.05,
               late => 0.05 },
         ],
-    };
+    }, 'Stentor::Evening';
 
     my $v = bless { e => $e, players => [ { name => 'x' } ],
                     ears => [ $ear ], runs => [ $ear->runs() ],

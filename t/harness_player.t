@@ -16,6 +16,7 @@ use lib "$FindBin::Bin/lib";
 use File::Temp ();
 
 use Stentor::Kit;
+use Stentor::Evening;
 use Stentor::Player;
 use Stentor::Verdict;
 use Stentor::Witness;
@@ -251,45 +252,150 @@ is(join(' ', @{ $w->report()->{violations} }), "$change has changed",
    'a body that changes is found');
 
 
-# What the verdict says of what two have seen.
+# --- the verdict on what they report
 
-sub contents(%urls) {
-    my $v = bless {
-        players => [ { name => 'audio', urls => { a => 1, b => 2, c => 3 } } ],
-        witnesses => [ { name => 'audio-witness', bad => 0, asked => 3,
-                         asked_twice => 1, urls => \%urls } ],
-        checks => [],
-    }, 'Stentor::Verdict';
+# A good report, with what is given put in its place; the evening's side.
 
-    $v->judge_contents();
-    return $v->{checks}[0]{ok};
+sub player(%o) {
+    my @parts = map { { msn => 5, part => $_, date => 100 + $_, rate => 48000,
+                        end => 101 + $_, arrived => 101.01 + $_,
+                        samples => 48000, bytes => 16000 } } 0 .. 9;
+
+    return { name => 'audio', bad => 0, errors => 0, reconnects => [],
+             versions => 10, parts => \@parts, target => 1, hold_back => 3.2,
+             extinf => 10, media => 10, segments => 2, undecoded => 0,
+             decoded => 10, complaints => '', discontinuities => [],
+             inits => { a => {} }, ended => 111, urls => { a => 1, b => 2 },
+             %o };
 }
 
 
-ok(contents(a => 1, c => 3), 'the same contents');
-ok(!contents(a => 1, c => 4), 'not the same');
-ok(!contents(d => 1), 'nothing compared');
+sub failing($p, %o) {
+    my $w = delete $o{witness} // {};
+    my $v = bless {
+        players => [ player(), $p ], checks => [], ears => [],
+        witnesses => [ map { { name => "$_-witness", bad => 0, asked => 9,
+                               asked_twice => 2, urls => { a => 1, c => 3 },
+                               %$w } } 'audio' ],
+        e => bless({ kills => [], closed => 110, end_limit => 3,
+                     faults => [], opened => 1, first_s => 0.1,
+                     t0 => 99, joined => 101, slow => [], %o },
+                   'Stentor::Evening'),
+    }, 'Stentor::Verdict';
+
+    $v->judge_doors();
+    $v->judge_player($p);
+    $v->judge_contents();
+    $v->judge_kills();
+    $v->judge_alignment(1);
+    $v->judge_discontinuities();
+    $v->judge_end();
+
+    return map { "$_->{name}: $_->{figure}" }
+           grep { !$_->{ok} } @{ $v->{checks} };
+}
 
 
-# --- over the death of a worker, in a process of its own
+# Changes the good report's parts with the callback.
 
-my $victim = (grep { $_ != $node->stream('live/studio1')->{owner_pid} }
-              $node->worker_pids())[0];
-my @players = map {
-    Stentor::Player->start(%player, port => $node->port_http(),
-                           name => "p$_")
-} 1 .. 6;
+sub parts($change) {
+    my $p = player();
+    $change->($_) for @{ $p->{parts} };
+    return $p;
+}
 
-$node->wait_status(sub ($s) { $s->{hls}{waiters} >= 6 });
+
+sub fails($what, $like, $p, %o) {
+    my @bad = failing($p, %o);
+    ok(@bad && !grep({ $_ !~ $like } @bad), $what)
+        or diag(join("\n", 'failing:', @bad));
+}
+
+
+my $kill = { t => 104.3, pid => 7 };
+
+# a machine that was four times slower than alone around 106
+my @slow = (slow => [ map { [ $_, $_ > 104 && $_ < 109 ? 4 : 1 ] }
+                      95 .. 115 ]);
+
+conforms('a good report', failing(player()));
+conforms('and with a worker killed',
+         failing(player(reconnects => [ 104.3 ]), kills => [ $kill ]));
+
+fails('a broken rule', qr/rules kept/, player(bad => 1));
+fails('an error', qr/errors/, player(errors => 1));
+fails('a connection that broke', qr/made again/,
+      player(reconnects => [ 104 ]));
+fails('a part too late', qr/latest part/,
+      parts(sub ($part) { $part->{arrived} += 2.3 if $part->{part} == 6 }));
+fails('and much too late on a busy machine', qr/latest part/,
+      parts(sub ($part) { $part->{arrived} += 5 if $part->{part} == 6 }),
+      @slow);
+fails('or when it was not busy', qr/latest part/,
+      parts(sub ($part) { $part->{arrived} += 2.3 if $part->{part} == 1 }),
+      @slow);
+conforms('but not when it was',
+         failing(parts(sub ($part) {
+             $part->{arrived} += 2.3 if $part->{part} == 6;
+         }), @slow));
+fails('a part too late after a kill', qr/goes on|latest/,
+      parts(sub ($part) { $part->{arrived} += 2.5 if $part->{part} > 3 }),
+      kills => [ $kill ]);
+fails('none after a kill', qr/goes on/, player(), kills => [
+    { t => 110, pid => 7 } ]);
+fails('EXTINF that adds up to more', qr/EXTINF/, player(extinf => 10.00002));
+fails('a frame that is not decoded', qr/decoded/,
+      player(undecoded => 0.06));
+fails('a decoder that complains', qr/decoded/, player(complaints => 'x'));
+fails('a discontinuity', qr/discontinuities/,
+      player(discontinuities => [ {} ]));
+fails('none where there should be one', qr/discontinuities/, player(),
+      discontinuities => 1);
+fails('another init segment', qr/discontinuities/,
+      player(inits => { a => {}, b => {} }));
+fails('a part that is longer than the others\'', qr/end elsewhere/,
+      parts(sub ($part) { $part->{end} += 0.01 if $part->{part} == 4 }));
+fails('no ENDLIST', qr/ENDLIST/, player(ended => undef));
+fails('ENDLIST too late', qr/ENDLIST/, player(ended => 114));
+fails('ENDLIST before the end', qr/ENDLIST/, player(ended => 109));
+fails('an opening that takes long', qr/opened/, player(), opened => 6);
+fails('a playlist that does', qr/first playlist/, player(), first_s => 6);
+fails('other contents', qr/contents/, player(),
+      witness => { urls => { a => 2 } });
+fails('nothing compared', qr/contents/, player(urls => { b => 1 }),
+      witness => { urls => { d => 1 } });
+fails('nothing asked for twice', qr/witness/, player(),
+      witness => { asked_twice => 0 });
+fails('a rule that a witness saw broken', qr/witness/, player(),
+      witness => { bad => 1 });
+
+
+# --- over the death of its worker, and in a process of its own
+
+my $owner = $node->stream('live/studio1')->{owner_pid};
+my $victim;
+
+for my $try (1 .. 100) {
+    $p = Stentor::Player->new(%player, port => $node->port_http(),
+                              name => 'kept');
+    $p->step();
+    $victim = $p->get($player{playlist})->{headers}{'x-worker'};
+    last if $victim != $owner;
+}
+
+isnt($victim, $owner, 'a player of the other worker');
+my $forked = Stentor::Player->start(%player, port => $node->port_http(),
+                                    name => 'forked');
 $node->kill_worker('KILL', $victim);
-my $parts = $node->stream('live/studio1')->{parts};
-$node->wait_stream('live/studio1', sub ($st) { $st->{parts} > $parts + 10 });
 
-my @reports = map { $_->join(0) } @players;
-conforms('a killed worker', map { @{ $_->{violations} } } @reports);
-is(scalar(grep { @{ $_->{parts} } < 10 } @reports), 0, 'all go on');
-cmp_ok(scalar(grep { @{ $_->{reconnects} } } @reports), '>', 0,
-       'some made their connection again');
+$p->step() for 1 .. 12;
+conforms('whose worker is killed', @{ $p->report()->{violations} });
+cmp_ok(scalar(@{ $p->{parts} }), '>', 24, 'it goes on');
+cmp_ok(scalar(@{ $p->{reconnects} }), '>', 0, 'on another connection');
+
+$r = $forked->join(0);
+conforms('one in a process of its own', @{ $r->{violations} });
+cmp_ok(scalar(@{ $r->{parts} }), '>', 24, 'has a report');
 
 $b->stop();
 $node->done('TERM');

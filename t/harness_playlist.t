@@ -170,6 +170,27 @@ for my $case (@pairs) {
 }
 
 
+# A discontinuity before the second segment, which is then the first: the tag
+# stays, or goes and is counted.
+
+sub jump($text, $n) {
+    my $i = 0;
+    return $text =~ s/(?=#EXT-X-PROGRAM)/$i++ == $n
+                      ? "#EXT-X-DISCONTINUITY\n" : ''/ger;
+}
+
+
+sub counted($text) { return $text =~ s/(DISC\S*SEQUENCE):0/$1:1/r }
+
+
+my $jump = jump(canned($M, 5), 1);
+my $next = canned($M + 1, 0);
+conforms('a discontinuity', check($jump), pair($jump, jump($next, 0)));
+conforms('whose tag goes', pair($jump, counted($next)));
+ok(scalar(pair($jump, $next)), 'and is not counted');
+ok(scalar(pair($jump, counted(jump($next, 0)))), 'stays and is counted');
+
+
 sub delta($full, $delta) {
     return Stentor::Conformance::check_delta(
         Stentor::Playlist::parse($full), Stentor::Playlist::parse($delta));

@@ -88,6 +88,7 @@ is($st->{state}, 'live', 'state');
 is($st->{opened_by}, 'broadcaster', 'who opened it');
 is(scalar(@{ $st->{level}{rms_db} }), 2, 'a level for each channel');
 is_deeply($st->{level}{alarms}, [], 'no alarm');
+is($st->{level}{silent_ms}, 0, 'no silence');
 ok(scalar(grep { $_ == $st->{owner_pid} } $node->worker_pids()),
    'owner is a worker');
 like($st->{session}{encoder}, qr/^x"y\\z[^\x00-\x1f]+<script>$/,

@@ -49,7 +49,7 @@ struct ngx_stentor_holds_s {
 
 static ngx_stentor_hold_t *ngx_stentor_hold_find(ngx_stentor_holds_t *holds,
     ngx_str_t *file, const stn_format_t *format);
-static void ngx_stentor_hold_begin(ngx_stentor_holds_t *holds,
+static ngx_stentor_hold_t *ngx_stentor_hold_begin(ngx_stentor_holds_t *holds,
     ngx_str_t *file, const stn_format_t *format);
 static void *ngx_stentor_hold_make(void *data);
 static const char *ngx_stentor_hold_file(ngx_stentor_hold_t *hold);
@@ -57,6 +57,9 @@ static u_char *ngx_stentor_hold_read(ngx_str_t *file, size_t *size,
     ngx_log_t *log);
 static u_char *ngx_stentor_hold_read_fd(ngx_fd_t fd, size_t *size,
     ngx_log_t *log);
+
+
+ngx_str_t  ngx_stentor_comfort = ngx_string("");
 
 
 ngx_stentor_holds_t *
@@ -96,6 +99,18 @@ const stn_hold_t *
 ngx_stentor_hold_get(ngx_stentor_holds_t *holds, ngx_str_t *file,
     const stn_format_t *format)
 {
+    const stn_hold_t  *loop;
+
+    (void) ngx_stentor_hold_ask(holds, file, format, &loop);
+
+    return loop;
+}
+
+
+ngx_int_t
+ngx_stentor_hold_ask(ngx_stentor_holds_t *holds, ngx_str_t *file,
+    const stn_format_t *format, const stn_hold_t **loop)
+{
     ngx_stentor_hold_t  *hold;
 
     pthread_mutex_lock(&holds->mutex);
@@ -103,14 +118,29 @@ ngx_stentor_hold_get(ngx_stentor_holds_t *holds, ngx_str_t *file,
     hold = ngx_stentor_hold_find(holds, file, format);
 
     if (hold == NULL) {
-        ngx_stentor_hold_begin(holds, file, format);
+        hold = ngx_stentor_hold_begin(holds, file, format);
     }
 
     pthread_mutex_unlock(&holds->mutex);
 
-    return hold && __atomic_load_n(&hold->state, __ATOMIC_ACQUIRE)
-                   == NGX_STENTOR_HOLD_READY
-           ? &hold->loop : NULL;
+    *loop = NULL;
+
+    if (hold == NULL) {
+        return NGX_DECLINED;
+    }
+
+    switch (__atomic_load_n(&hold->state, __ATOMIC_ACQUIRE)) {
+
+    case NGX_STENTOR_HOLD_READY:
+        *loop = &hold->loop;
+        return NGX_OK;
+
+    case NGX_STENTOR_HOLD_MAKING:
+        return NGX_AGAIN;
+
+    default: /* NGX_STENTOR_HOLD_FAILED */
+        return NGX_DECLINED;
+    }
 }
 
 
@@ -118,13 +148,14 @@ const stn_hold_t *
 ngx_stentor_hold_wait(ngx_stentor_holds_t *holds, ngx_str_t *file,
     const stn_format_t *format, ngx_msec_t ms)
 {
+    ngx_int_t          rc;
     ngx_msec_t         waited;
     const stn_hold_t  *loop;
 
     for (waited = 0; /* void */ ; waited += NGX_STENTOR_HOLD_LOOK_MS) {
-        loop = ngx_stentor_hold_get(holds, file, format);
+        rc = ngx_stentor_hold_ask(holds, file, format, &loop);
 
-        if (loop || waited >= ms || holds->stop) {
+        if (rc != NGX_AGAIN || waited >= ms || holds->stop) {
             return loop;
         }
 
@@ -158,7 +189,7 @@ ngx_stentor_hold_find(ngx_stentor_holds_t *holds, ngx_str_t *file,
 /* Signals are for the event loop: the thread is born with all of them
  * blocked. */
 
-static void
+static ngx_stentor_hold_t *
 ngx_stentor_hold_begin(ngx_stentor_holds_t *holds, ngx_str_t *file,
     const stn_format_t *format)
 {
@@ -167,7 +198,7 @@ ngx_stentor_hold_begin(ngx_stentor_holds_t *holds, ngx_str_t *file,
     ngx_stentor_hold_t  *hold;
 
     if (holds->n == NGX_STENTOR_HOLDS) {
-        return;
+        return NULL;
     }
 
     hold = &holds->holds[holds->n];
@@ -186,10 +217,12 @@ ngx_stentor_hold_begin(ngx_stentor_holds_t *holds, ngx_str_t *file,
     if (err) {
         ngx_log_error(NGX_LOG_ERR, &holds->log, err,
                       "pthread_create() failed for hold audio \"%V\"", file);
-        return;
+        return NULL;
     }
 
     holds->n++;
+
+    return hold;
 }
 
 
@@ -204,8 +237,8 @@ ngx_stentor_hold_make(void *data)
 
     if (reason && !hold->holds->stop) {
         ngx_log_error(NGX_LOG_ERR, &hold->holds->log, 0,
-                      "hold audio \"%V\" %s: comfort plays instead",
-                      &hold->file, reason);
+                      "hold audio \"%V\" %s%s", &hold->file, reason,
+                      hold->file.len ? ": comfort plays instead" : "");
     }
 
     __atomic_store_n(&hold->state, reason ? NGX_STENTOR_HOLD_FAILED
@@ -224,6 +257,11 @@ ngx_stentor_hold_file(ngx_stentor_hold_t *hold)
     u_char           *data;
     const char       *reason;
     stn_hold_conf_t   conf;
+
+    if (hold->file.len == 0) {
+        return stn_hold_comfort(&hold->loop, &hold->format) == STN_OK
+               ? NULL : "cannot be made";
+    }
 
     data = ngx_stentor_hold_read(&hold->file, &conf.len, &hold->holds->log);
     if (data == NULL) {

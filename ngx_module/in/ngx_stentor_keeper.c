@@ -10,7 +10,6 @@
  */
 
 #include "ngx_stentor_keeper.h"
-#include "wire/stn_wire_format.h"
 
 
 /* A killed worker's streams have new owners after this and a little. */
@@ -169,6 +168,11 @@ ngx_stentor_keeper_ready(ngx_stentor_keeper_t *k)
             continue;
         }
 
+        if (app[i].nrenditions == 0) {
+            (void) ngx_stentor_hold_get(k->lives->holds, &ngx_stentor_comfort,
+                                        &format);
+        }
+
         for (n = 0; n <= app[i].streams.nelts; n++) {
             file = n ? &stream[n - 1].hold
                      : ngx_stentor_live_hold(&app[i], &full);
@@ -187,13 +191,11 @@ ngx_stentor_keeper_ready(ngx_stentor_keeper_t *k)
 static void
 ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
 {
-    uint32_t             id;
-    u_char               data[NGX_STENTOR_NAME_MAX];
-    ngx_str_t            full, name, *file;
-    const char          *reason;
-    stn_format_t         format;
-    ngx_stentor_app_t   *app;
-    ngx_stentor_init_t   init;
+    uint32_t            id;
+    u_char              data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t           full, name, *file;
+    stn_format_t        format;
+    ngx_stentor_app_t  *app;
 
     id = (uint32_t) ngx_stentor_load(&st->renditions[0].init);
 
@@ -211,16 +213,19 @@ ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
         return;
     }
 
+    if (ngx_stentor_live_format_of(k->scf->store, &st->renditions[0], id,
+                                   &format)
+        != NGX_OK)
+    {
+        return;
+    }
+
     file = ngx_stentor_live_hold(app, &full);
 
-    if (file->len
-        && ngx_stentor_store_init(k->scf->store, &st->renditions[0].ring, id,
-                                  &init)
-           == NGX_OK
-        && stn_wire_format(&format, STN_CODEC_AAC, init.config,
-                           init.config_len, &reason)
-           == STN_OK)
-    {
+    (void) ngx_stentor_hold_get(k->lives->holds, &ngx_stentor_comfort,
+                                &format);
+
+    if (file->len) {
         (void) ngx_stentor_hold_get(k->lives->holds, file, &format);
     }
 }

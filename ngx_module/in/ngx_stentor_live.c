@@ -30,6 +30,8 @@ static ngx_uint_t ngx_stentor_live_holds(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_fits(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *key, const stn_format_t *format,
     ngx_stentor_source_t *source);
+static ngx_uint_t ngx_stentor_live_current(ngx_stentor_lives_t *lives,
+    ngx_stentor_rendition_t *rend, const stn_format_t *format);
 static ngx_int_t ngx_stentor_live_fight(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live,
@@ -312,7 +314,32 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         return NGX_DECLINED;
     }
 
+    if (!ngx_stentor_store_has_room(lives->store, rend, format->config,
+                                    format->config_len)
+        && !ngx_stentor_live_current(lives, rend, format))
+    {
+        source->reason = "the audio parameters of the stream have changed "
+                         "too often";
+        return NGX_DECLINED;
+    }
+
     return NGX_OK;
+}
+
+
+/* Whether that is what the rendition is in now, however it is written. */
+
+static ngx_uint_t
+ngx_stentor_live_current(ngx_stentor_lives_t *lives,
+    ngx_stentor_rendition_t *rend, const stn_format_t *format)
+{
+    stn_format_t  now;
+
+    return ngx_stentor_live_format_of(lives->store, rend,
+                                      (uint32_t) ngx_stentor_load(&rend->init),
+                                      &now)
+           == NGX_OK
+           && stn_format_same(&now, format);
 }
 
 
@@ -367,6 +394,24 @@ ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
 }
 
 
+ngx_uint_t
+ngx_stentor_live_taken_by(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
+    ngx_str_t *name)
+{
+    u_char                 data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t              key;
+    ngx_stentor_stream_t  *st;
+
+    if (ngx_stentor_live_key(&key, data, app, name) != NGX_OK) {
+        return 0;
+    }
+
+    st = ngx_stentor_store_find(lives->store, &key);
+
+    return (st && ngx_stentor_store_owned(st)) ? st->session.id : 0;
+}
+
+
 /* Tells the thread that a source has come, unless it is past listening. */
 
 static ngx_int_t
@@ -385,6 +430,7 @@ ngx_stentor_live_arrive(ngx_stentor_live_t *live, const stn_format_t *format,
         live->bitrate = source->bitrate;
         live->arrived = 1;
         live->left = 0;
+        live->relieved = 0;
         live->full = 0;
         live->refused = 0;
         pthread_cond_signal(&live->cond);
@@ -794,8 +840,7 @@ ngx_stentor_lives_keep(ngx_event_t *ev)
                    >= NGX_STENTOR_LIVE_STAY_MS))
         {
             pthread_mutex_lock(&live->mutex);
-            live->quit = (live->units.count == 0);
-            pthread_cond_signal(&live->cond);
+            live->relieved = 1;
             pthread_mutex_unlock(&live->mutex);
         }
     }

@@ -121,6 +121,8 @@ struct ngx_stentor_live_s {
     unsigned                  arrived:1;   /* a source has come */
     unsigned                  left:1;      /* it has gone */
     unsigned                  quit:1;      /* the stream is to be let go */
+    unsigned                  relieved:1;  /* likewise, when its broadcaster
+                                              has been heard to his end */
     unsigned                  full:1;      /* a source waits for room */
     unsigned                  room:1;      /* there is room again */
     unsigned                  claimed:1;   /* the stream is in the store */
@@ -140,12 +142,20 @@ struct ngx_stentor_live_s {
     int64_t                   clock_us;    /* Unix time minus monotonic */
     int64_t                   gone_us;     /* when the source left; 0: here */
     int64_t                   shown_us;    /* when levels were last shown */
+    int64_t                   paused_us;   /* no part before that */
     uint32_t                  generation;  /* of the stream, hold is for */
     const stn_hold_t         *loop;        /* hold audio in use; or NULL */
     unsigned                  alarms;      /* as of the last look */
     unsigned                  opened;      /* boolean: readers are let in */
     unsigned                  stuck;       /* boolean: the stream is full */
     unsigned                  leaving;     /* boolean: told when all is fed */
+    unsigned                  coming;      /* boolean: is let in when comfort
+                                              for him is ready */
+    stn_format_t              comes;       /* with that */
+    int64_t                   come_us;     /* when to look again */
+    unsigned                  deaf;        /* boolean: who feeds is refused */
+    unsigned                  idle;        /* boolean: a part is out that has
+                                              nothing of a broadcaster */
     unsigned                  done;        /* boolean: the last part is out */
 };
 
@@ -201,6 +211,11 @@ ngx_int_t ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
 ngx_int_t ngx_stentor_live_open(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *name, ngx_uint_t opened_by);
 
+/* The connection number of the source that app/name has in whatever worker; 0:
+ * none. */
+ngx_uint_t ngx_stentor_live_taken_by(ngx_stentor_lives_t *lives,
+    ngx_stentor_app_t *app, ngx_str_t *name);
+
 /* Feeds a unit.  Returns NGX_OK; NGX_AGAIN when there is no room, and ROOM
  * will be told; NGX_DECLINED when the source is not attached. */
 ngx_int_t ngx_stentor_live_feed(ngx_stentor_source_t *source,
@@ -221,6 +236,11 @@ ngx_str_t *ngx_stentor_live_hold(ngx_stentor_app_t *app, ngx_str_t *key);
  * anything.  Returns NGX_OK, or NGX_ERROR when AAC has no such format. */
 ngx_int_t ngx_stentor_live_blank(ngx_stentor_app_t *app,
     stn_format_t *format);
+
+/* The format that an init segment of a rendition that is passed through is of.
+ * Returns NGX_OK, or NGX_DECLINED when it is not there any more. */
+ngx_int_t ngx_stentor_live_format_of(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, uint32_t id, stn_format_t *format);
 
 /* What the live's application encodes, for the library; 0 renditions: it is
  * passed through. */

@@ -38,7 +38,6 @@ static ngx_uint_t ngx_stentor_live_stored(ngx_stentor_live_t *live,
     stn_format_t *format);
 static ngx_uint_t ngx_stentor_live_grids(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_build(ngx_stentor_live_t *live);
-static ngx_int_t ngx_stentor_live_resume(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_formats(ngx_stentor_live_t *live);
 static void ngx_stentor_live_params(ngx_stentor_live_t *live, ngx_uint_t i,
     ngx_stentor_params_t *params);
@@ -48,10 +47,12 @@ static uint32_t ngx_stentor_live_overhead(const stn_grid_t *g);
 ngx_int_t
 ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
 {
+    ngx_int_t     rc;
     stn_format_t  blank, stored;
 
-    if (ngx_stentor_live_enter(live) != NGX_OK) {
-        return NGX_ERROR;
+    rc = ngx_stentor_live_enter(live);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (format == NULL) {
@@ -83,11 +84,7 @@ ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
 
     ngx_stentor_live_owned(live);
 
-    if (ngx_stentor_live_formats(live) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return live->claim.resume ? ngx_stentor_live_resume(live) : NGX_OK;
+    return ngx_stentor_live_formats(live);
 }
 
 
@@ -126,8 +123,7 @@ ngx_stentor_live_enter(ngx_stentor_live_t *live)
     rc = ngx_stentor_store_claim(&live->claim, &live->name, names, n);
 
     if (rc == NGX_DECLINED) {
-        /* somebody else has opened it, or gone on with it, before us */
-        return NGX_ERROR;
+        return NGX_DECLINED;
     }
 
     if (rc != NGX_OK) {
@@ -218,6 +214,12 @@ ngx_stentor_live_make(ngx_stentor_live_t *live, const stn_format_t *format)
 
     ngx_stentor_live_conf(live->app, &conf);
 
+    if (conf.n == 0) {
+        conf.comfort = ngx_stentor_hold_wait(live->lives->holds,
+                                             &ngx_stentor_comfort, format,
+                                             NGX_STENTOR_COMFORT_MS);
+    }
+
     rc = stn_stream_init(&live->stream, &conf, format,
                          live->claim.last_msn + 1);
 
@@ -291,24 +293,33 @@ ngx_stentor_live_blank(ngx_stentor_app_t *app, stn_format_t *format)
 static ngx_uint_t
 ngx_stentor_live_stored(ngx_stentor_live_t *live, stn_format_t *format)
 {
-    const char            *reason;
-    ngx_stentor_init_t     init;
     ngx_stentor_record_t  *edge;
-
-    if (live->app->nrenditions) {
-        return 1;
-    }
 
     edge = &live->claim.edge[0];
 
-    return ngx_stentor_store_init(live->claim.store,
-                                  &live->claim.stream->renditions[0].ring,
-                                  edge->next_init ? edge->next_init
-                                                  : edge->init, &init)
-           == NGX_OK
-           && stn_wire_format(format, STN_CODEC_AAC, init.config,
-                              init.config_len, &reason)
-              == STN_OK;
+    return live->app->nrenditions
+           || ngx_stentor_live_format_of(live->claim.store,
+                                         &live->claim.stream->renditions[0],
+                                         edge->next_init ? edge->next_init
+                                                         : edge->init, format)
+              == NGX_OK;
+}
+
+
+ngx_int_t
+ngx_stentor_live_format_of(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, uint32_t id, stn_format_t *format)
+{
+    const char          *reason;
+    ngx_stentor_init_t   init;
+
+    if (ngx_stentor_store_init(store, &rend->ring, id, &init) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return stn_wire_format(format, STN_CODEC_AAC, init.config,
+                           init.config_len, &reason)
+           == STN_OK ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -368,10 +379,7 @@ ngx_stentor_live_build(ngx_stentor_live_t *live)
 }
 
 
-/* Goes on behind the last part.  Where init segments have come out different
- * (another libavcodec, another bit rate) it is with a new segment. */
-
-static ngx_int_t
+ngx_int_t
 ngx_stentor_live_resume(ngx_stentor_live_t *live)
 {
     ngx_uint_t                i, other;
@@ -472,7 +480,9 @@ ngx_stentor_live_has_room(ngx_stentor_live_t *live,
 {
     return live->app->nrenditions
            || stn_format_same(stn_stream_format(&live->stream, 0), format)
-           || ngx_stentor_store_has_room(&live->claim, 0);
+           || ngx_stentor_store_has_room(live->claim.store,
+                                         &live->claim.stream->renditions[0],
+                                         format->config, format->config_len);
 }
 
 

@@ -13,9 +13,11 @@
 #include "ngx_stentor_live.h"
 
 
-/* Claims the stream and makes live->stream: going on with what is in the
- * store, or new, for somebody who sends format (NULL: for nobody yet).
- * Returns NGX_OK, or NGX_ERROR with live->outcome. */
+/* Claims the stream and makes live->stream: to go on with what is in the
+ * store (live->claim.resume), or new, for somebody who sends format (NULL: for
+ * nobody yet).  Returns NGX_OK; NGX_DECLINED when live->vacant is set and
+ * somebody else has opened it, or gone on with it, before us; NGX_ERROR with
+ * live->outcome. */
 ngx_int_t ngx_stentor_live_claim(ngx_stentor_live_t *live,
     const stn_format_t *format);
 
@@ -23,6 +25,11 @@ ngx_int_t ngx_stentor_live_claim(ngx_stentor_live_t *live,
  * another format: so is what is in the store.  Returns NGX_OK, or NGX_ERROR
  * with live->outcome. */
 ngx_int_t ngx_stentor_live_reclaim(ngx_stentor_live_t *live);
+
+/* Goes on behind the last part.  Where init segments have come out different
+ * (another libavcodec, another bit rate) it is with a new segment.  Returns
+ * NGX_OK, or NGX_ERROR with live->outcome. */
+ngx_int_t ngx_stentor_live_resume(ngx_stentor_live_t *live);
 
 /* Counts and logs that the node is full. */
 void ngx_stentor_live_full(ngx_stentor_live_t *live);

@@ -21,20 +21,31 @@
  * than a listener of a stream to come is held. */
 #define NGX_STENTOR_LIVE_HOLD_MS  2500
 
+/* How long the next init segment is announced before there is a part that
+ * needs it: players that ask for every part see it, and fetch it in time. */
+#define NGX_STENTOR_LIVE_CHANGE_US  100000
+
+/* How often it is looked whether comfort for somebody who comes is ready. */
+#define NGX_STENTOR_LIVE_COMING_US  10000
+
 
 static ngx_int_t ngx_stentor_live_begin(ngx_stentor_live_t *live);
+static ngx_int_t ngx_stentor_live_win(ngx_stentor_live_t *live,
+    ngx_uint_t *arrived);
+static ngx_uint_t ngx_stentor_live_yield(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_wait(ngx_stentor_live_t *live);
+static void ngx_stentor_live_sleep(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_due(ngx_stentor_live_t *live);
 static int64_t ngx_stentor_live_alarm_us(ngx_stentor_live_t *live);
-static ngx_uint_t ngx_stentor_live_take(ngx_stentor_live_t *live,
-    stn_format_t *format);
-static ngx_int_t ngx_stentor_live_welcome(ngx_stentor_live_t *live,
-    const stn_format_t *format);
+static void ngx_stentor_live_take(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_comforted(ngx_stentor_live_t *live);
+static ngx_int_t ngx_stentor_live_welcome(ngx_stentor_live_t *live);
 static void ngx_stentor_live_refuse(ngx_stentor_live_t *live,
     const char *reason);
 static void ngx_stentor_live_units(ngx_stentor_live_t *live);
 static void ngx_stentor_live_farewell(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_pump(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_leaves(ngx_stentor_live_t *live);
 static void ngx_stentor_live_look(ngx_stentor_live_t *live);
 static void ngx_stentor_live_loop(ngx_stentor_live_t *live);
 static void ngx_stentor_live_over(ngx_stentor_live_t *live);
@@ -57,7 +68,9 @@ ngx_stentor_live_run(void *data)
 
         while (!ngx_stentor_live_wait(live)) {
 
-            if (ngx_stentor_live_pump(live) != NGX_OK || live->done) {
+            if (ngx_stentor_live_pump(live) != NGX_OK || live->done
+                || ngx_stentor_live_leaves(live))
+            {
                 break;
             }
 
@@ -94,15 +107,9 @@ static ngx_int_t
 ngx_stentor_live_begin(ngx_stentor_live_t *live)
 {
     ngx_uint_t             arrived;
-    stn_format_t           format;
     ngx_stentor_stream_t  *st;
 
-    pthread_mutex_lock(&live->mutex);
-    arrived = live->arrived;
-    format = live->format;
-    pthread_mutex_unlock(&live->mutex);
-
-    if (ngx_stentor_live_claim(live, arrived ? &format : NULL) != NGX_OK) {
+    if (ngx_stentor_live_win(live, &arrived) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -116,7 +123,13 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 
     live->gone_us = st->gone_ms * 1000;
 
+    /* hold audio first: what goes on, goes on in the one that was heard */
+
     ngx_stentor_live_loop(live);
+
+    if (live->claim.resume && ngx_stentor_live_resume(live) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (!live->claim.resume && !arrived) {
 
@@ -136,18 +149,94 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 }
 
 
-/* Sleeps until there is something to do, and takes what the event loop has
- * left; returns whether to end. */
+/* Claims the stream.  A live that nobody has come to leaves it to whoever was
+ * faster; whoever comes meanwhile takes it from him. */
+
+static ngx_int_t
+ngx_stentor_live_win(ngx_stentor_live_t *live, ngx_uint_t *arrived)
+{
+    ngx_int_t     rc;
+    stn_format_t  format;
+
+    do {
+        pthread_mutex_lock(&live->mutex);
+        *arrived = live->arrived;
+        format = live->format;
+        pthread_mutex_unlock(&live->mutex);
+
+        live->vacant = live->vacant && !*arrived;
+
+        rc = ngx_stentor_live_claim(live, *arrived ? &format : NULL);
+
+    } while (rc == NGX_DECLINED && !ngx_stentor_live_yield(live));
+
+    return rc;
+}
+
+
+/* Returns whether the live is over, since nobody has come to it. */
+
+static ngx_uint_t
+ngx_stentor_live_yield(ngx_stentor_live_t *live)
+{
+    pthread_mutex_lock(&live->mutex);
+    live->ending = !live->arrived;
+    pthread_mutex_unlock(&live->mutex);
+
+    return live->ending;
+}
+
+
+/* Waits until there is something to do, and does what the event loop has left;
+ * returns whether to end.  All but the taking is without the mutex: it
+ * decodes.  Whom it takes long to welcome has sent something meanwhile. */
 
 static ngx_uint_t
 ngx_stentor_live_wait(ngx_stentor_live_t *live)
 {
-    int64_t          due;
-    ngx_uint_t       quit, arrived;
-    stn_format_t     format;
-    struct timespec  ts;
+    ngx_uint_t  quit, welcomed;
 
-    pthread_mutex_lock(&live->mutex);
+    do {
+        pthread_mutex_lock(&live->mutex);
+
+        ngx_stentor_live_sleep(live);
+
+        quit = live->quit && !live->arrived;
+        ngx_stentor_live_take(live);
+
+        pthread_mutex_unlock(&live->mutex);
+
+        if (quit) {
+            return 1;
+        }
+
+        welcomed = live->coming && ngx_stentor_live_comforted(live);
+
+        if (welcomed && ngx_stentor_live_welcome(live) != NGX_OK) {
+            return 1;
+        }
+
+        if (live->coming) {
+            return 0;
+        }
+
+        ngx_stentor_live_units(live);
+
+    } while (welcomed);
+
+    ngx_stentor_live_farewell(live);
+
+    return 0;
+}
+
+
+/* Under the mutex: until there is something to do. */
+
+static void
+ngx_stentor_live_sleep(ngx_stentor_live_t *live)
+{
+    int64_t          due;
+    struct timespec  ts;
 
     while (!ngx_stentor_live_due(live)) {
         due = ngx_stentor_live_alarm_us(live);
@@ -162,26 +251,6 @@ ngx_stentor_live_wait(ngx_stentor_live_t *live)
 
         pthread_cond_timedwait(&live->cond, &live->mutex, &ts);
     }
-
-    quit = live->quit && !live->arrived;
-    arrived = ngx_stentor_live_take(live, &format);
-
-    pthread_mutex_unlock(&live->mutex);
-
-    if (quit) {
-        return 1;
-    }
-
-    /* all of this without the mutex: it decodes */
-
-    if (arrived && ngx_stentor_live_welcome(live, &format) != NGX_OK) {
-        return 1;
-    }
-
-    ngx_stentor_live_units(live);
-    ngx_stentor_live_farewell(live);
-
-    return 0;
 }
 
 
@@ -192,7 +261,8 @@ static ngx_uint_t
 ngx_stentor_live_due(ngx_stentor_live_t *live)
 {
     return live->quit || live->arrived || live->left
-           || (!live->stuck && (live->units.count || live->taken.count));
+           || (!live->stuck && !live->coming
+               && (live->units.count || live->taken.count));
 }
 
 
@@ -202,24 +272,26 @@ ngx_stentor_live_due(ngx_stentor_live_t *live)
 static int64_t
 ngx_stentor_live_alarm_us(ngx_stentor_live_t *live)
 {
-    return ngx_min(live->stream.due_us, live->shown_us
-                                        + NGX_STENTOR_LIVE_LOOK_US);
+    int64_t  due;
+
+    due = ngx_max(live->stream.due_us, live->paused_us);
+    due = ngx_min(due, live->shown_us + NGX_STENTOR_LIVE_LOOK_US);
+
+    return live->coming ? ngx_min(due, live->come_us) : due;
 }
 
 
 /* Under the mutex: takes what the event loop has left; whoever came last is
- * who is there.  Returns whether somebody has come, and what he sends. */
+ * who is there. */
 
-static ngx_uint_t
-ngx_stentor_live_take(ngx_stentor_live_t *live, stn_format_t *format)
+static void
+ngx_stentor_live_take(ngx_stentor_live_t *live)
 {
     stn_fifo_t  units;
-    ngx_uint_t  arrived;
 
-    arrived = live->arrived;
-
-    if (arrived) {
-        *format = live->format;
+    if (live->arrived) {
+        live->comes = live->format;
+        live->coming = 1;
         live->arrived = 0;
         live->leaving = 0;
         stn_fifo_reset(&live->taken);
@@ -242,8 +314,32 @@ ngx_stentor_live_take(ngx_stentor_live_t *live, stn_format_t *format)
     if (live->room) {
         ngx_stentor_wake_slot(live->lives->store, live->lives->wake->slot);
     }
+}
 
-    return arrived;
+
+/* Whether the comfort of whoever is coming is ready, or will not be.  Making
+ * it takes a while, in which the stream goes on and his units wait. */
+
+static ngx_uint_t
+ngx_stentor_live_comforted(ngx_stentor_live_t *live)
+{
+    ngx_int_t          rc;
+    const stn_hold_t  *loop;
+
+    if (live->app->nrenditions
+        || stn_format_same(stn_stream_format(&live->stream, 0), &live->comes))
+    {
+        return 1;
+    }
+
+    rc = ngx_stentor_hold_ask(live->lives->holds, &ngx_stentor_comfort,
+                              &live->comes, &loop);
+
+    stn_stream_comfort(&live->stream, loop);
+
+    live->come_us = ngx_stentor_live_now(live) + NGX_STENTOR_LIVE_COMING_US;
+
+    return rc != NGX_AGAIN;
 }
 
 
@@ -251,13 +347,17 @@ ngx_stentor_live_take(ngx_stentor_live_t *live, stn_format_t *format)
  * NGX_OK, or NGX_ERROR with live->outcome. */
 
 static ngx_int_t
-ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
+ngx_stentor_live_welcome(ngx_stentor_live_t *live)
 {
     uint32_t               generation;
+    stn_format_t          *format;
     ngx_stentor_stream_t  *st;
 
+    live->coming = 0;
+    format = &live->comes;
     st = live->claim.stream;
     generation = live->stream.generation;
+    live->deaf = 0;
 
     if (!ngx_stentor_live_has_room(live, format)) {
         ngx_stentor_live_refuse(live, "the audio parameters of the stream "
@@ -279,7 +379,8 @@ ngx_stentor_live_welcome(ngx_stentor_live_t *live, const stn_format_t *format)
 }
 
 
-/* The event loop tells him; the stream goes on as it was. */
+/* The event loop tells him; whoever was there before has been sent away by
+ * then, and the stream goes on without anybody. */
 
 static void
 ngx_stentor_live_refuse(ngx_stentor_live_t *live, const char *reason)
@@ -288,7 +389,8 @@ ngx_stentor_live_refuse(ngx_stentor_live_t *live, const char *reason)
                   "broadcaster of stream \"%V\" is refused: %s", &live->name,
                   reason);
 
-    stn_fifo_reset(&live->taken);
+    live->deaf = 1;
+    live->leaving = 1;
 
     pthread_mutex_lock(&live->mutex);
 
@@ -309,6 +411,11 @@ ngx_stentor_live_units(ngx_stentor_live_t *live)
 {
     int64_t   now;
     stn_au_t  au;
+
+    if (live->deaf) {
+        stn_fifo_reset(&live->taken);
+        return;
+    }
 
     now = ngx_stentor_live_now(live);
 
@@ -351,8 +458,9 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
     stn_stream_parts_t  parts;
 
     now = ngx_stentor_live_now(live);
+    live->idle = 0;
 
-    while (!live->done) {
+    while (!live->done && now >= live->paused_us) {
         rc = stn_stream_next(&live->stream, now, &parts);
 
         if (rc == STN_AGAIN) {
@@ -375,12 +483,46 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
         }
 
         live->done = live->stream.ending;
+        live->idle = !parts.part[0].live;
+
+        if (parts.changes) {
+            live->paused_us = now + NGX_STENTOR_LIVE_CHANGE_US;
+        }
     }
 
     ngx_stentor_live_let_in(live);
     ngx_stentor_live_count(live);
 
     return NGX_OK;
+}
+
+
+/* Whether the worker's streams are to go on in others, and this one can: no
+ * more of a broadcaster is to come, and what was being made is out. */
+
+static ngx_uint_t
+ngx_stentor_live_leaves(ngx_stentor_live_t *live)
+{
+    ngx_uint_t  leaves;
+
+    if (!live->idle || live->stream.present || live->taken.count
+        || !stn_stream_drained(&live->stream))
+    {
+        return 0;
+    }
+
+    pthread_mutex_lock(&live->mutex);
+
+    leaves = live->relieved && !live->arrived && live->units.count == 0;
+
+    if (leaves) {
+        live->quit = 1;
+        live->ending = 1;
+    }
+
+    pthread_mutex_unlock(&live->mutex);
+
+    return leaves;
 }
 
 

@@ -174,7 +174,12 @@ ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
                                         "NetStream.Publish.Denied", reason);
     }
 
-    /* encoders repeat it */
+    /* encoders repeat it; who waits goes on waiting */
+
+    if (ctx->waiting) {
+        ctx->format = format;
+        return NGX_OK;
+    }
 
     if (ctx->source.live
         && stn_format_same(&ctx->source.live->format, &format))
@@ -263,12 +268,16 @@ ngx_stream_stentor_rtmp_audio(ngx_stream_stentor_rtmp_t *ctx)
         return NGX_OK;
     }
 
-    /* what he sends meanwhile would be old when his turn comes */
+    /* what he sends meanwhile would be old when his turn comes: in time, or
+     * when whoever has the stream has gone */
 
     if (ctx->waiting) {
         ngx_add_timer(ctx->connection->read, ctx->media_timeout);
 
-        if ((ngx_msec_int_t) (ctx->due - ngx_current_msec) > 0) {
+        if ((ngx_msec_int_t) (ctx->due - ngx_current_msec) > 0
+            && ngx_stentor_live_taken_by(ctx->scf->worker.lives, ctx->app,
+                                         &ctx->name))
+        {
             return NGX_OK;
         }
 

@@ -363,8 +363,10 @@ ngx_http_stentor_control_read(ngx_http_request_t *r, u_char *body,
             return NGX_ERROR;
         }
 
-        ngx_memcpy(body + *len, cl->buf->pos, n);
-        *len += n;
+        if (n) {
+            ngx_memcpy(body + *len, cl->buf->pos, n);
+            *len += n;
+        }
     }
 
     return NGX_OK;

@@ -608,15 +608,24 @@ ngx_stentor_store_place(ngx_stentor_init_t *inits,
 
 
 ngx_uint_t
-ngx_stentor_store_has_room(ngx_stentor_claim_t *claim, ngx_uint_t i)
+ngx_stentor_store_has_room(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, const u_char *config, size_t len)
 {
-    ngx_stentor_rendition_t  *rend;
+    ngx_uint_t           i;
+    ngx_stentor_init_t  *inits;
 
-    rend = &claim->stream->renditions[i];
+    inits = ngx_stentor_store_at(store, rend->ring.inits);
 
-    return ngx_stentor_store_place(ngx_stentor_store_at(claim->store,
-                                                        rend->ring.inits),
-                                   rend, 0) != NULL;
+    for (i = 0; i < NGX_STENTOR_INITS; i++) {
+
+        if (inits[i].config_len == len
+            && ngx_memcmp(inits[i].config, config, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return ngx_stentor_store_place(inits, rend, 0) != NULL;
 }
 
 

@@ -398,9 +398,10 @@ void ngx_stentor_store_hand_over(ngx_stentor_claim_t *claim);
 ngx_int_t ngx_stentor_store_format(ngx_stentor_claim_t *claim, ngx_uint_t i,
     ngx_stentor_format_t *format, uint32_t *id);
 
-/* Whether the window has room for one more format of rendition i. */
-ngx_uint_t ngx_stentor_store_has_room(ngx_stentor_claim_t *claim,
-    ngx_uint_t i);
+/* Whether a format with that config has room in the window of rendition i: it
+ * is in it already, or one more may be.  Lock-free. */
+ngx_uint_t ngx_stentor_store_has_room(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, const u_char *config, size_t len);
 
 /* Copies the init segment of that id, and its format.  Returns NGX_OK, or
  * NGX_DECLINED when there is none. */

@@ -118,6 +118,7 @@ stn_drift_begin(stn_drift_t *d)
     d->base = d->level;
     d->slope = 0;
     d->path = 0;
+    d->detour = 0;
     d->corrected = 0;
     d->noise = stn_drift_ms(d, STN_DRIFT_GATE_MS) / 4;
     d->windows = 1;
@@ -173,7 +174,8 @@ stn_drift_stray(stn_drift_t *d, double error)
      * recording's backlog, which grows */
 
     if (error < 0 && (d->windows < STN_DRIFT_LEARN
-                      || -error > stn_drift_ms(d, STN_DRIFT_EARLY_MS)))
+                      || d->detour + error
+                         < -stn_drift_ms(d, STN_DRIFT_EARLY_MS)))
     {
         stn_drift_begin(d);
         return;
@@ -191,8 +193,8 @@ stn_drift_stray(stn_drift_t *d, double error)
 }
 
 
-/* The line goes on from where the windows are, and half as sure of itself: it
- * may be the slope that was wrong. */
+/* The line goes on from where the windows are, as steep as it was: another
+ * path, but the same clock. */
 
 static void
 stn_drift_move(stn_drift_t *d, double error)
@@ -207,8 +209,8 @@ stn_drift_move(stn_drift_t *d, double error)
     most = stn_drift_ms(d, STN_DRIFT_PATH_MS);
 
     d->path = stn_max(-most, stn_min(d->path + error, most));
+    d->detour += error;
     d->level += error;
-    d->windows = stn_max(d->windows / 2, STN_DRIFT_LEARN);
     d->off = 0;
 }
 

@@ -46,8 +46,8 @@
  * that, in all, is left uncorrected; what is more would be felt. */
 #define STN_DRIFT_PATH_MS  250
 
-/* Units that come so much before their time are a recording's, pushed faster
- * than it plays. */
+/* Units that come so much earlier than in the beginning are a recording's,
+ * pushed faster than it plays. */
 #define STN_DRIFT_EARLY_MS  1000
 
 
@@ -62,7 +62,8 @@ typedef struct {
     double    level;           /* its delay there, */
     double    slope;           /* and its change per sample */
     double    base;            /* its delay in the beginning */
-    double    path;            /* what other paths have added since */
+    double    detour;          /* what other paths have added since, */
+    double    path;            /* and what of that is left uncorrected */
     double    corrected;       /* what the programme has added */
     double    noise;           /* how far windows usually are from the line */
     unsigned  windows;         /* remembered */

@@ -25,9 +25,9 @@
 #define STN_HOLD_COMFORT_BITRATE  24000    /* per channel */
 
 /* Frames before one is kept.  libavcodec's AAC encoder spends too much on the
- * first sound it hears, and repents for up to 160 frames; soft chords do not
+ * first sound it hears, and repents for up to 250 frames; soft chords do not
  * show it, and are made for every stream. */
-#define STN_HOLD_LEAD          192
+#define STN_HOLD_LEAD          288
 #define STN_HOLD_COMFORT_LEAD  128
 
 /* Peak of one tone: the sum stays near -42 dBFS RMS, soft but never silent. */
@@ -42,8 +42,9 @@
 
 typedef struct {
     stn_hold_source_t  *source;
-    stn_resampler_t    *resampler;
+    stn_resampler_t    *resampler;   /* NULL: nothing to convert so far */
     stn_hold_loop_t    *loop;
+    unsigned            channels;    /* wanted; 0: as many as there are */
     const char         *reason;
 } stn_hold_work_t;
 
@@ -52,6 +53,7 @@ static int stn_hold_silence(stn_hold_t *h, const stn_format_t *f);
 static int stn_hold_chord(stn_hold_loop_t *l, size_t n);
 static void stn_hold_tones(float *to, size_t n, uint32_t rate);
 static int stn_hold_run(stn_hold_work_t *w);
+static unsigned stn_hold_channels(const stn_hold_work_t *w);
 static int stn_hold_fit(stn_hold_work_t *w, const stn_pcm_t *in);
 static int stn_hold_result(const stn_hold_work_t *w, int rc,
     const char **reason);
@@ -274,23 +276,10 @@ static int
 stn_hold_run(stn_hold_work_t *w)
 {
     int        rc;
-    unsigned   channels;
     uint32_t   ms;
     stn_pcm_t  pcm;
 
-    /* surround to surround of the same kind; else the front speakers only */
-
-    channels = stn_hold_loop_channels(w->loop);
-
-    if (channels > 2) {
-        channels = channels >= STN_HOLD_LFE_CHANNELS
-                   && channels == stn_hold_source_channels(w->source) ? 0 : 2;
-    }
-
-    w->resampler = stn_resampler_open(stn_hold_loop_rate(w->loop), channels);
-    if (w->resampler == NULL) {
-        return STN_NOMEM;
-    }
+    w->channels = stn_hold_channels(w);
 
     for ( ;; ) {
         rc = stn_hold_source_next(w->source, &pcm, &w->reason);
@@ -310,11 +299,49 @@ stn_hold_run(stn_hold_work_t *w)
 }
 
 
+/* Surround goes to surround of the same kind, or else to the front speakers
+ * only. */
+
+static unsigned
+stn_hold_channels(const stn_hold_work_t *w)
+{
+    unsigned  channels;
+
+    channels = stn_hold_loop_channels(w->loop);
+
+    if (channels <= 2) {
+        return channels;
+    }
+
+    return channels >= STN_HOLD_LFE_CHANNELS
+           && channels == stn_hold_source_channels(w->source) ? 0 : 2;
+}
+
+
+/* Feeds what is as it should be without a detour, but never past samples that
+ * are still in the resampler. */
+
 static int
 stn_hold_fit(stn_hold_work_t *w, const stn_pcm_t *in)
 {
     int        rc;
+    uint32_t   rate;
     stn_pcm_t  pcm;
+
+    rate = stn_hold_loop_rate(w->loop);
+
+    if (w->resampler == NULL && in->rate == rate
+        && (w->channels == 0 || in->channels == w->channels))
+    {
+        return stn_hold_loop_feed(w->loop, in);
+    }
+
+    if (w->resampler == NULL) {
+        w->resampler = stn_resampler_open(rate, w->channels);
+        if (w->resampler == NULL) {
+            return STN_NOMEM;
+        }
+    }
 
     rc = stn_resampler_run(w->resampler, in, &pcm);
 

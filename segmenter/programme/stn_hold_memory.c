@@ -83,7 +83,7 @@ stn_hold_memory_stopped(void *opaque)
 
 /*
  * Steps over an ID3v2 tag (id3v2.4.0-structure 3.1): its pictures are of no
- * use, and probing does not find audio behind large ones.
+ * use, and whatever is behind large ones is taken for MP3.
  */
 
 static void
@@ -134,7 +134,7 @@ stn_hold_memory_cut(const stn_hold_memory_t *m)
     size = (int64_t) p[7] << 24 | p[6] << 16 | p[5] << 8 | p[4];
 
     return size < STN_HOLD_MEMORY_RIFF_MAX
-           && size / 100 * STN_HOLD_COMPLETE_PERCENT > m->len;
+           && size / 100 * STN_HOLD_MEMORY_COMPLETE_PERCENT > m->len;
 }
 
 

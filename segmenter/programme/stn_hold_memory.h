@@ -15,8 +15,8 @@
 #include <libavformat/avio.h>
 
 
-/* What there must be of a file, of the length that it announces. */
-#define STN_HOLD_COMPLETE_PERCENT  90
+/* What there must be of the bytes that a WAV file announces. */
+#define STN_HOLD_MEMORY_COMPLETE_PERCENT  90
 
 
 typedef struct {

@@ -31,15 +31,12 @@
 /* Time is counted in units that the samples of all usual rates are whole
  * numbers of. */
 #define STN_HOLD_SOURCE_HZ   705600000
-#define STN_HOLD_SOURCE_MAX  ((int64_t) STN_HOLD_MAX_S * STN_HOLD_SOURCE_HZ)
-#define STN_HOLD_SOURCE_MIN                                                   \
-    ((int64_t) STN_HOLD_MIN_MS * STN_HOLD_SOURCE_HZ / 1000)
+#define STN_HOLD_SOURCE_MS   ((int64_t) STN_HOLD_SOURCE_HZ / 1000)
+#define STN_HOLD_SOURCE_MIN  (STN_HOLD_MIN_MS * STN_HOLD_SOURCE_MS)
+#define STN_HOLD_SOURCE_MAX  (STN_HOLD_MAX_S * 1000 * STN_HOLD_SOURCE_MS)
 
 /* Samples a channel that one frame may have. */
 #define STN_HOLD_SOURCE_FRAME_MAX  (1 << 20)
-
-/* Floating point may be anything; this is what no encoder minds. */
-#define STN_HOLD_SOURCE_PEAK_MAX  8.0f
 
 
 /* What is read, by libavformat's names, and nothing else. */
@@ -69,6 +66,7 @@ struct stn_hold_source_s {
 };
 
 
+static unsigned stn_hold_source_cut(const stn_hold_source_t *s);
 static int stn_hold_source_init(stn_hold_source_t *s, const char **reason);
 static int stn_hold_source_refuse(AVFormatContext *file, AVIOContext **io,
     const char *url, int flags, AVDictionary **options);
@@ -87,7 +85,7 @@ static void stn_hold_source_convert(float *to, const AVFrame *frame,
     unsigned ch, size_t n);
 static float stn_hold_source_sample(const void *p, size_t i,
     enum AVSampleFormat format);
-static float stn_hold_source_sane(float *p, size_t n, float peak);
+static float stn_hold_source_peak(const float *p, size_t n, float peak);
 
 
 int
@@ -184,10 +182,6 @@ int
 stn_hold_source_verdict(const stn_hold_source_t *s, uint32_t *ms,
     const char **reason)
 {
-    int64_t  wanted;
-
-    wanted = stn_min(s->announced, STN_HOLD_SOURCE_MAX);
-
     if (s->used == 0 && s->units) {
         *reason = "is broken: nothing in it can be decoded";
 
@@ -196,9 +190,7 @@ stn_hold_source_verdict(const stn_hold_source_t *s, uint32_t *ms,
     {
         *reason = "is broken: much of it cannot be decoded";
 
-    } else if (s->used < wanted / 100 * STN_HOLD_COMPLETE_PERCENT
-               || (s->memory.cut && s->used < STN_HOLD_SOURCE_MAX))
-    {
+    } else if (stn_hold_source_cut(s)) {
         *reason = "is broken: its end is missing";
 
     } else if (s->used < STN_HOLD_SOURCE_MIN) {
@@ -208,11 +200,30 @@ stn_hold_source_verdict(const stn_hold_source_t *s, uint32_t *ms,
         *reason = "is digital silence";
 
     } else {
-        *ms = (uint32_t) (s->used / (STN_HOLD_SOURCE_HZ / 1000));
+        *ms = (uint32_t) (s->used / STN_HOLD_SOURCE_MS);
         return STN_OK;
     }
 
     return STN_ERROR;
+}
+
+
+/* Whether much is missing that was announced and would have been used. */
+
+static unsigned
+stn_hold_source_cut(const stn_hold_source_t *s)
+{
+    int64_t  wanted, slack;
+
+    if (s->memory.cut && s->used < STN_HOLD_SOURCE_MAX) {
+        return 1;
+    }
+
+    wanted = stn_min(s->announced, STN_HOLD_SOURCE_MAX);
+    slack = STN_HOLD_COMPLETE_MS * STN_HOLD_SOURCE_MS;
+
+    return s->used < wanted / 100 * STN_HOLD_COMPLETE_PERCENT
+           && s->used < wanted - slack;
 }
 
 
@@ -492,7 +503,7 @@ stn_hold_source_give(stn_hold_source_t *s, stn_pcm_t *pcm,
     for (ch = 0; ch < pcm->channels; ch++) {
         to = s->pcm + ch * s->room;
         stn_hold_source_convert(to, f, ch, pcm->n);
-        s->peak = stn_hold_source_sane(to, pcm->n, s->peak);
+        s->peak = stn_hold_source_peak(to, pcm->n, s->peak);
         pcm->ch[ch] = to;
     }
 
@@ -575,17 +586,14 @@ stn_hold_source_sample(const void *p, size_t i, enum AVSampleFormat format)
 }
 
 
-/* Makes numbers of what is none; returns the peak so far. */
+/* What is no number is none here either: encoders make silence of it. */
 
 static float
-stn_hold_source_sane(float *p, size_t n, float peak)
+stn_hold_source_peak(const float *p, size_t n, float peak)
 {
     size_t  i;
 
     for (i = 0; i < n; i++) {
-        p[i] = isfinite(p[i]) ? p[i] : 0;
-        p[i] = fminf(p[i], STN_HOLD_SOURCE_PEAK_MAX);
-        p[i] = fmaxf(p[i], -STN_HOLD_SOURCE_PEAK_MAX);
         peak = fmaxf(peak, fabsf(p[i]));
     }
 

@@ -21,6 +21,12 @@
 #define STN_HOLD_BROKEN_PERCENT  2
 #define STN_HOLD_BROKEN_MIN      3
 
+/* Nor is a file used that is shorter than this share of the length it
+ * announces, and by more than this; what it announces may have the encoder's
+ * delay and padding in it. */
+#define STN_HOLD_COMPLETE_PERCENT  90
+#define STN_HOLD_COMPLETE_MS       300
+
 /* As loud as this, one step of 16 bits, is digital silence. */
 #define STN_HOLD_SILENT_PEAK  (1.0f / 32768)
 

@@ -51,7 +51,7 @@ stn_programme_init(stn_programme_t *p, const stn_format_t *format,
 
     rc = stn_fifo_init(&p->queue, STN_PROGRAMME_QUEUE);
 
-    if (rc == STN_OK) {
+    if (rc == STN_OK && conf->comfort == NULL) {
         rc = stn_hold_comfort(&p->comfort, format);
     }
 
@@ -456,7 +456,8 @@ stn_programme_fill(stn_programme_t *p, stn_frame_t *f)
     /* the loop's phase hangs on the clock: it goes on as if never left */
 
     n = (uint64_t) (p->pos / p->format.frame);
-    h = (p->hold != NULL) ? p->hold : &p->comfort;
+    h = p->hold ? p->hold
+                : p->conf.comfort ? p->conf.comfort : &p->comfort;
 
     f->data = stn_hold_frame(h, n, &f->len);
     f->live = 0;

@@ -38,6 +38,8 @@ typedef struct {
     int64_t   part_us;         /* a part's length */
     int64_t   window;          /* samples that a new programme is dated back */
     int64_t   segment;         /* samples a segment: where a window begins */
+    const stn_hold_t  *comfort;   /* the caller's, who keeps it alive; NULL:
+                                     the programme makes its own */
 } stn_programme_conf_t;
 
 
@@ -76,9 +78,9 @@ typedef struct {
 } stn_programme_t;
 
 
-/* Makes a programme that is not born yet, and its hold audio (tens of
- * milliseconds of CPU).  Returns STN_OK, STN_NOMEM, or STN_UNSUPPORTED when
- * no hold audio can be made for the format. */
+/* Makes a programme that is not born yet, and without conf->comfort its hold
+ * audio (a tenth of a second of CPU).  Returns STN_OK, STN_NOMEM, or
+ * STN_UNSUPPORTED when no hold audio can be made for the format. */
 int stn_programme_init(stn_programme_t *p, const stn_format_t *format,
     const stn_programme_conf_t *conf);
 

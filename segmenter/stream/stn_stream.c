@@ -13,6 +13,11 @@
 #include <string.h>
 
 
+/* How long hold audio waits for a session that settles in another format: as
+ * long as that and making its programme take. */
+#define STN_STREAM_PATIENCE_US  (4 * STN_PROGRAMME_SETTLE_US)
+
+
 static int stn_stream_fail(stn_stream_t *s, int rc, const char *reason);
 static int stn_stream_pass(stn_stream_t *s, const stn_format_t *format);
 static int stn_stream_climb(stn_stream_t *s);
@@ -183,6 +188,7 @@ stn_stream_programme(const stn_stream_t *s, const stn_format_t *format,
     conf.part_us = stn_rescale(s->grid.part, 1000000, s->grid.rate);
     conf.segment = stn_grid_segment(&s->grid);
     conf.window = stn_stream_samples(s->conf.window_us, format->rate);
+    conf.comfort = s->conf.comfort;
 
     *rc = stn_programme_init(p, format, &conf);
 
@@ -605,7 +611,7 @@ stn_stream_patient(const stn_stream_t *s, int64_t now_us)
     pos_us = stn_rescale(s->programme->pos, 1000000,
                          s->tracks[0].format.rate);
 
-    return now_us - pos_us < 2 * STN_PROGRAMME_SETTLE_US;
+    return now_us - pos_us < STN_STREAM_PATIENCE_US;
 }
 
 
@@ -789,6 +795,13 @@ void
 stn_stream_end(stn_stream_t *s)
 {
     s->ending = 1;
+}
+
+
+void
+stn_stream_comfort(stn_stream_t *s, const stn_hold_t *comfort)
+{
+    s->conf.comfort = comfort;
 }
 
 

@@ -39,6 +39,8 @@ typedef struct {
     int64_t               grace_us;     /* see stn_programme_conf_t */
     stn_level_conf_t      level;
     unsigned              dead_hold;    /* boolean: hold audio in dead air */
+    const stn_hold_t     *comfort;      /* see stn_programme_conf_t; for the
+                                           format that comes next */
 } stn_stream_conf_t;
 
 
@@ -144,6 +146,11 @@ int stn_stream_next(stn_stream_t *s, int64_t now_us,
 /* The stream is to end: the next parts end their segment (they say so), and
  * are the last ones. */
 void stn_stream_end(stn_stream_t *s);
+
+/* The comfort of the next format to arrive: a loop made for it, which the
+ * caller keeps alive; NULL: it is made then, on the caller's time.  Passed
+ * through only. */
+void stn_stream_comfort(stn_stream_t *s, const stn_hold_t *comfort);
 
 /* Hold audio from now on, made for stn_stream_hold_format(); the caller keeps
  * it alive.  NULL: comfort. */

@@ -100,6 +100,7 @@ rig_init(rig_t *r, const char *asc, int64_t part_us)
     conf.part_us = rig_us(r, r->grid.part);
     conf.grace_us = SEC;
     conf.segment = stn_grid_segment(&r->grid);
+    conf.comfort = NULL;
     conf.window = rig_samples(r, 60 * SEC);
 
     assert_int_equal(stn_programme_init(&r->p, &r->format, &conf), STN_OK);

@@ -18,30 +18,36 @@
 static void
 steps_over_large_tags(void **state)
 {
-    size_t       len;
+    size_t       i, len;
     uint8_t     *data;
     uint32_t     ms;
     stn_buf_t    b;
     const char  *reason = "none";
 
+    static const char *const  names[] = {
+        "cover.mp3", "adts.aac", "tone.flac"
+    };
+
     (void) state;
 
-    data = hold_load("cover.mp3", &len);
+    for (i = 0; i < stn_nelems(names); i++) {
+        data = hold_load(names[i], &len);
 
-    stn_buf_init(&b, 8 << 20);
-    stn_buf_put(&b, "ID3\x04\0\0\x02\0\0\0", 10);
-    memset(stn_buf_reserve(&b, 4 << 20), 0x55, 4 << 20);
-    b.len += 4 << 20;
-    stn_buf_put(&b, data, len);
+        stn_buf_init(&b, 8 << 20);
+        stn_buf_put(&b, "ID3\x04\0\0\x02\0\0\0", 10);
+        memset(stn_buf_reserve(&b, 4 << 20), 0x55, 4 << 20);
+        b.len += 4 << 20;
+        stn_buf_put(&b, data, len);
 
-    if (stn_hold_check(b.data, b.len, &ms, &reason) != STN_OK) {
-        fail_msg("the file %s", reason);
+        if (stn_hold_check(b.data, b.len, &ms, &reason) != STN_OK) {
+            fail_msg("%s %s", names[i], reason);
+        }
+
+        assert_in_range(ms, 1300, 1323);
+
+        stn_buf_free(&b);
+        free(data);
     }
-
-    assert_int_equal(ms, 1300);
-
-    stn_buf_free(&b);
-    free(data);
 }
 
 
@@ -122,7 +128,7 @@ refuses_what_is_broken(void **state)
 
     static const struct {
         const char  *name;
-        const char  *why;      /* when a fifth of it is missing */
+        const char  *why;      /* when three tenths of it are missing */
     } files[] = {
         { "cover.m4a", "is broken: its header cannot be read" },
         { "cover.mp3", "is broken: its end is missing" },
@@ -134,7 +140,7 @@ refuses_what_is_broken(void **state)
 
     for (i = 0; i < stn_nelems(files); i++) {
         data = hold_load(files[i].name, &len);
-        assert_refused(data, len * 8 / 10, files[i].why);
+        assert_refused(data, len * 7 / 10, files[i].why);
         free(data);
     }
 
@@ -164,6 +170,13 @@ bears_a_little_damage(void **state)
     };
 
     (void) state;
+
+    /* what is missing here is the encoder's delay */
+
+    data = hold_load("short.mp3", &len);
+    assert_int_equal(stn_hold_check(data, len, &ms, &reason), STN_OK);
+    assert_int_equal(ms, 600);
+    free(data);
 
     for (i = 0; i < stn_nelems(names); i++) {
         data = hold_load(names[i], &len);

@@ -932,7 +932,8 @@ is_refused_where_no_hold_audio_can_be(void **state)
 {
     stn_format_t          f;
     stn_programme_t       p;
-    stn_programme_conf_t  conf = { SEC, SEC, 60 * 48000, 6 * 47 * 1024 };
+    stn_programme_conf_t  conf = { SEC, SEC, 60 * 48000, 6 * 47 * 1024,
+                                   NULL };
 
     (void) state;
 

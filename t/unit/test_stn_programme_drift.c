@@ -27,6 +27,7 @@ typedef struct {
     int64_t    stall;          /* us: how long a stall is */
     int64_t    every;          /* us: how often there is one, about; 0: never */
     int64_t    extra;          /* us: added to each delay */
+    unsigned   prompt;         /* boolean: nothing may wait */
     uint32_t   random;
     int64_t    next_stall;     /* us */
     int64_t    last;           /* when the last unit arrived */
@@ -139,6 +140,8 @@ drift_unit(drift_t *d)
                                            * (1 + d->stamps / 1e6))), STN_OK);
     rig_pump(r);
 
+    assert_true(!d->prompt || r->live == 0 || stn_programme_drained(&r->p));
+
     if (d->repaired && (r->lost != lost || r->doubled != doubled)) {
         d->repaired[d->repairs++] = n;
     }
@@ -226,6 +229,7 @@ keeps_up(const char *asc, double ppm, int64_t us)
     d.jitter = 80 * MS;
     d.stall = SEC;
     d.every = 300 * SEC;
+    d.prompt = 1;
 
     drift_run(&d, us);
     drift_print(&d, "keeps up");
@@ -267,8 +271,6 @@ keeps_up_for_more_than_a_day(void **state)
     keeps_up(LC_MONO, -50, 26 * HOUR);
 }
 
-
-/* Without the repairs these would not do. */
 
 static void
 leaves_a_clock_that_is_right_alone(void **state)
@@ -428,6 +430,45 @@ is_not_fooled_by_another_path(void **state)
         drift_assert(&d, k ? 4 : 0);
         rig_free(&d.r);
     }
+}
+
+
+/* A link that is full for five minutes, again and again, keeps everything
+ * back by a second and a half.  It may be made up for in part, but what is
+ * left of that in the end does not add up. */
+
+static void
+does_not_fall_back_by_long_detours(void **state)
+{
+    int           i;
+    drift_t       d;
+    const path_t  path = { 1500 * MS, 10 * SEC, 300 * SEC, 1800 * SEC };
+
+    (void) state;
+
+    drift_init(&d, LC_MONO, 0);
+    d.jitter = 20 * MS;
+
+    for (i = 1; i <= 12; i++) {
+        drift_path(&d, &path, i * 1800 * SEC);
+        drift_print(&d, "detour");
+
+        assert_true(llabs(d.min - d.first) <= STN_DRIFT_PATH_MS * MS + 50 * MS);
+        assert_true(llabs(d.max - d.first) <= STN_DRIFT_PATH_MS * MS + 50 * MS);
+    }
+
+    for (i = 1; i <= 24; i++) {
+        d.extra = i & 1 ? 1500 * MS : 0;
+        drift_run(&d, 6 * HOUR + i * 300 * SEC);
+    }
+
+    drift_print(&d, "detours");
+    assert_int_equal(d.r.hold, d.hold);
+    assert_int_equal(d.r.p.stats.resyncs, 0);
+    assert_true(llabs(made_us(&d, d.r.heard - 1) - rig_us(&d.r, d.r.next_pos)
+                      - d.first) <= STN_DRIFT_PATH_MS * MS + 50 * MS);
+
+    rig_free(&d.r);
 }
 
 
@@ -631,7 +672,12 @@ keeps_up_while_muted(void **state)
 
     stn_programme_mute(&d.r.p, 1);
     live = d.r.live;
-    drift_run(&d, 2 * HOUR);
+
+    while (made_us(&d, d.r.made) < RIG_EPOCH + 2 * HOUR) {
+        drift_unit(&d);
+        assert_true(d.r.p.repair.since == 0);
+    }
+
     assert_int_equal(d.r.live, live);
     stn_programme_mute(&d.r.p, 0);
 
@@ -657,6 +703,7 @@ main(void)
         cmocka_unit_test(follows_samples_where_timestamps_run_away),
         cmocka_unit_test(is_not_fooled_by_a_path_that_grows_and_falls_back),
         cmocka_unit_test(is_not_fooled_by_another_path),
+        cmocka_unit_test(does_not_fall_back_by_long_detours),
         cmocka_unit_test(is_not_fooled_by_a_slow_start),
         cmocka_unit_test(is_not_fooled_by_a_recording),
         cmocka_unit_test(begins_anew_with_another_clock),

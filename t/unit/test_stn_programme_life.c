@@ -126,7 +126,7 @@ resumes_at_any_sample(void **state)
 
     (void) state;
 
-    for (phase = 0; phase < 2048; phase += 89) {
+    for (phase = 0; phase < 2048; phase += 307) {
         resume_off_the_grid(LC_MONO, phase % 1024, 0);
         resume_off_the_grid(LC_44100, phase % 1024, 5 * SEC);
         resume_off_the_grid(HE_48000, phase, 300 * MS);

@@ -10,6 +10,8 @@
 
 #include "programme/stn_timeline.h"
 
+#include <math.h>
+
 
 #define RATE   48000
 #define FRAME  1024
@@ -418,6 +420,125 @@ survives_any_timestamp(void **state)
 }
 
 
+/* Units of a clock that is ppm too slow come to a settled timeline for so
+ * long, and are taken as they come; stamped is how far their timestamps are
+ * beyond their samples. */
+
+static void
+come(stn_timeline_t *t, int64_t *n, double ppm, int64_t seconds,
+    int64_t stamped)
+{
+    int64_t  end, ts, now, fill;
+
+    for (end = *n + seconds * RATE / FRAME; *n < end; (*n)++) {
+        ts = *n * FRAME * STN_TS_HZ / RATE + stamped * STN_TS_HZ / RATE;
+        now = NOW + (int64_t) ((double) ((*n + 1) * FRAME)
+                               * (1 + ppm / 1e6)) + stamped;
+
+        stn_timeline_watch(t, ts, now);
+        assert_int_equal(stn_timeline_place(t, ts, NOW + *n * FRAME, now,
+                                            &fill), STN_TIMELINE_TAKE);
+    }
+}
+
+
+static void
+tells_how_clocks_drift(void **state)
+{
+    size_t          i;
+    int64_t         n, drift, want;
+    stn_timeline_t  t;
+
+    static const double  ppm[] = { 0, 40, -40 };
+
+    (void) state;
+
+    for (i = 0; i < stn_nelems(ppm); i++) {
+        settled(&t);
+        n = 0;
+        come(&t, &n, ppm[i], 60, 0);
+        assert_int_equal(stn_timeline_drift(&t), 0);
+        assert_true(stn_timeline_ppm(&t) == 0);
+
+        come(&t, &n, ppm[i], 1140, 0);
+        want = (int64_t) (ppm[i] * 1200 * RATE / 1e6);
+        drift = stn_timeline_drift(&t);
+
+        assert_true(llabs(drift - want) < SAMPLES(3));
+        assert_true(llabs(drift) <= llabs(want));
+        assert_true(fabs(stn_timeline_ppm(&t) - ppm[i]) < 1);
+
+        /* what was corrected is not asked for again */
+
+        stn_timeline_correct(&t, drift);
+        assert_true(llabs(stn_timeline_drift(&t)) <= 1);
+        assert_true(llabs(stn_timeline_at(&t, 0) - NOW - drift) <= 1);
+    }
+}
+
+
+/* Units are missing without a gap that could be filled: the timestamps go on
+ * 40 ms farther. */
+
+static void
+tells_what_is_missing(void **state)
+{
+    int64_t         n, at;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    settled(&t);
+    n = 0;
+    come(&t, &n, 0, 600, 0);
+    assert_int_equal(stn_timeline_drift(&t), 0);
+
+    come(&t, &n, 0, 60, SAMPLES(40));
+    assert_true(llabs(stn_timeline_drift(&t) - SAMPLES(40)) < SAMPLES(3));
+    at = stn_timeline_at(&t, 0);
+
+    /* made up, the timestamps are right again; what is too much is not */
+
+    stn_timeline_correct(&t, SAMPLES(40));
+    assert_true(llabs(stn_timeline_drift(&t)) < SAMPLES(1));
+    assert_true(stn_timeline_at(&t, 0) == at);
+
+    stn_timeline_correct(&t, -FRAME);
+    assert_true(llabs(stn_timeline_drift(&t) - FRAME) < SAMPLES(3));
+    assert_true(stn_timeline_at(&t, 0) == at - FRAME);
+}
+
+
+static void
+forgets_the_drift_of_another_clock(void **state)
+{
+    int64_t         n, fill;
+    stn_timeline_t  t;
+
+    (void) state;
+
+    settled(&t);
+    n = 0;
+    come(&t, &n, 40, 1200, 0);
+    assert_true(stn_timeline_drift(&t) > FRAME);
+
+    (void) stn_timeline_place(&t, TS(3600000), NOW + n * FRAME,
+                              NOW + n * FRAME, &fill);
+    assert_int_equal(t.resyncs, 1);
+    assert_int_equal(stn_timeline_drift(&t), 0);
+    assert_true(stn_timeline_ppm(&t) == 0);
+
+    settled(&t);
+    n = 0;
+    come(&t, &n, 40, 1200, 0);
+    assert_true(stn_timeline_drift(&t) > FRAME);
+
+    stn_timeline_reset(&t);
+    assert_int_equal(stn_timeline_drift(&t), 0);
+    assert_int_equal(t.resyncs, 0);
+}
+
+
 int
 main(void)
 {
@@ -435,6 +556,9 @@ main(void)
         cmocka_unit_test(follows_a_clock_that_jumped),
         cmocka_unit_test(resync_catches_up_with_the_wall_clock),
         cmocka_unit_test(survives_any_timestamp),
+        cmocka_unit_test(tells_how_clocks_drift),
+        cmocka_unit_test(tells_what_is_missing),
+        cmocka_unit_test(forgets_the_drift_of_another_clock),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

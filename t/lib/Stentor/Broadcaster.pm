@@ -23,7 +23,8 @@ my %running;
 
 # start(port =>, media => Media::fixture(), name => 'studio1', app => 'live',
 # ts => first timestamp in ms, video => bytes sent ten times a second,
-# encoder => metadata).  Returns once the server has said Publish.Start, or
+# encoder => metadata, sounds => { name => fixture of the same format }: what
+# play() may switch to).  Returns once the server has said Publish.Start, or
 # dies with what it said.
 
 sub start($class, %o) {
@@ -93,7 +94,13 @@ sub broadcast($ctl, $say, %o) {
 
         next if !grep { $_ == $ctl } @ready;
 
-        my $n = sysread($ctl, my $word, 16);
+        my $n = sysread($ctl, my $word, 64);
+
+        if ($n && $word =~ /^play (\w+)/) {
+            $media = $o{sounds}{$1} // die "no sound $1\n";
+            next;
+        }
+
         $s->unpublish() if $n;
         return;
     }
@@ -117,6 +124,13 @@ sub said($self, $seconds) {
     }
 
     return $self->{line} =~ s/^(.*?)(?:\n|\z)//s && length($1) ? $1 : undef;
+}
+
+
+# From now on he sends another sound of those he was started with.
+
+sub play($self, $name) {
+    syswrite($self->{ctl}, "play $name\n");
 }
 
 

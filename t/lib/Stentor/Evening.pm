@@ -14,8 +14,11 @@ package Stentor::Evening;
 use v5.36;
 
 use File::Path ();
+use IO::Handle;
 use JSON::PP ();
-use Time::HiRes qw(time sleep);
+use List::Util qw(max min sum0);
+use POSIX ();
+use Time::HiRes qw(clock time sleep);
 
 use Stentor::Broadcaster;
 use Stentor::Ear;
@@ -32,8 +35,14 @@ use constant {
     LIVE_HZ => 880,
     LIVE_DB => -16.8,
 
-    # how long ffmpeg may take until it is heard, on a busy machine
-    START => 4,
+    # how long ffmpeg may take until it is heard
+    START => 3,
+
+    # what a machine may be slower than alone
+    SLOWEST => 8,
+
+    # how long the control API may have no time
+    PATIENCE => 20,
 
     # sound of a part that is not whole is lost with its worker
     PART => 1.1,
@@ -51,12 +60,14 @@ sub new($class, %o) {
     my $self = bless {
         dead => 10, linger => 30, encoder => 'ffmpeg', say => sub { },
         %o,
-        events => [], expected => [], sessions => [], kills => [],
-        faults => [], missing => [], players => [], witnesses => [],
+        slow => [], events => [], expected => [],
+        sessions => [], kills => [], faults => [], missing => [],
+        players => [], witnesses => [],
     }, $class;
 
     $self->{hold} = hold_file();
     $self->build_node();
+    $self->measure_machine();
     $self->{t0} = time();
 
     return $self;
@@ -88,7 +99,7 @@ sub wishes($self) {
 sub build_node($self) {
     my %o = (
         part_duration => '1s', grace => '1s', zone => '64m',
-        $self->{short} ? (segment_parts => 3, window => '24s')
+        $self->{short} ? (segment_parts => 3, window => '18s')
                        : (segment_parts => 6, window => '60s'),
     );
 
@@ -239,11 +250,92 @@ sub wait($self, $seconds) {
 }
 
 
+# How many times longer than alone some work takes on this machine: 30 ms of
+# it, each second, by a process of its own.  What costs the node CPU may take
+# as many times longer.
+
+sub measure_machine($self) {
+    my $parent = $$;
+    my $path = $self->{dir} . '/yardstick';
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid) {
+        $self->{yardstick} = $pid;
+        return;
+    }
+
+    local $SIG{TERM} = 'DEFAULT';
+    open(my $f, '>', $path) or POSIX::_exit(1);
+    $f->autoflush(1);
+
+    while (getppid() == $parent) {
+        my ($t, $cpu) = (time(), clock());
+        1 while clock() - $cpu < 0.03;
+        printf {$f} ("%.3f %.3f\n", $t, (time() - $t) / (clock() - $cpu));
+        sleep(1);
+    }
+
+    POSIX::_exit(0);
+}
+
+
+sub read_yardstick($self) {
+    my $pid = delete $self->{yardstick} // return;
+
+    kill('TERM', $pid);
+    waitpid($pid, 0);
+    $self->{slow} = [ map { [ split(/ /) ] } split(/\n/,
+        Stentor::Node::slurp("$self->{dir}/yardstick") // '') ];
+}
+
+
+# The worst three of those in a row, between two times or at all, but never
+# more than what is still an evening.
+
+sub slowness($self, $from = 0, $to = 'inf') {
+    my @s = map { $_->[1] } grep { $_->[0] >= $from - 3 && $_->[0] <= $to }
+            @{ $self->{slow} };
+
+    return min(SLOWEST, max(1, map { sum0(@s[$_ - 2 .. $_]) / 3 } 2 .. $#s));
+}
+
+
+# Waits until the one on the air is heard, and then so long.
+
+sub heard_for($self, $seconds) {
+    my $deadline = time() + PATIENCE;
+    my $st;
+
+    do {
+        $self->wait(0.05);
+        $st = $self->{node}->stream('live/' . STREAM) // {};
+    } while (($st->{state} // '') ne 'live' && time() < $deadline);
+
+    $self->fault('he is not heard') if ($st->{state} // '') ne 'live';
+    $self->wait($seconds);
+}
+
+
 # --- the doors
 
-# A call of the control API; dies with what it said when it refuses.
+# A call of the control API; dies with what it said when it refuses.  A node
+# that has no time for it now (503) is asked again, for a while.
 
 sub control($self, $method, $what, $body = undef) {
+    my $deadline = time() + PATIENCE;
+
+    while (1) {
+        my $r = $self->ask_control($method, $what, $body);
+        return $r->{body} if $r->{status} =~ /^2/;
+
+        die "$method /control/$what: $r->{status} $r->{body}\n"
+            if $r->{status} != 503 || time() > $deadline;
+        $self->event("$method /control/$what: 503, again");
+    }
+}
+
+
+sub ask_control($self, $method, $what, $body) {
     my $c = $self->{node}->http();
     my $json = $body ? JSON::PP->new->canonical->encode($body) : '';
 
@@ -251,11 +343,7 @@ sub control($self, $method, $what, $body = undef) {
              . "Content-Type: application/json\r\nConnection: close\r\n"
              . 'Content-Length: ' . length($json) . "\r\n\r\n$json", $method);
 
-    my $r = $c->response() // die "no answer to $method /control/$what\n";
-    die "$method /control/$what: $r->{status} $r->{body}\n"
-        if $r->{status} !~ /^2/;
-
-    return $r->{body};
+    return $c->response() // die "no answer to $method /control/$what\n";
 }
 
 
@@ -264,6 +352,7 @@ sub doors_open($self) {
 
     my $t = $self->event('the doors open');
     $self->control('POST', 'open', { stream => 'live/' . STREAM });
+    $self->{opened} = time() - $t;
     $self->expect('hold', 'the doors open', $t, 0, 0);
 
     my $list = JSON::PP::decode_json($self->control('GET', 'streams'));
@@ -319,7 +408,7 @@ sub listen($self) {
     my $r = $self->{node}->get("$base/index.m3u8");
 
     die "index.m3u8: $r->{status} $r->{body}\n" if $r->{status} != 200;
-    $self->{first_ms} = (time() - $asked) * 1000;
+    $self->{first_s} = time() - $asked;
 
     $self->fault("index.m3u8: $_")
         for Stentor::Conformance::check_multivariant($r->{text});
@@ -338,7 +427,7 @@ sub listen($self) {
     }
 
     my @names = map { $_->{name} } @{ $self->{players} };
-    $self->event("listening to @names");
+    $self->{joined} = $self->event("listening to @names");
     $self->fault('the ladder has ' . @names . ' rungs')
         if $self->{knows}{rendition} && @names != keys %LADDER;
 }
@@ -347,6 +436,8 @@ sub listen($self) {
 # What each of them has to report: (players, witnesses), in the same order.
 
 sub reports($self) {
+    $self->read_yardstick();
+
     my @players = map { $_->join(0) } @{ $self->{players} };
     my @witnesses = map { $_->join($_->{stop} ? 0 : 5) }
                     @{ $self->{witnesses} };
@@ -461,6 +552,7 @@ sub kill_worker($self) {
 sub finish($self) {
     my $node = $self->{node};
 
+    $self->read_yardstick();
     $_->kill_it() for @{ $self->{players} }, @{ $self->{witnesses} };
     $node->stop('TERM') or $self->fault('the node does not stop');
 

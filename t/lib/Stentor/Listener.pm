@@ -138,15 +138,22 @@ sub take_parts($self, $p, $pass) {
 
 
 sub take_init($self, $uri) {
-    return if $self->{inits}{$uri}++;
+    my $known = $self->{inits}{$uri} //= $self->fetch_init($uri) // return;
 
+    $self->{init_uri} = $uri;
+    ($self->{init_bytes}, $self->{init}) = @$known;
+}
+
+
+sub fetch_init($self, $uri) {
     my $r = $self->get("$self->{path}/$uri") or return;
     $self->bad("$r->{status} for $uri") if $r->{status} != 200;
     return if $r->{status} != 200;
 
-    $self->{init_bytes} = $r->{body};
-    $self->{init} = eval { Stentor::Media::init($r->{body}) }
+    my $init = eval { Stentor::Media::init($r->{body}) }
         or $self->bad("init: $@");
+
+    return [ $r->{body}, $init ];
 }
 
 
@@ -160,14 +167,19 @@ sub take_part($self, $seg, $i, $a, $bytes) {
         msn => $seg->{msn}, part => $i, tfdt => $f[0]{tfdt},
         seq => $f[0]{seq}, samples => sum0(map { $_->{duration} } @f),
         bytes => length($bytes), disc => $seg->{disc} && !$i ? 1 : 0,
+        rate => $rate, init => $self->{init_uri},
     );
     $part{frames} = [ map { @{ $_->{frames} } } @f ] if $self->{keep};
     $part{body} = $bytes if $self->{keep};
 
     if ($prev) {
-        my $want = $prev->{tfdt} + $prev->{samples};
+        # in another format the same moment, to the sample
+        my $want = ($prev->{tfdt} + $prev->{samples}) * $rate
+                   / $prev->{rate};
         $self->bad("$name: tfdt $part{tfdt}, not $want")
-            if $part{tfdt} != $want;
+            if abs($part{tfdt} - $want) > ($rate == $prev->{rate} ? 0 : 1);
+        $self->bad("$name: another init segment and no discontinuity")
+            if $part{init} ne $prev->{init} && !$part{disc};
         $self->bad("$name: mfhd $part{seq} after $prev->{seq}")
             if $part{seq} <= $prev->{seq};
     }
@@ -217,10 +229,11 @@ sub frames($self) {
 }
 
 
-# The tone of the last n parts, in Hz (keep => 1).
+# The tone of the last n parts of one format, in Hz (keep => 1).
 
 sub tone($self, $n = 6) {
-    my @bodies = map { $_->{body} } @{ $self->{parts} };
+    my @bodies = map { $_->{body} } grep { $_->{init} eq $self->{init_uri} }
+                 @{ $self->{parts} };
     splice(@bodies, 0, @bodies - $n) if @bodies > $n;
 
     return Stentor::Media::tone(

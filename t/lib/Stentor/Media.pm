@@ -21,7 +21,8 @@ my @RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050,
 # --- fixtures
 
 # fixture(freq => 440, rate => 48000, channels => 2, seconds => 6,
-# bitrate => '128k'): {frames, asc, rate, channels, samples}.
+# bitrate => '128k'): {frames, asc, rate, channels, samples}.  Another sound
+# than a sine: name => 'its name', source => a filter graph of lavfi's.
 
 sub fixture(%o) {
     %o = (freq => 440, rate => 48000, channels => 2, seconds => 6,
@@ -30,8 +31,9 @@ sub fixture(%o) {
     my $dir = "$Stentor::Node::TOP/build/t";
     File::Path::make_path($dir);
 
-    my $path = "$dir/tone-" . join('-', map { $o{$_} }
-               qw(freq rate channels seconds bitrate)) . '.aac';
+    my $path = "$dir/" . join('-', $o{name} // ('tone', $o{freq}),
+                              map { $o{$_} }
+                              qw(rate channels seconds bitrate)) . '.aac';
 
     make_fixture($path, %o) if !-s $path;
 
@@ -46,10 +48,10 @@ sub make_fixture($path, %o) {
 
     my @cmd = ('ffmpeg', '-hide_banner', '-nostats', '-loglevel', 'error',
                '-y', '-f', 'lavfi', '-i',
-               "sine=frequency=$o{freq}:sample_rate=$o{rate}"
-               . ":duration=$o{seconds}",
-               '-ac', $o{channels}, '-c:a', 'aac', '-b:a', $o{bitrate},
-               '-f', 'adts', "$path.$$");
+               $o{source} // "sine=frequency=$o{freq}:sample_rate=$o{rate}",
+               '-t', $o{seconds}, '-ac', $o{channels}, '-ar', $o{rate},
+               '-c:a', 'aac', '-b:a', $o{bitrate}, '-f', 'adts',
+               "$path.$$");
 
     system(@cmd) == 0 or die "ffmpeg makes no fixture: $?\n";
     rename("$path.$$", $path) or die "$path: $!\n";

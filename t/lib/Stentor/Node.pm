@@ -78,9 +78,10 @@ sub free_port() {
 
 # new(%o) starts a node and returns when it answers.  Sizes and times as in
 # nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
-# zone; log (error_log level), reuseport (each worker its own socket);
-# snippets: main, events, stentor, application, stream_server, http,
-# http_server, location; plain => 1 leaves Stentor out.
+# zone; log (error_log level), reuseport (each worker its own socket),
+# slow_threads (new threads begin up to so many ms late); snippets: main,
+# events, stentor, application, stream_server, http, http_server, location;
+# plain => 1 leaves Stentor out.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -123,7 +124,7 @@ sub check($class, %o) {
     my $self = $class->prepare(%o);
     my $dir = $self->{dir};
 
-    local %ENV = (%ENV, asan_environment());
+    local %ENV = (%ENV, $self->environment());
     my $command = "$self->{nginx} -t -p $dir -e $dir/error.log"
                   . " -c $dir/nginx.conf 2>&1";
     my $said = `$command`;
@@ -146,13 +147,31 @@ sub knows($class, $directive, %o) {
 
 # What nginx needs in its environment.
 
-sub asan_environment() {
-    return () if !$ENV{STENTOR_ASAN};
+sub environment($self) {
+    my @preload;
 
-    chomp(my $asan = `gcc -print-file-name=libasan.so`);
+    chomp(@preload = `gcc -print-file-name=libasan.so`) if $ENV{STENTOR_ASAN};
+    push(@preload, slow_threads()) if $self->{slow_threads};
 
-    return (LD_PRELOAD => $asan,
+    return (LD_PRELOAD => join(' ', @preload),
+            SLOW_THREADS => $self->{slow_threads} // 0,
             ASAN_OPTIONS => $ENV{ASAN_OPTIONS} // 'detect_leaks=0');
+}
+
+
+# The library that makes threads slow, built when it is not there.
+
+sub slow_threads() {
+    my $so = "$TOP/build/t/slow_threads.so";
+    my $c = "$TOP/t/lib/slow_threads.c";
+
+    return $so if -e $so && -M $so < -M $c;
+
+    File::Path::make_path("$TOP/build/t");
+    system("cc -shared -fPIC -o $so.$$ $c -ldl") == 0 or die "no $so\n";
+    rename("$so.$$", $so) or die "$so: $!\n";
+
+    return $so;
 }
 
 
@@ -333,7 +352,7 @@ sub exec_nginx($self) {
     open(STDERR, '>>', "$dir/stderr");
     POSIX::setpgid(0, 0);
 
-    %ENV = (%ENV, asan_environment());
+    %ENV = (%ENV, $self->environment());
 
     exec($self->{nginx}, '-p', $dir, '-e', "$dir/error.log",
          '-c', "$dir/nginx.conf") or POSIX::_exit(127);
