@@ -80,8 +80,10 @@ sub heard_so_far() {
                                      %{ $ear->window(\@s) } });
     }
 
+    # pauses of its own are not the stream's
     return join(' ', map { $_->{what} }
-                grep { $_->{to} - $_->{from} > 0.3 } $ear->runs());
+                grep { $_->{to} - $_->{from} > 0.3 && $TONES{ $_->{what} } }
+                $ear->runs()) =~ s/\b(\w+)(?: \1)+/$1/gr;
 }
 
 
