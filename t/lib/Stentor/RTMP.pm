@@ -45,7 +45,8 @@ use constant HANDSHAKE => 1 + 1536 + 1536;
 # connection only.
 
 sub connect($class, %o) {
-    my $s = IO::Socket::INET->new(PeerAddr => ($o{host} // '127.0.0.1') . ":$o{port}",
+    my $host = $o{host} // '127.0.0.1';
+    my $s = IO::Socket::INET->new(PeerAddr => "$host:$o{port}",
                                   Timeout => 5)
         or die "connect to $o{port}: $@\n";
 
