@@ -18,6 +18,9 @@
 /* It plays hold audio of a file for so long, until a new worker can. */
 #define NGX_STENTOR_LIVE_STAY_MS  2500
 
+/* A stream that nobody feeds holds up its exit for so long at most. */
+#define NGX_STENTOR_LIVE_QUIT_MS  6000
+
 /* How often a session's figures go to the store. */
 #define NGX_STENTOR_LIVE_SHOW_MS  1000
 
@@ -840,7 +843,15 @@ ngx_stentor_lives_keep(ngx_event_t *ev)
                    >= NGX_STENTOR_LIVE_STAY_MS))
         {
             pthread_mutex_lock(&live->mutex);
+
             live->relieved = 1;
+
+            /* whatever it waits for, the worker does not wait for ever */
+
+            live->quit = ngx_current_msec - lives->exiting
+                         >= NGX_STENTOR_LIVE_QUIT_MS;
+            pthread_cond_signal(&live->cond);
+
             pthread_mutex_unlock(&live->mutex);
         }
     }

@@ -505,8 +505,10 @@ ngx_stentor_live_leaves(ngx_stentor_live_t *live)
 {
     ngx_uint_t  leaves;
 
-    if (!live->idle || live->stream.present || live->taken.count
-        || !stn_stream_drained(&live->stream))
+    /* one that has never been born makes no parts to wait for */
+
+    if ((live->stream.begun && !live->idle) || live->stream.present
+        || live->taken.count || !stn_stream_drained(&live->stream))
     {
         return 0;
     }
@@ -603,6 +605,10 @@ ngx_stentor_live_over(ngx_stentor_live_t *live)
     }
 
     stn_stream_end(&live->stream);
+
+    /* whoever opened it has left before he sent anything: no part will come */
+
+    live->done = !live->stream.begun;
 }
 
 
