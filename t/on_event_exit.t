@@ -136,7 +136,7 @@ $node->done();
 $port = Stentor::Node::free_port();
 $node = node($port);
 takeovers($node, 'old', 100);
-takeovers($node, 'new', 1050);
+takeovers($node, 'new', 1150);
 
 
 # Each who came after the first had an event: he took the stream over, or was
@@ -147,11 +147,16 @@ sub contests(@requests) {
 }
 
 
-my $s = $node->wait_status(sub ($s) {
+sub contested($s) {
     my $n = $s->{ingest}{takeovers};
     $n += $_->{repairs}{fights} for @{ $s->{streams} };
-    return $n == 1150;
-});
+    return $n;
+}
+
+
+# some who come in the same moment at two workers are one contest
+
+my $s = $node->wait_status(sub ($s) { contested($s) >= 1150 });
 my $lost = $s ? $s->{events}{dropped} : 0;
 cmp_ok($lost, '>=', 150, 'of more than 1150 events some are dropped');
 my $said = () = $node->log() =~ /1000 events wait: the oldest are dropped/g;
@@ -166,7 +171,8 @@ is(scalar(grep { $_->{json}{stream} eq 'live/old' } @contests), 0,
    'the oldest are those that went');
 
 # what came beside them and behind is hold and live audio taking turns
-cmp_ok(@contests, '>=', 1150 - $lost, 'all others come');
+cmp_ok(@contests, '>=', contested($node->status()) - $lost,
+       'all others come');
 cmp_ok(@contests, '>', 900, 'nearly a thousand');
 
 my @times = map { $_->{json}{time} } @got;
