@@ -27,9 +27,11 @@ need('ffmpeg');
 my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
 my $media = Stentor::Media::fixture(freq => 880);
 
-# each stream is opened by the worker whose turn it is
-my $node = Stentor::Node->new(workers => 3, reuseport => 1, window => '8s',
-    linger => '20s', application => 'stream a; stream b; stream c;');
+# Each stream is opened by the worker whose turn it is.  Parts are listed for
+# three target durations: long enough for a player whose connection stands still
+# with the worker that is stopped.
+my $node = Stentor::Node->new(workers => 3, reuseport => 1,
+    segment_parts => 20, window => '24s', linger => '30s', application => 'stream a; stream b; stream c;');
 my $s = $node->wait_status(sub ($s) { @{ $s->{streams} } == 3 });
 my %owner = map { $_->{name} => $_->{owner_pid} } @{ $s->{streams} };
 my $stopped = $owner{'live/a'};

@@ -60,20 +60,8 @@ if ($pid == 0) {
 # What GStreamer has heard so far: all that lasted for a while.
 
 sub heard_so_far() {
-    my $ear = Stentor::Ear->new(tones => \%TONES, marked => 'none');
-    my $pcm = Stentor::Node::slurp("$dir/heard.pcm") // '';
-
-    for my $i (0 .. int(length($pcm) / 2 / Stentor::Ear::HOP) - 2) {
-        my @s = unpack('s<*', substr($pcm, $i * Stentor::Ear::HOP * 2,
-                                     Stentor::Ear::WINDOW * 2));
-        push(@{ $ear->{windows} }, { t => $i * Stentor::Ear::STEP,
-                                     %{ $ear->window(\@s) } });
-    }
-
-    # pauses of its own are not the stream's
-    return join(' ', map { $_->{what} }
-                grep { $_->{to} - $_->{from} > 0.3 && $TONES{ $_->{what} } }
-                $ear->runs()) =~ s/\b(\w+)(?: \1)+/$1/gr;
+    return Stentor::Ear->order(Stentor::Node::slurp("$dir/heard.pcm") // '',
+                               \%TONES);
 }
 
 

@@ -286,6 +286,25 @@ sub raw_runs($self) {
 }
 
 
+# The order of the tones in raw sound (signed 16 bits, mono, at this ear's
+# rate) that a player wrote: each that lasted for a while.  Pauses are the
+# player's own, and tones between them are one.
+
+sub order($class, $pcm, $tones) {
+    my $ear = $class->new(tones => $tones, marked => 'none');
+
+    for my $i (0 .. int(length($pcm) / 2 / HOP) - 2) {
+        my @s = unpack('s<*', substr($pcm, $i * HOP * 2, WINDOW * 2));
+        push(@{ $ear->{windows} }, { t => $i * STEP,
+                                     %{ $ear->window(\@s) } });
+    }
+
+    return join(' ', map { $_->{what} }
+                grep { $_->{to} - $_->{from} > 0.3 && $tones->{ $_->{what} } }
+                $ear->runs()) =~ s/\b(\w+)(?: \1)+/$1/gr;
+}
+
+
 # The longest silence, transits included: {from, seconds}.
 
 sub longest_silence($self) {
