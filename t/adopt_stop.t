@@ -31,7 +31,8 @@ my $media = Stentor::Media::fixture(freq => 880);
 # three target durations: long enough for a player whose connection stands still
 # with the worker that is stopped.
 my $node = Stentor::Node->new(workers => 3, reuseport => 1,
-    segment_parts => 20, window => '24s', linger => '30s', application => 'stream a; stream b; stream c;');
+    segment_parts => 20, window => '24s', linger => '30s',
+    application => 'stream a; stream b; stream c;');
 my $s = $node->wait_status(sub ($s) { @{ $s->{streams} } == 3 });
 my %owner = map { $_->{name} => $_->{owner_pid} } @{ $s->{streams} };
 my $stopped = $owner{'live/a'};
