@@ -122,12 +122,10 @@ stn_ladder_source_feed(stn_ladder_source_t *s, const stn_au_t *au,
         return STN_OK;
     }
 
-    if (s->live->n >= s->most) {
-        return STN_LIMIT;
-    }
+    rc = (s->live->n < s->most) ? stn_fifo_put(&s->queue, au) : STN_LIMIT;
 
-    rc = stn_fifo_put(&s->queue, au);
     if (rc != STN_OK) {
+        stn_timeline_crowd(&s->timeline);
         return rc;
     }
 

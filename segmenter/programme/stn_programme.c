@@ -150,6 +150,7 @@ stn_programme_feed(stn_programme_t *p, const stn_au_t *au, int64_t now_us)
 
     rc = stn_fifo_put(&p->queue, au);
     if (rc != STN_OK) {
+        stn_timeline_crowd(&p->timeline);
         return rc;
     }
 

@@ -21,6 +21,7 @@ static stn_timeline_e stn_timeline_early(stn_timeline_t *t, int64_t at,
     int64_t pos, int64_t now, int64_t *fill);
 static stn_timeline_e stn_timeline_resync(stn_timeline_t *t, int64_t at,
     int64_t pos, int64_t now, int64_t *fill);
+static void stn_timeline_judge(stn_timeline_t *t, int64_t ts, int64_t now);
 
 
 void
@@ -39,6 +40,8 @@ void
 stn_timeline_reset(stn_timeline_t *t)
 {
     t->first = 0;
+    t->late = 0;
+    t->crowded = 0;
     t->stale_since = 0;
     t->stale_by = 0;
     t->settling = 1;
@@ -114,6 +117,7 @@ stn_timeline_start(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now)
     if (pos >= 0
         && backlog > stn_timeline_samples(t, STN_TIMELINE_BURST_MS))
     {
+        t->late = t->crowded ? 0 : pos - at;
         at = pos;
     }
 
@@ -193,6 +197,8 @@ static stn_timeline_e
 stn_timeline_early(stn_timeline_t *t, int64_t at, int64_t pos, int64_t now,
     int64_t *fill)
 {
+    double  bias, half;
+
     t->stale_since = 0;
     t->spliced = 1;
 
@@ -202,7 +208,12 @@ stn_timeline_early(stn_timeline_t *t, int64_t at, int64_t pos, int64_t now,
         return stn_timeline_resync(t, at, pos, now, fill);
     }
 
-    *fill = (at - pos + t->frame / 2) / t->frame;
+    /* units before the gap were as far off the grid as those behind it */
+
+    half = t->frame / 2.0;
+    bias = stn_max(-half, stn_min(t->bias, half));
+
+    *fill = (at - pos - (int64_t) bias + t->frame / 2) / t->frame;
 
     return STN_TIMELINE_FILL;
 }
@@ -239,6 +250,10 @@ stn_timeline_watch(stn_timeline_t *t, int64_t ts, int64_t now)
 {
     double  most, bias;
 
+    if (t->late) {
+        stn_timeline_judge(t, ts, now);
+    }
+
     if (!stn_drift_feed(&t->drift, now - stn_timeline_ts(t, ts) - t->origin,
                         now))
     {
@@ -257,6 +272,38 @@ stn_timeline_watch(stn_timeline_t *t, int64_t ts, int64_t now)
         t->offset -= (int64_t) bias;
         t->bias -= (double) (int64_t) bias;
         stn_drift_correct(&t->drift, -(double) (int64_t) bias);
+    }
+}
+
+
+void
+stn_timeline_crowd(stn_timeline_t *t)
+{
+    t->crowded = 1;
+    t->late = 0;
+}
+
+
+/* Whether what came late goes on to come faster than it plays. */
+
+static void
+stn_timeline_judge(stn_timeline_t *t, int64_t ts, int64_t now)
+{
+    int64_t  ahead;
+
+    /* of what it would be if it had come in time */
+
+    ahead = stn_timeline_at(t, ts) - t->late - (now - t->frame);
+
+    if (ahead > stn_timeline_samples(t, STN_TIMELINE_BURST_MS)) {
+        t->late = 0;
+
+    } else if (now - t->first
+               > stn_timeline_samples(t, STN_TIMELINE_JUDGE_MS))
+    {
+        t->offset -= t->late;
+        t->late = 0;
+        t->spliced = 1;
     }
 }
 

@@ -44,9 +44,12 @@
 #define STN_TIMELINE_BACK_MS    30000
 
 /* A session that begins on a running programme with a unit that was already
- * older than this when it arrived is a recording pushed faster than it plays,
- * and all of it is played. */
+ * older than this when it arrived is taken for a recording pushed faster than
+ * it plays, and all of it is played.  What does not go on to come so much
+ * faster within that time was only held up on its way: it is brought back to
+ * the wall clock, or it would be heard late until its end. */
 #define STN_TIMELINE_BURST_MS   1000
+#define STN_TIMELINE_JUDGE_MS   3000
 
 
 typedef enum {
@@ -64,11 +67,14 @@ typedef struct {
     int64_t      first;        /* when the first unit came; 0: none yet */
     int64_t      stale_since;  /* sample on the wall clock; 0: nothing stale */
     int64_t      stale_by;     /* how late units were then, samples */
+    int64_t      late;         /* samples that what is taken for a recording
+                                  plays behind its time; 0: nothing is */
     stn_drift_t  drift;        /* of his timestamps, with that first offset */
     double       bias;         /* how far beyond the next frame's place units
                                   belong; an average */
     unsigned     spliced;      /* boolean: bias begins with the next unit */
     unsigned     settling;     /* boolean: offset is being found */
+    unsigned     crowded;      /* boolean: units had to wait for room */
     uint64_t     resyncs;      /* how often offset was given up */
 } stn_timeline_t;
 
@@ -104,6 +110,10 @@ stn_timeline_e stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos,
 /* Watches the clock: the unit with timestamp ts came at wall-clock sample now.
  * To be called for each one after the start, as it comes. */
 void stn_timeline_watch(stn_timeline_t *t, int64_t ts, int64_t now);
+
+/* A unit found no room where units wait for their time: nobody who is live
+ * sends so many, so it is a recording. */
+void stn_timeline_crowd(stn_timeline_t *t);
 
 /*
  * By how many samples the programme should be corrected now, for the drift of

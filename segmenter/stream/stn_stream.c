@@ -500,12 +500,11 @@ stn_stream_feed(stn_stream_t *s, const stn_au_t *au, int64_t now_us)
 
     /* it is measured once, however often it has to be fed */
 
-    if (stn_programme_full(p, au->len)) {
-        return STN_LIMIT;
-    }
-
     unit = *au;
-    stn_stream_measure(s, &unit);
+
+    if (!stn_programme_full(p, au->len)) {
+        stn_stream_measure(s, &unit);
+    }
 
     stn_programme_mute(p, s->conf.dead_hold
                           && (stn_stream_alarms(s) & STN_LEVEL_DEAD));

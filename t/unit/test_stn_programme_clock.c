@@ -326,6 +326,56 @@ takes_session_after_session(void **state)
 }
 
 
+/* A session whose first seconds were held up on their way, by a network or a
+ * busy machine, is heard late for no longer than it takes to see that. */
+
+static void
+brings_a_late_start_back(void **state)
+{
+    rig_t     r;
+    size_t    i;
+    int64_t   start, delay;
+    uint32_t  n;
+
+    static const int64_t held_ms[] = { 1300, 2000, 4500 };
+
+    (void) state;
+
+    for (i = 0; i < stn_nelems(held_ms); i++) {
+        on_air(&r, 500);
+        stn_programme_leave(&r.p);
+        rig_run(&r, r.now_us + 5 * SEC);
+
+        start = r.now_us - rig_us(&r, 500 * r.format.frame);
+        n = 500 + rig_units(&r, held_ms[i]);
+        r.base_ms = 12345678;
+
+        stn_programme_arrive(&r.p);
+        rig_run(&r, rig_ready(&r, start, n - 1));
+        rig_burst(&r, 500, n);
+        rig_send(&r, start, n, n + rig_units(&r, STN_TIMELINE_JUDGE_MS - 200));
+
+        delay = rig_us(&r, r.live_pos + r.format.frame)
+                - rig_ready(&r, start, r.heard - 1);
+        assert_true(delay > (held_ms[i] - 200) * MS);
+        assert_int_equal(r.lost, 0);
+
+        rig_send(&r, start, r.made, r.made + 500);
+
+        delay = rig_us(&r, r.live_pos + r.format.frame)
+                - rig_ready(&r, start, r.heard - 1);
+        assert_true(llabs(delay) <= (STN_TIMELINE_MARGIN_MS
+                                     + STN_TIMELINE_DELAY_MS) * MS);
+        assert_in_range(r.lost, rig_units(&r, held_ms[i] - 200),
+                        rig_units(&r, held_ms[i] + 200));
+        assert_int_equal(r.heard, r.made);
+        assert_int_equal(r.p.stats.resyncs, 0);
+
+        rig_free(&r);
+    }
+}
+
+
 int
 main(void)
 {
@@ -337,6 +387,7 @@ main(void)
         cmocka_unit_test(recovers_when_an_encoder_stood_still_for_a_moment),
         cmocka_unit_test(keeps_its_place_while_units_get_lost),
         cmocka_unit_test(takes_session_after_session),
+        cmocka_unit_test(brings_a_late_start_back),
     };
 
     stn_cmaf_quiet();

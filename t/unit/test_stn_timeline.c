@@ -192,6 +192,52 @@ plays_all_of_a_recording_on_a_running_programme(void **state)
 }
 
 
+/* ... unless its owner has had to let units wait, or they go on to come so
+ * much faster than they play. */
+
+static void
+tells_a_recording_from_a_late_start(void **state)
+{
+    int             ms, how;
+    int64_t         offset;
+    stn_timeline_t  t;
+
+    enum { HELD_UP, FAST, CROWDED_BEFORE, CROWDED_LATER };
+
+    (void) state;
+
+    for (how = HELD_UP; how <= CROWDED_LATER; how++) {
+        stn_timeline_init(&t, RATE, FRAME);
+        stn_timeline_settle(&t, TS(0), NOW);
+        stn_timeline_settle(&t, TS(3000), NOW);
+
+        if (how == CROWDED_BEFORE) {
+            stn_timeline_crowd(&t);
+        }
+
+        (void) stn_timeline_start(&t, TS(0), NOW, NOW);
+        offset = t.offset;
+
+        if (how == CROWDED_LATER) {
+            stn_timeline_crowd(&t);
+        }
+
+        for (ms = 20; ms <= STN_TIMELINE_JUDGE_MS + 20; ms += 20) {
+            stn_timeline_watch(&t, TS(3000 + (how == FAST ? 2 * ms : ms)),
+                               NOW + SAMPLES(ms));
+        }
+
+        assert_int_equal(t.late, 0);
+
+        if (how == HELD_UP) {
+            assert_true(llabs(offset - t.offset - SAMPLES(3000)) <= 2 * FRAME);
+        } else {
+            assert_true(t.offset == offset);
+        }
+    }
+}
+
+
 static void
 takes_units_within_the_margin(void **state)
 {
@@ -241,6 +287,7 @@ margin_spans_two_frames_of_any_length(void **state)
 static void
 fills_what_the_wall_clock_confirms(void **state)
 {
+    int             phase;
     int64_t         fill;
     stn_timeline_t  t;
 
@@ -259,6 +306,20 @@ fills_what_the_wall_clock_confirms(void **state)
                                         NOW + SAMPLES(5000), &fill),
                      STN_TIMELINE_TAKE);
     assert_int_equal(t.resyncs, 0);
+
+    /* four are missing, wherever in a frame he began */
+
+    for (phase = -FRAME / 2 + 1; phase < FRAME / 2; phase += 37) {
+        settled(&t);
+        t.offset += phase;
+        assert_int_equal(stn_timeline_place(&t, TS(0), NOW, NOW, &fill),
+                         STN_TIMELINE_TAKE);
+        assert_int_equal(stn_timeline_place(&t, 5 * FRAME * STN_TS_HZ / RATE,
+                                            NOW + FRAME, NOW + 6 * FRAME,
+                                            &fill),
+                         STN_TIMELINE_FILL);
+        assert_int_equal(fill, 4);
+    }
 
     /* 5 s are missing, and no time has passed: the clock has jumped */
 
@@ -549,6 +610,7 @@ main(void)
         cmocka_unit_test(tells_a_recording_by_its_age_on_arrival),
         cmocka_unit_test(dates_a_first_unit_back_so_far),
         cmocka_unit_test(plays_all_of_a_recording_on_a_running_programme),
+        cmocka_unit_test(tells_a_recording_from_a_late_start),
         cmocka_unit_test(takes_units_within_the_margin),
         cmocka_unit_test(margin_spans_two_frames_of_any_length),
         cmocka_unit_test(fills_what_the_wall_clock_confirms),
