@@ -31,14 +31,13 @@ static ngx_stentor_live_t *ngx_stentor_live_find(ngx_stentor_lives_t *lives,
     ngx_str_t *name);
 static ngx_uint_t ngx_stentor_live_holds(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_fits(ngx_stentor_lives_t *lives,
-    ngx_stentor_app_t *app, ngx_str_t *key, const stn_format_t *format,
-    ngx_stentor_source_t *source);
+    ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_uint_t ngx_stentor_live_current(ngx_stentor_lives_t *lives,
     ngx_stentor_rendition_t *rend, const stn_format_t *format);
 static ngx_int_t ngx_stentor_live_fight(ngx_stentor_lives_t *lives,
-    ngx_stentor_app_t *app, ngx_str_t *key, ngx_stentor_source_t *source);
+    ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live,
-    const stn_format_t *format, ngx_stentor_source_t *source);
+    ngx_stentor_source_t *source);
 static ngx_stentor_live_t *ngx_stentor_live_create(ngx_stentor_lives_t *lives,
     ngx_stentor_app_t *app, ngx_str_t *key);
 static ngx_int_t ngx_stentor_live_start(ngx_stentor_live_t *live);
@@ -111,22 +110,24 @@ ngx_stentor_lives_exit(ngx_stentor_lives_t *lives)
 
 
 ngx_int_t
-ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
-    ngx_str_t *name, const stn_format_t *format, ngx_stentor_source_t *source)
+ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
+    ngx_stentor_source_t *source)
 {
     u_char               data[NGX_STENTOR_NAME_MAX];
     ngx_int_t            rc;
     ngx_str_t            key;
     ngx_stentor_live_t  *live;
 
-    if (ngx_stentor_live_key(&key, data, app, name) != NGX_OK) {
+    if (ngx_stentor_live_key(&key, data, source->app, &source->name)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    rc = ngx_stentor_live_fits(lives, app, &key, format, source);
+    rc = ngx_stentor_live_fits(lives, &key, source);
 
     if (rc == NGX_OK) {
-        rc = ngx_stentor_live_fight(lives, app, &key, source);
+        rc = ngx_stentor_live_fight(lives, &key, source);
     }
 
     if (rc != NGX_OK) {
@@ -135,7 +136,7 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
 
     live = ngx_stentor_live_find(lives, &key);
 
-    if (live && ngx_stentor_live_arrive(live, format, source) != NGX_OK) {
+    if (live && ngx_stentor_live_arrive(live, source) != NGX_OK) {
         live = NULL;
     }
 
@@ -147,12 +148,12 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
             return NGX_BUSY;
         }
 
-        live = ngx_stentor_live_create(lives, app, &key);
+        live = ngx_stentor_live_create(lives, source->app, &key);
         if (live == NULL) {
             return NGX_ERROR;
         }
 
-        live->format = *format;
+        live->format = source->format;
         live->bitrate = source->bitrate;
         live->arrived = 1;
 
@@ -273,10 +274,11 @@ ngx_stentor_live_holds(ngx_stentor_live_t *live)
  * cannot feed it must not take it from somebody who can. */
 
 static ngx_int_t
-ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
-    ngx_str_t *key, const stn_format_t *format, ngx_stentor_source_t *source)
+ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_str_t *key,
+    ngx_stentor_source_t *source)
 {
     stn_grid_t                g;
+    const stn_format_t       *format;
     ngx_stentor_stream_t     *st;
     ngx_stentor_rendition_t  *rend;
 
@@ -288,17 +290,12 @@ ngx_stentor_live_fits(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         return NGX_DECLINED;
     }
 
-    if (app->nrenditions) {
+    if (source->app->nrenditions) {
         return NGX_OK;
     }
 
+    format = &source->format;
     source->counter = NGX_STENTOR_INGEST_REFUSED_CODEC;
-
-    if (format->codec != STN_CODEC_AAC) {
-        source->reason = "only AAC is passed through: other audio needs a "
-                         "rendition";
-        return NGX_DECLINED;
-    }
 
     st = ngx_stentor_store_lookup(lives->store, key);
 
@@ -351,8 +348,8 @@ ngx_stentor_live_current(ngx_stentor_lives_t *lives,
  * slowed down. */
 
 static ngx_int_t
-ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
-    ngx_str_t *key, ngx_stentor_source_t *source)
+ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_str_t *key,
+    ngx_stentor_source_t *source)
 {
     int64_t                now;
     ngx_stentor_stream_t  *st;
@@ -383,8 +380,8 @@ ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     st->counters[NGX_STENTOR_STREAM_FIGHTS]++;
 
     (void) ngx_stentor_notify_event(lives->scf->worker.notify,
-                                    (const char *) app->on_event.data, key,
-                                    "fight", "\"takeovers\":%lu,"
+                                    (const char *) source->app->on_event.data,
+                                    key, "fight", "\"takeovers\":%lu,"
                                     "\"wait_ms\":%lu",
                                     (unsigned long) st->fights,
                                     (unsigned long) source->wait);
@@ -418,7 +415,7 @@ ngx_stentor_live_taken_by(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
 /* Tells the thread that a source has come, unless it is past listening. */
 
 static ngx_int_t
-ngx_stentor_live_arrive(ngx_stentor_live_t *live, const stn_format_t *format,
+ngx_stentor_live_arrive(ngx_stentor_live_t *live,
     ngx_stentor_source_t *source)
 {
     ngx_uint_t  ending;
@@ -429,7 +426,7 @@ ngx_stentor_live_arrive(ngx_stentor_live_t *live, const stn_format_t *format,
 
     if (!ending) {
         stn_fifo_reset(&live->units);
-        live->format = *format;
+        live->format = source->format;
         live->bitrate = source->bitrate;
         live->arrived = 1;
         live->left = 0;

@@ -42,6 +42,10 @@
 #define NGX_STENTOR_LIVE_WAIT_MAX    20000
 
 
+/* A reason that has to be put together, in words. */
+#define NGX_STENTOR_SOURCE_REASON    80
+
+
 typedef struct ngx_stentor_live_s   ngx_stentor_live_t;
 
 /* Why a source is called. */
@@ -67,6 +71,9 @@ typedef struct {
     ngx_stentor_live_t       *live;        /* NULL: detached */
     ngx_stentor_live_pt       handler;
     void                     *data;
+    ngx_stentor_app_t        *app;         /* of the stream it is for */
+    ngx_str_t                 name;        /* in the application */
+    stn_format_t              format;      /* of what it sends */
     ngx_uint_t                id;          /* connection number */
     const char               *protocol;
     char                      address[NGX_STENTOR_ADDRESS_MAX];
@@ -80,8 +87,12 @@ typedef struct {
     ngx_msec_t                shown;       /* when it was last put in status */
     ngx_msec_t                wait;        /* attach: how long to wait */
     ngx_uint_t                waited;      /* boolean: it has */
-    const char               *reason;      /* attach: why it was declined, */
+    ngx_msec_t                due;         /* when its wait is over */
+    ngx_uint_t                waiting;     /* boolean: for a stream that is
+                                              fought for */
+    const char               *reason;      /* why it was declined, */
     ngx_stentor_counter_e     counter;     /* and what counts that */
+    char                      text[NGX_STENTOR_SOURCE_REASON];
 } ngx_stentor_source_t;
 
 
@@ -188,8 +199,8 @@ ngx_stentor_lives_t *ngx_stentor_lives_create(ngx_cycle_t *cycle,
 void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);
 
 /*
- * Attaches a source that sends format to the live of app/name (a name that
- * ngx_stentor_name_check() has passed), which is made if it is not here;
+ * Attaches a source that sends source->format to the live of its app and name
+ * (which ngx_stentor_name_check() has passed), which is made if it is not here;
  * another source that was attached is told TAKEN.  source->bitrate is used if
  * the stream is opened.
  *
@@ -200,7 +211,6 @@ void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);
  * whole name is too long.
  */
 ngx_int_t ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
-    ngx_stentor_app_t *app, ngx_str_t *name, const stn_format_t *format,
     ngx_stentor_source_t *source);
 
 /*

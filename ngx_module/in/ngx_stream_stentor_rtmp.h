@@ -10,7 +10,7 @@
 #define _NGX_STREAM_STENTOR_RTMP_H_INCLUDED_
 
 
-#include "ngx_stentor_live.h"
+#include "ngx_stentor_source.h"
 #include "wire/stn_rtmp.h"
 
 #include <ngx_stream.h>
@@ -26,23 +26,17 @@ typedef struct {
     stn_rtmp_event_t            event;      /* the one in hand */
     ngx_stentor_source_t        source;
     ngx_stentor_conf_t         *scf;
-    ngx_stentor_app_t          *app;
     ngx_msec_t                  media_timeout;
-    stn_format_t                format;     /* of what he sends */
-    ngx_msec_t                  due;        /* when his wait is over */
     uint64_t                    bytes;      /* counted so far */
     uint64_t                    video_messages;
     uint64_t                    video_bytes;
     unsigned                    publishing:1;
-    unsigned                    waiting:1;  /* for a stream that is fought
-                                               for */
     unsigned                    ended:1;    /* he said so; what follows is
                                                dropped */
     unsigned                    blocked:1;  /* the event waits for room */
     unsigned                    closing:1;  /* refused; the rest is dropped */
     ngx_uint_t                  status;     /* for the access log */
-    ngx_str_t                   name;       /* of the stream */
-    u_char                      name_data[NGX_STENTOR_NAME_MAX];
+    u_char                      name[NGX_STENTOR_NAME_MAX];
     u_char                      buffer[NGX_STREAM_STENTOR_RTMP_BUFFER];
 } ngx_stream_stentor_rtmp_t;
 

@@ -11,19 +11,10 @@
  */
 
 #include "ngx_stream_stentor_rtmp.h"
-#include "wire/stn_wire_format.h"
 
 
 /* How long a refused broadcaster is read, to let the reason arrive. */
 #define NGX_STREAM_STENTOR_RTMP_LINGER  2000
-
-/* Why a codec is refused, in words. */
-#define NGX_STREAM_STENTOR_RTMP_REASON  80
-
-/* What a ladder decodes, as stn_rtmp_t's codecs. */
-#define NGX_STREAM_STENTOR_RTMP_CODECS                                        \
-    (1 << STN_CODEC_AAC | 1 << STN_CODEC_OPUS | 1 << STN_CODEC_MP3            \
-     | 1 << STN_CODEC_AC3 | 1 << STN_CODEC_EAC3 | 1 << STN_CODEC_FLAC)
 
 
 static ngx_int_t ngx_stream_stentor_rtmp_connect(
@@ -33,14 +24,10 @@ static ngx_int_t ngx_stream_stentor_rtmp_publish(
 static ngx_int_t ngx_stream_stentor_rtmp_meta(ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_config(
     ngx_stream_stentor_rtmp_t *ctx);
-static ngx_int_t ngx_stream_stentor_rtmp_attach(
-    ngx_stream_stentor_rtmp_t *ctx);
-static ngx_int_t ngx_stream_stentor_rtmp_not_carried(
-    ngx_stream_stentor_rtmp_t *ctx, stn_codec_e codec);
-static ngx_uint_t ngx_stream_stentor_rtmp_carries(
-    ngx_stream_stentor_rtmp_t *ctx, stn_format_t *format);
 static ngx_int_t ngx_stream_stentor_rtmp_audio(
     ngx_stream_stentor_rtmp_t *ctx);
+static ngx_int_t ngx_stream_stentor_rtmp_fed(ngx_stream_stentor_rtmp_t *ctx,
+    ngx_int_t rc);
 static ngx_int_t ngx_stream_stentor_rtmp_close(
     ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_play(ngx_stream_stentor_rtmp_t *ctx);
@@ -79,9 +66,9 @@ ngx_stream_stentor_rtmp_connect(ngx_stream_stentor_rtmp_t *ctx)
     name.data = (u_char *) ctx->event.connect.app.data;
     name.len = ctx->event.connect.app.len;
 
-    ctx->app = ngx_stentor_app(ctx->scf, &name);
+    ctx->source.app = ngx_stentor_app(ctx->scf, &name);
 
-    if (ctx->app == NULL) {
+    if (ctx->source.app == NULL) {
         return ngx_stream_stentor_rtmp_refuse(ctx,
                                         NGX_STENTOR_INGEST_REFUSED_APPLICATION,
                                         NULL, "no such application");
@@ -89,9 +76,7 @@ ngx_stream_stentor_rtmp_connect(ngx_stream_stentor_rtmp_t *ctx)
 
     ngx_stream_stentor_rtmp_encoder(ctx, &ctx->event.connect.encoder);
 
-    if (ctx->app->nrenditions) {
-        ctx->rtmp.codecs = NGX_STREAM_STENTOR_RTMP_CODECS;
-    }
+    ctx->rtmp.codecs = ngx_stentor_source_codecs(ctx->source.app);
 
     return stn_rtmp_accept_connect(&ctx->rtmp) == STN_OK ? NGX_OK : NGX_ERROR;
 }
@@ -106,7 +91,7 @@ ngx_stream_stentor_rtmp_publish(ngx_stream_stentor_rtmp_t *ctx)
     name.len = ctx->event.publish.name.len;
 
     if (ngx_stentor_name_check(&name) != NGX_OK
-        || ctx->app->name.len + 1 + name.len > NGX_STENTOR_NAME_MAX)
+        || ctx->source.app->name.len + 1 + name.len > NGX_STENTOR_NAME_MAX)
     {
         return ngx_stream_stentor_rtmp_refuse(ctx,
                                         NGX_STENTOR_INGEST_REFUSED_NAME,
@@ -115,16 +100,16 @@ ngx_stream_stentor_rtmp_publish(ngx_stream_stentor_rtmp_t *ctx)
                                         "dot, underscore and dash");
     }
 
-    ctx->name.data = ctx->name_data;
-    ctx->name.len = name.len;
-    ngx_memcpy(ctx->name_data, name.data, name.len);
+    ctx->source.name.data = ctx->name;
+    ctx->source.name.len = name.len;
+    ngx_memcpy(ctx->name, name.data, name.len);
 
     ctx->publishing = 1;
     ngx_stream_stentor_rtmp_count(ctx, NGX_STENTOR_INGEST_SESSIONS, 1);
 
     ngx_log_error(NGX_LOG_INFO, ctx->connection->log, 0,
                   "broadcaster publishes stream \"%V/%V\"",
-                  &ctx->app->name, &ctx->name);
+                  &ctx->source.app->name, &ctx->source.name);
 
     ngx_add_timer(ctx->connection->read, ctx->media_timeout);
 
@@ -152,110 +137,15 @@ ngx_stream_stentor_rtmp_meta(ngx_stream_stentor_rtmp_t *ctx)
 static ngx_int_t
 ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
 {
-    int            rc;
-    const char    *reason;
-    stn_format_t   format;
-
     if (ctx->ended) {
         return NGX_OK;
     }
 
-    rc = stn_wire_format(&format, ctx->event.config.codec,
-                         ctx->event.config.data, ctx->event.config.len,
-                         &reason);
-
-    if (!ngx_stream_stentor_rtmp_carries(ctx, &format)) {
-        return ngx_stream_stentor_rtmp_not_carried(ctx, format.codec);
-    }
-
-    if (rc != STN_OK) {
-        return ngx_stream_stentor_rtmp_refuse(ctx,
-                                        NGX_STENTOR_INGEST_REFUSED_CODEC,
-                                        "NetStream.Publish.Denied", reason);
-    }
-
-    /* encoders repeat it; who waits goes on waiting */
-
-    if (ctx->waiting) {
-        ctx->format = format;
-        return NGX_OK;
-    }
-
-    if (ctx->source.live
-        && stn_format_same(&ctx->source.live->format, &format))
-    {
-        return NGX_OK;
-    }
-
-    /* another one in mid-session: he comes anew */
-
-    ngx_stentor_live_detach(&ctx->source);
-
-    ctx->format = format;
-
-    return ngx_stream_stentor_rtmp_attach(ctx);
-}
-
-
-/* Takes the stream, or is told how long to wait for it. */
-
-static ngx_int_t
-ngx_stream_stentor_rtmp_attach(ngx_stream_stentor_rtmp_t *ctx)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_stentor_live_attach(ctx->scf->worker.lives, ctx->app, &ctx->name,
-                                 &ctx->format, &ctx->source);
-
-    ctx->waiting = (rc == NGX_AGAIN);
-
-    if (ctx->waiting) {
-        ctx->due = ngx_current_msec + ctx->source.wait;
-        return NGX_OK;
-    }
-
-    if (rc == NGX_BUSY) {
-        return ngx_stream_stentor_rtmp_refuse(ctx,
-                                        NGX_STENTOR_INGEST_REFUSED_FULL,
-                                        "NetStream.Publish.Denied",
-                                        "the node has as many streams as it "
-                                        "may");
-    }
-
-    if (rc == NGX_DECLINED) {
-        return ngx_stream_stentor_rtmp_refuse(ctx, ctx->source.counter,
-                                        "NetStream.Publish.Denied",
-                                        ctx->source.reason);
-    }
-
-    return rc;
-}
-
-
-/* Whether the application can do with this audio.  One that passes it through
- * can with AAC alone. */
-
-static ngx_uint_t
-ngx_stream_stentor_rtmp_carries(ngx_stream_stentor_rtmp_t *ctx,
-    stn_format_t *format)
-{
-    return format->codec == STN_CODEC_AAC || ctx->app->nrenditions;
-}
-
-
-static ngx_int_t
-ngx_stream_stentor_rtmp_not_carried(ngx_stream_stentor_rtmp_t *ctx,
-    stn_codec_e codec)
-{
-    u_char  reason[NGX_STREAM_STENTOR_RTMP_REASON];
-
-    ngx_snprintf(reason, sizeof(reason), "%s audio is not passed through: "
-                 "configure a rendition%Z", stn_wire_codec(codec));
-
-    return ngx_stream_stentor_rtmp_refuse(ctx,
-                                        NGX_STENTOR_INGEST_REFUSED_CODEC,
-                                        "NetStream.Publish.Denied",
-                                        (char *) reason);
+    return ngx_stream_stentor_rtmp_fed(ctx,
+               ngx_stentor_source_config(ctx->scf->worker.lives, &ctx->source,
+                                         ctx->event.config.codec,
+                                         ctx->event.config.data,
+                                         ctx->event.config.len));
 }
 
 
@@ -268,33 +158,29 @@ ngx_stream_stentor_rtmp_audio(ngx_stream_stentor_rtmp_t *ctx)
         return NGX_OK;
     }
 
-    /* what he sends meanwhile would be old when his turn comes: in time, or
-     * when whoever has the stream has gone */
-
-    if (ctx->waiting) {
-        ngx_add_timer(ctx->connection->read, ctx->media_timeout);
-
-        if ((ngx_msec_int_t) (ctx->due - ngx_current_msec) > 0
-            && ngx_stentor_live_taken_by(ctx->scf->worker.lives, ctx->app,
-                                         &ctx->name))
-        {
-            return NGX_OK;
-        }
-
-        rc = ngx_stream_stentor_rtmp_attach(ctx);
-
-        if (rc != NGX_OK || ctx->waiting || ctx->closing) {
-            return rc;
-        }
-    }
-
-    rc = ngx_stentor_live_feed(&ctx->source, &ctx->event.au);
+    rc = ngx_stentor_source_unit(ctx->scf->worker.lives, &ctx->source,
+                                 &ctx->event.au);
 
     if (rc == NGX_OK) {
         ngx_add_timer(ctx->connection->read, ctx->media_timeout);
 
     } else if (rc == NGX_AGAIN) {
         ngx_del_timer(ctx->connection->read);
+    }
+
+    return ngx_stream_stentor_rtmp_fed(ctx, rc);
+}
+
+
+/* Whom his stream cannot take is told so. */
+
+static ngx_int_t
+ngx_stream_stentor_rtmp_fed(ngx_stream_stentor_rtmp_t *ctx, ngx_int_t rc)
+{
+    if (rc == NGX_DECLINED) {
+        return ngx_stream_stentor_rtmp_refuse(ctx, ctx->source.counter,
+                                              "NetStream.Publish.Denied",
+                                              ctx->source.reason);
     }
 
     return rc;
@@ -350,7 +236,7 @@ ngx_stream_stentor_rtmp_broken(ngx_stream_stentor_rtmp_t *ctx, int rc)
                                         "NetStream.Publish.Denied", reason);
     }
 
-    if (ctx->publishing || ctx->app) {
+    if (ctx->publishing || ctx->source.app) {
         return ngx_stream_stentor_rtmp_refuse(ctx,
                                         NGX_STENTOR_INGEST_PROTOCOL_ERRORS,
                                         "NetStream.Failed", reason);
