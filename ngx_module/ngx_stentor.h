@@ -44,6 +44,7 @@ typedef struct ngx_stentor_wake_s    ngx_stentor_wake_t;
 typedef struct ngx_stentor_lives_s   ngx_stentor_lives_t;
 typedef struct ngx_stentor_shelf_s   ngx_stentor_shelf_t;
 typedef struct ngx_stentor_notify_s  ngx_stentor_notify_t;
+typedef struct ngx_stentor_srts_s    ngx_stentor_srts_t;
 
 
 /* A "rendition" of a ladder. */
@@ -91,6 +92,21 @@ typedef struct {
 } ngx_stentor_app_t;
 
 
+/* An "srt" listener. */
+
+typedef struct {
+    ngx_str_t             text;            /* the address as configured */
+    ngx_addr_t            addr;
+    ngx_socket_t          fd;              /* -1: it could not be bound yet */
+    ngx_msec_t            latency;         /* at least */
+    ngx_msec_t            media_timeout;
+    ngx_str_t             passphrase;      /* or null */
+    ngx_uint_t            pbkeylen;        /* bytes; 0: the caller's choice */
+    ngx_str_t             stream;          /* for an empty stream id; or null */
+    ngx_str_t             application;     /* of a mere name; or null */
+} ngx_stentor_srt_conf_t;
+
+
 /* What a worker keeps: made in init_process, gone with the process. */
 
 typedef struct {
@@ -98,6 +114,7 @@ typedef struct {
     ngx_stentor_notify_t  *notify;     /* events for webhooks */
     ngx_stentor_lives_t   *lives;      /* streams that this worker owns */
     ngx_stentor_shelf_t   *shelf;      /* readers of this worker */
+    ngx_stentor_srts_t    *srts;       /* SRT; NULL: not configured */
 } ngx_stentor_worker_t;
 
 
@@ -107,6 +124,7 @@ typedef struct {
     size_t                zone_size;
     ngx_uint_t            streams;     /* most streams at once */
     ngx_array_t           apps;        /* of ngx_stentor_app_t */
+    ngx_array_t           srt;         /* of ngx_stentor_srt_conf_t */
     ngx_stentor_store_t  *store;       /* NULL: no stentor {} block */
     ngx_stentor_worker_t  worker;
 } ngx_stentor_conf_t;
@@ -123,6 +141,12 @@ ngx_stentor_conf_t *ngx_stentor_conf(ngx_cycle_t *cycle);
 
 /* The application of that name, or NULL. */
 ngx_stentor_app_t *ngx_stentor_app(ngx_stentor_conf_t *scf, ngx_str_t *name);
+
+/* The application of a stream of that full name, and its name in it.  Both may
+ * have several levels: the longest application that fits is meant.  NULL: there
+ * is none. */
+ngx_stentor_app_t *ngx_stentor_app_split(ngx_stentor_conf_t *scf,
+    const ngx_str_t *full, ngx_str_t *name);
 
 /*
  * Whether name is fit to be a stream's: 1..64 letters, digits, '.', '_', '-'

@@ -11,6 +11,8 @@
 #include "ngx_stentor_app.h"
 #include "in/ngx_stentor_keeper.h"
 #include "in/ngx_stentor_live.h"
+#include "in/ngx_stentor_srt.h"
+#include "in/ngx_stentor_srt_conf.h"
 #include "notify/ngx_stentor_notify.h"
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
@@ -63,6 +65,13 @@ static ngx_command_t  ngx_stentor_commands[] = {
       ngx_conf_set_num_slot,
       0,
       offsetof(ngx_stentor_conf_t, streams),
+      NULL },
+
+    { ngx_string("srt"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
+      ngx_stentor_srt_directive,
+      0,
+      0,
       NULL },
 
     { ngx_string("application"),
@@ -211,6 +220,36 @@ ngx_stentor_app(ngx_stentor_conf_t *scf, ngx_str_t *name)
 }
 
 
+ngx_stentor_app_t *
+ngx_stentor_app_split(ngx_stentor_conf_t *scf, const ngx_str_t *full,
+    ngx_str_t *name)
+{
+    ngx_str_t           prefix;
+    ngx_stentor_app_t  *app;
+
+    prefix = *full;
+
+    while (prefix.len) {
+        prefix.len--;
+
+        if (full->data[prefix.len] != '/') {
+            continue;
+        }
+
+        app = ngx_stentor_app(scf, &prefix);
+
+        if (app) {
+            name->data = full->data + prefix.len + 1;
+            name->len = full->len - prefix.len - 1;
+
+            return app;
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_int_t
 ngx_stentor_name_check(ngx_str_t *name)
 {
@@ -343,6 +382,14 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (scf->srt.nelts) {
+        worker->srts = ngx_stentor_srts_create(cycle, scf);
+
+        if (worker->srts == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     return ngx_stentor_keeper_start(cycle, scf);
 }
 
@@ -353,6 +400,10 @@ ngx_stentor_exit_process(ngx_cycle_t *cycle)
     ngx_stentor_worker_t  *worker;
 
     worker = &ngx_stentor_conf(cycle)->worker;
+
+    if (worker->srts) {
+        ngx_stentor_srts_exit(worker->srts);
+    }
 
     if (worker->lives) {
         ngx_stentor_lives_exit(worker->lives);
@@ -393,6 +444,11 @@ ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     rv = ngx_stentor_parse(cf, NGX_STENTOR_CONF, scf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_stentor_srt_conf_check(cf, scf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

@@ -285,39 +285,16 @@ ngx_stentor_keeper_mine(ngx_uint_t n)
 
 
 /* The application of a stream, its full name (copied to full->data) and its
- * name in the application.  Both may have several levels: the longest name of
- * an application that fits is meant. */
+ * name in the application. */
 
 static ngx_stentor_app_t *
 ngx_stentor_keeper_app(ngx_stentor_conf_t *scf, ngx_stentor_stream_t *st,
     ngx_str_t *full, ngx_str_t *name)
 {
-    ngx_str_t           prefix;
-    ngx_stentor_app_t  *app;
-
     full->len = ngx_min(st->name_len, NGX_STENTOR_NAME_MAX);
     ngx_memcpy(full->data, st->name, full->len);
 
-    prefix = *full;
-
-    while (prefix.len) {
-        prefix.len--;
-
-        if (full->data[prefix.len] != '/') {
-            continue;
-        }
-
-        app = ngx_stentor_app(scf, &prefix);
-
-        if (app) {
-            name->data = full->data + prefix.len + 1;
-            name->len = full->len - prefix.len - 1;
-
-            return app;
-        }
-    }
-
-    return NULL;
+    return ngx_stentor_app_split(scf, full, name);
 }
 
 

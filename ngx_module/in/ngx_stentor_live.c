@@ -632,6 +632,7 @@ ngx_stentor_live_show(ngx_stentor_source_t *source, ngx_uint_t now)
         s->audio_frames = source->audio_frames;
         s->video_messages = source->video_messages;
         s->video_bytes = source->video_bytes;
+        s->srt = source->srt;
 
         ngx_memcpy(s->address, source->address, sizeof(s->address));
         ngx_memcpy(s->encoder, source->encoder, sizeof(s->encoder));

@@ -83,6 +83,7 @@ typedef struct {
     uint64_t                  audio_frames;
     uint64_t                  video_messages;
     uint64_t                  video_bytes;
+    ngx_stentor_srt_stats_t   srt;         /* if that is its protocol */
     int64_t                   since_ms;    /* Unix time */
     ngx_msec_t                shown;       /* when it was last put in status */
     ngx_msec_t                wait;        /* attach: how long to wait */

@@ -46,6 +46,8 @@ static void ngx_http_stentor_status_level(ngx_stentor_level_t *l,
     stn_buf_t *out);
 static void ngx_http_stentor_status_session(ngx_stentor_stream_t *st,
     stn_buf_t *out);
+static void ngx_http_stentor_status_srt(ngx_stentor_srt_stats_t *srt,
+    stn_buf_t *out);
 static void ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend, stn_buf_t *out);
 static void ngx_http_stentor_status_text(stn_buf_t *out, const char *s);
@@ -477,12 +479,35 @@ ngx_http_stentor_status_session(ngx_stentor_stream_t *st, stn_buf_t *out)
     ngx_http_stentor_status_text(out, s.encoder);
     stn_buf_printf(out, ", \"since_s\": %lld, \"bytes\": %llu, "
                    "\"audio_frames\": %llu, \"video_messages\": %llu, "
-                   "\"video_bytes\": %llu}",
+                   "\"video_bytes\": %llu",
                    (long long) (ngx_stentor_store_now() - s.since_ms) / 1000,
                    (unsigned long long) s.bytes,
                    (unsigned long long) s.audio_frames,
                    (unsigned long long) s.video_messages,
                    (unsigned long long) s.video_bytes);
+
+    if (ngx_strcmp(s.protocol, "srt") == 0) {
+        ngx_http_stentor_status_srt(&s.srt, out);
+    }
+
+    stn_buf_str(out, "}");
+}
+
+
+static void
+ngx_http_stentor_status_srt(ngx_stentor_srt_stats_t *srt, stn_buf_t *out)
+{
+    stn_buf_printf(out, ", \"srt\": {\"rtt_ms\": %.3f, "
+                   "\"latency_ms\": %u, \"buffer_ms\": %u, "
+                   "\"key_bits\": %u, \"packets\": %llu, "
+                   "\"lost\": %llu, \"retransmitted\": %llu, "
+                   "\"dropped\": %llu, \"undecrypted\": %llu}",
+                   srt->rtt_us / 1000.0, srt->latency_ms, srt->buffer_ms,
+                   srt->key_bits, (unsigned long long) srt->packets,
+                   (unsigned long long) srt->lost,
+                   (unsigned long long) srt->retransmitted,
+                   (unsigned long long) srt->dropped,
+                   (unsigned long long) srt->undecrypted);
 }
 
 

@@ -136,6 +136,21 @@ typedef struct {
 } ngx_stentor_slot_t;
 
 
+/* How an SRT connection fares (srt_bstats()); counters since it began. */
+
+typedef struct {
+    uint32_t                 rtt_us;
+    uint32_t                 latency_ms;     /* negotiated */
+    uint32_t                 buffer_ms;      /* waiting to be delivered */
+    uint32_t                 key_bits;       /* 0: not encrypted */
+    uint64_t                 packets;        /* received, repeated ones too */
+    uint64_t                 lost;           /* found missing */
+    uint64_t                 retransmitted;
+    uint64_t                 dropped;        /* missing for good */
+    uint64_t                 undecrypted;
+} ngx_stentor_srt_stats_t;
+
+
 /* A broadcaster's session as status shows it; its worker writes it, readers
  * check seq before and after (odd: being written). */
 
@@ -150,6 +165,7 @@ typedef struct {
     char                     protocol[8];
     char                     address[NGX_STENTOR_ADDRESS_MAX];
     char                     encoder[NGX_STENTOR_ENCODER_MAX];
+    ngx_stentor_srt_stats_t  srt;        /* if that is its protocol */
 } ngx_stentor_session_t;
 
 
@@ -284,6 +300,7 @@ typedef struct {
     size_t                   streams;        /* offset of the table */
     ngx_atomic_t             incarnations;   /* windows ever made */
     ngx_atomic_t             opens;          /* streams ever let in to */
+    ngx_atomic_t             srt_pid;        /* whose the SRT ports are; 0 */
     int                      fds[NGX_STENTOR_SLOTS];  /* wakes; -1: none */
     ngx_stentor_slot_t       slots[NGX_STENTOR_SLOTS];
 } ngx_stentor_head_t;
