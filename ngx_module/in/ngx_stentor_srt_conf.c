@@ -301,6 +301,12 @@ ngx_stentor_srt_open(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt)
         return NGX_CONF_ERROR;
     }
 
+    /* who only brings a signal to the running nginx opens nothing */
+
+    if (ngx_process == NGX_PROCESS_SIGNALLER) {
+        return NGX_CONF_OK;
+    }
+
     srt->fd = ngx_stentor_srt_inherited(cf, srt);
 
     if (srt->fd == (ngx_socket_t) -1) {

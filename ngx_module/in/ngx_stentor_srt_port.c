@@ -300,7 +300,8 @@ ngx_stentor_srt_port_judge(ngx_stentor_srt_port_t *port, const char *streamid,
     if (ngx_stentor_srt_stream(port->srts->scf, port->conf, &id, &name)
         == NULL)
     {
-        *reason = "no such application";
+        *reason = id.path.len ? "no such application"
+                              : "the stream id is empty";
         return ngx_stentor_srt_port_refuse(port,
                                        NGX_STENTOR_INGEST_REFUSED_APPLICATION,
                                        SRT_REJX_NOTFOUND);
