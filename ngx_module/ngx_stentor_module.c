@@ -12,7 +12,6 @@
 #include "in/ngx_stentor_keeper.h"
 #include "in/ngx_stentor_live.h"
 #include "in/ngx_stentor_srt.h"
-#include "in/ngx_stentor_srt_conf.h"
 #include "notify/ngx_stentor_ask.h"
 #include "notify/ngx_stentor_notify.h"
 #include "store/ngx_stentor_reader.h"
