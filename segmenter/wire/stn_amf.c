@@ -49,14 +49,6 @@ static void stn_amf_field(const stn_amf_value_t *v,
 static void stn_amf_put_text(stn_buf_t *b, const void *data, size_t len);
 
 
-int
-stn_str_is(const stn_str_t *s, const char *literal)
-{
-    return s->len == strlen(literal)
-           && (s->len == 0 || memcmp(s->data, literal, s->len) == 0);
-}
-
-
 void
 stn_amf_init(stn_amf_t *a, const void *data, size_t len)
 {

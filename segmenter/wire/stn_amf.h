@@ -13,6 +13,7 @@
 #define STN_AMF_H
 
 #include "stn_buf.h"
+#include "stn_str.h"
 
 
 /* Objects and arrays inside each other; metadata nests twice at most. */
@@ -20,17 +21,6 @@
 
 /* Values in one message, those inside objects counted one by one. */
 #define STN_AMF_VALUES_MAX  1024
-
-
-/* Bytes without an ending zero; data may be NULL when len is 0. */
-
-typedef struct {
-    const char  *data;
-    size_t       len;
-} stn_str_t;
-
-/* Whether s reads exactly as the text literal.  Returns 1 or 0. */
-int stn_str_is(const stn_str_t *s, const char *literal);
 
 
 typedef enum {
