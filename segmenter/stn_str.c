@@ -109,3 +109,16 @@ stn_str_cut(const stn_str_t *s, char c, stn_str_t *head, stn_str_t *rest)
 
     return p != NULL;
 }
+
+
+int
+stn_str_hex(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}

@@ -36,5 +36,8 @@ int stn_str_is_text(const stn_str_t *s);
  * head or rest may be s itself. */
 int stn_str_cut(const stn_str_t *s, char c, stn_str_t *head, stn_str_t *rest);
 
+/* What the hexadecimal digit c, of either case, stands for; -1: it is none. */
+int stn_str_hex(char c);
+
 
 #endif /* STN_STR_H */

@@ -36,8 +36,6 @@ typedef int (*stn_rtmp_command_pt)(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd,
 
 static int stn_rtmp_connect(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd,
     stn_rtmp_event_t *ev);
-static void stn_rtmp_split(const stn_str_t *s, stn_str_t *head,
-    stn_str_t *query);
 static int stn_rtmp_release_stream(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd,
     stn_rtmp_event_t *ev);
 static int stn_rtmp_fcpublish(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd,
@@ -169,7 +167,7 @@ stn_rtmp_connect(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd, stn_rtmp_event_t *ev)
         return stn_rtmp_fail(s, rc, cmd->amf.reason);
     }
 
-    stn_rtmp_split(&app, &ev->connect.app, &ev->connect.query);
+    stn_str_cut(&app, '?', &ev->connect.app, &ev->connect.query);
 
     app = ev->connect.app;
 
@@ -190,25 +188,6 @@ stn_rtmp_connect(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd, stn_rtmp_event_t *ev)
     s->state = STN_RTMP_ST_CONNECTING;
 
     return STN_OK;
-}
-
-
-static void
-stn_rtmp_split(const stn_str_t *s, stn_str_t *head, stn_str_t *query)
-{
-    const char  *p;
-
-    *head = *s;
-    query->data = NULL;
-    query->len = 0;
-
-    p = s->len ? memchr(s->data, '?', s->len) : NULL;
-
-    if (p) {
-        head->len = (size_t) (p - s->data);
-        query->data = p + 1;
-        query->len = s->len - head->len - 1;
-    }
 }
 
 
@@ -286,7 +265,7 @@ stn_rtmp_publish(stn_rtmp_t *s, stn_rtmp_cmd_t *cmd, stn_rtmp_event_t *ev)
         return rc;
     }
 
-    stn_rtmp_split(&name, &ev->publish.name, &ev->publish.query);
+    stn_str_cut(&name, '?', &ev->publish.name, &ev->publish.query);
 
     ev->publish.type.data = "live";
     ev->publish.type.len = 4;
