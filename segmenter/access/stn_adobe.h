@@ -63,6 +63,7 @@ typedef struct {
  * Nobody says in his first connect that he has a password: he waits to be
  * asked.  He is asked when the file has users, and nothing else that RTMP can
  * present; or when the server's URL names his user, "rtmp://../live?user=U".
+ * Who has his password in clear in that URL, too, is not.
  */
 stn_access_e stn_adobe_connect(stn_adobe_t *a, const stn_params_t *p,
     int64_t now_s);

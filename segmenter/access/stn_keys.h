@@ -56,15 +56,13 @@
 #define STN_KEYS_USER_MAX        32
 #define STN_KEYS_SALT_MAX        24
 
-/* "application/name"; longer ones have no key. */
+/* "application/name", and a key or password; longer ones are no good. */
 #define STN_KEYS_STREAM_MAX      512
+#define STN_KEYS_KEY_MAX         256
 
 /* A signature for longer than this is refused: it is far more often
  * milliseconds taken for seconds than a wish, and would never end. */
 #define STN_KEYS_AHEAD_MAX       (366 * 24 * 3600)
-
-/* Bytes of a user's HASH. */
-#define STN_KEYS_USER_HASH_LEN   24
 
 
 /* What was found out about somebody. */
@@ -130,8 +128,8 @@ void stn_keys_free(stn_keys_t *k);
  *                   What else the query has is not signed: a track may be
  *                   chosen, but no other name.
  *     key, token    a static key
- *     user          a user with his password in clear (pass)
- *     pass          without a user: a static key
+ *     user, pass    a user with his password in clear
+ *     pass          a static key (an SRT encoder's "s=")
  *
  * Whether a signature is expired is told only to who has a good one.  Secrets,
  * keys and passwords are compared in constant time.  Costs at most
@@ -147,8 +145,8 @@ stn_access_e stn_keys_check(const stn_keys_t *k, const stn_str_t *app,
 stn_access_e stn_keys_user_may(const stn_keys_t *k, const stn_str_t *user,
     const stn_str_t *app, const stn_str_t *name);
 
-/* The salt and the HASH (STN_KEYS_USER_HASH_LEN characters) of user, inside
- * k.  Returns 1, or 0 when there is no such user. */
+/* The salt and the HASH of user, inside k.  Returns 1, or 0 when there is no
+ * such user. */
 int stn_keys_user(const stn_keys_t *k, const stn_str_t *user,
     stn_str_t *salt, stn_str_t *hash);
 

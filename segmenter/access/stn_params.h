@@ -48,9 +48,9 @@ typedef struct {
 void stn_params_init(stn_params_t *p);
 
 /*
- * Reads a query: name=value pairs with '&' between them (and '?', which
- * librtmp puts in front of what it appends to an application that has a query
- * already).  "%xx" is decoded in values; a '%' without two hexadecimal digits
+ * Reads a query: name=value pairs with '&' between them, or "?" before an
+ * "authmod=", which librtmp appends so to an application that has a query
+ * already.  "%xx" is decoded in values; a '%' without two hexadecimal digits
  * stands for itself, and so does '+'.  Of one name the first value counts, in
  * earlier calls too: what is closest to the stream's name is read first.
  *

@@ -8,11 +8,12 @@
  * those that other servers made their users used to.  All of them are read:
  *
  *     #!::r=live/name,m=publish,key=..     the Guidelines' own
- *     %23!::r=live%2Fname,m=publish        the same, percent-encoded
  *     publish:live/name[:user:pass][:query]
  *     live/name,mode:publish,token:..
  *     live/name[?query]                    one level, two, three, or more
  *     (nothing)
+ *
+ * and, since OBS passes on what was pasted, each percent-encoded as a whole.
  *
  * Called in libsrt's listen callback, on a thread of libsrt's.
  */
@@ -49,10 +50,11 @@ typedef struct {
 
 /*
  * Reads the len bytes at data.  In the Guidelines' form "u" goes to
- * params.user, "s" to params.pass, or to params.key when there is no user,
- * and names of more than a letter go where stn_params_add() puts them; "r" may
- * have a query.  Values are percent-decoded once, whatever the form.  What
- * follows a '#' within a path or its query is dropped ("#feedbackplay").
+ * params.user, "s" to params.pass, and names of more than a letter go where
+ * stn_params_add() puts them; "r" may have a query.  Values are percent-decoded
+ * once: the id as a whole when it begins with "%23" or has its '?' encoded,
+ * each one by itself elsewhere.  But for the Guidelines' form, what follows a
+ * '#' is dropped ("#feedbackplay").
  *
  * Returns STN_OK; with id->reason STN_LIMIT over STN_STREAM_ID_MAX; STN_ERROR
  * when it is broken or no text (stn_str_is_text()); STN_UNSUPPORTED for the
