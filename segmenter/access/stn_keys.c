@@ -129,7 +129,7 @@ stn_keys_lines(stn_keys_t *k)
         stn_str_cut(&rest, '\n', &line, &rest);
     }
 
-    if (rest.len) {
+    if (n > STN_KEYS_LINES_MAX) {
         return stn_keys_fail(k, STN_LIMIT, "key file has too many lines");
     }
 
