@@ -9,7 +9,7 @@
 
 #include "ngx_stentor_app.h"
 #include "in/ngx_stentor_hold.h"
-#include "notify/ngx_stentor_notify.h"
+#include "notify/ngx_stentor_post.h"
 
 
 /* Below this is silence where "dead_air" does not say; hundredths of a dB. */
@@ -384,7 +384,7 @@ ngx_stentor_app_on_event(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t *url = data;
 
-    return ngx_stentor_notify_check((char *) url->data) == NGX_OK
+    return ngx_stentor_post_check((char *) url->data) == NGX_OK
            ? NGX_CONF_OK : "has no valid http:// or https:// URL";
 }
 
