@@ -42,6 +42,10 @@
 #define NGX_STENTOR_LIVE_WAIT_MAX    20000
 
 
+/* Why a session that yields does not get a stream. */
+#define NGX_STENTOR_LIVE_IS_TAKEN  "another session publishes the stream"
+
+
 typedef struct ngx_stentor_live_s   ngx_stentor_live_t;
 
 /* Why a source is called. */
@@ -80,6 +84,8 @@ typedef struct {
     ngx_msec_t                shown;       /* when it was last put in status */
     ngx_msec_t                wait;        /* attach: how long to wait */
     ngx_uint_t                waited;      /* boolean: it has */
+    ngx_uint_t                yields;      /* boolean: takes the stream from
+                                              no other source */
     const char               *reason;      /* attach: why it was declined, */
     ngx_stentor_counter_e     counter;     /* and what counts that */
 } ngx_stentor_source_t;
@@ -190,8 +196,8 @@ void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);
 /*
  * Attaches a source that sends format to the live of app/name (a name that
  * ngx_stentor_name_check() has passed), which is made if it is not here;
- * another source that was attached is told TAKEN.  source->bitrate is used if
- * the stream is opened.
+ * another source that was attached is told TAKEN, unless this one yields.
+ * source->bitrate is used if the stream is opened.
  *
  * Returns NGX_OK; NGX_AGAIN when encoders fight for the name: to be tried
  * again after source->wait ms; NGX_DECLINED when the stream cannot take that,
