@@ -475,15 +475,37 @@ logged('error', "refused: SSL peer certificate", 'a certificate');
 my $public = $node->get('/status')->{body} . $node->get('/metrics')->{body};
 unlike($public, qr/hush/, 'no status shows a key');
 
-# a worker that is told to end does not wait for an answer
-$s = arrive('patient');
-$s->send_publish("s1?key=$KEY");
+# as many as may be asked about, which are given up when the worker ends
+
+my @crowd = map { arrive('patient') } 0 .. 512;
+$_->send_publish("s1?key=$KEY") for @crowd;
+is($crowd[512]->on_status()->{code}, 'NetStream.Publish.Denied',
+   'one too many is refused at once');
+is(scalar(grep { defined $_->on_status(0) } @crowd[0 .. 511]), 0,
+   'the others wait');
+like($node->log(), qr/is refused: too many questions/, 'that is logged');
+
 $caster->stop();
 $node->stop('TERM');
 unlike($node->log() . $node->stderr()
        . Stentor::Node::slurp($node->dir() . '/access.log'),
        qr/hush|bWU6aHVzaHdvcmQ/, 'no log shows a key, password or token');
 $node->done('TERM');
+
+# --- the time that it takes is not the broadcaster's
+
+my $hasty = Stentor::Node->new(
+    application => 'on_publish ' . hook_url('slow') . ' timeout=10s;',
+    stream_server => 'stentor_rtmp_handshake_timeout 1s;'
+                     . ' stentor_rtmp_media_timeout 1s;');
+$s = Stentor::RTMP->connect(port => $hasty->port_rtmp());
+$s->handshake();
+$s->connect_app('live');
+is($s->ask_publish('late')->{code} // '', 'NetStream.Publish.Start',
+   'neither time-out counts while it is asked');
+ok($s->wait_close(), 'but then');
+is($hasty->status()->{ingest}{timeouts}, 1, 'as a time-out');
+$hasty->done();
 
 # --- several workers: whoever has it, it is not taken
 
