@@ -31,8 +31,7 @@ static ngx_stentor_live_t *ngx_stentor_live_find(ngx_stentor_lives_t *lives,
     ngx_str_t *name);
 static ngx_uint_t ngx_stentor_live_holds(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_may(ngx_stentor_lives_t *lives,
-    ngx_stentor_app_t *app, ngx_str_t *key, const stn_format_t *format,
-    ngx_stentor_source_t *source);
+    ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_fits(ngx_stentor_lives_t *lives,
     ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_uint_t ngx_stentor_live_current(ngx_stentor_lives_t *lives,
@@ -129,15 +128,7 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
         return NGX_ERROR;
     }
 
-    rc = ngx_stentor_live_fits(lives, &key, source);
-
-    if (rc == NGX_OK) {
-        rc = ngx_stentor_live_yield(lives, &key, source);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_stentor_live_fight(lives, &key, source);
-    }
+    rc = ngx_stentor_live_may(lives, &key, source);
 
     if (rc != NGX_OK) {
         return rc;
@@ -282,19 +273,19 @@ ngx_stentor_live_holds(ngx_stentor_live_t *live)
 /* Whether the source may attach: returns as attach does. */
 
 static ngx_int_t
-ngx_stentor_live_may(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
-    ngx_str_t *key, const stn_format_t *format, ngx_stentor_source_t *source)
+ngx_stentor_live_may(ngx_stentor_lives_t *lives, ngx_str_t *key,
+    ngx_stentor_source_t *source)
 {
     ngx_int_t  rc;
 
-    rc = ngx_stentor_live_fits(lives, app, key, format, source);
+    rc = ngx_stentor_live_fits(lives, key, source);
 
     if (rc == NGX_OK) {
         rc = ngx_stentor_live_yield(lives, key, source);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_stentor_live_fight(lives, app, key, source);
+        rc = ngx_stentor_live_fight(lives, key, source);
     }
 
     return rc;
