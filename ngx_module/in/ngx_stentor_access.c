@@ -30,6 +30,10 @@ static ngx_int_t ngx_stentor_access_wait(ngx_stentor_access_t *a);
 static int64_t ngx_stentor_access_now(void);
 
 
+const char  ngx_stentor_access_too_many[] =
+    "too many failed attempts from this address: try again later";
+
+
 char *
 ngx_stentor_access_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -204,7 +208,7 @@ static ngx_int_t
 ngx_stentor_access_wait(ngx_stentor_access_t *a)
 {
     a->verdict = STN_ACCESS_FAILED;
-    a->reason = "too many failed attempts from this address: try again later";
+    a->reason = ngx_stentor_access_too_many;
     a->counter = NGX_STENTOR_INGEST_REFUSED_ATTEMPTS;
 
     return NGX_DECLINED;

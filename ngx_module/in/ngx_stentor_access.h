@@ -37,6 +37,9 @@ typedef struct {
 } ngx_stentor_access_t;
 
 
+/* Why nothing is even tried. */
+extern const char  ngx_stentor_access_too_many[];
+
 /* publish_key_file FILE; a directive's handler, conf is the application. */
 char *ngx_stentor_access_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -34,8 +34,8 @@ static int ngx_stentor_srt_knock_again(ngx_stentor_srt_visit_t *v,
     const char *streamid);
 static int ngx_stentor_srt_knock_refuse(ngx_stentor_srt_visit_t *v,
     ngx_stentor_counter_e counter, int code, const char *reason);
-static ngx_uint_t ngx_stentor_srt_knock_remember(ngx_stentor_srt_port_t *port,
-    SRTSOCKET sock, const char *address);
+static ngx_uint_t ngx_stentor_srt_knock_remember(ngx_stentor_srt_visit_t *v,
+    const char *address);
 
 
 /* On a thread of libsrt's that all of the port's traffic goes through: it
@@ -60,7 +60,7 @@ ngx_stentor_srt_knock(void *data, SRTSOCKET sock, int version,
 
     code = ngx_stentor_srt_knock_judge(&v, streamid);
 
-    if (code == 0 && !ngx_stentor_srt_knock_remember(port, sock, address)) {
+    if (code == 0 && !ngx_stentor_srt_knock_remember(&v, address)) {
         code = ngx_stentor_srt_knock_refuse(&v, NGX_STENTOR_INGEST_REFUSED_FULL,
                                            SRT_REJX_OVERLOAD,
                                            "too many callers at once");
@@ -148,6 +148,17 @@ ngx_stentor_srt_knock_key(ngx_stentor_srt_visit_t *v, ngx_str_t *name)
 
     kind = ngx_stentor_access_passphrase(v->app, name, &passphrase);
     a.encrypted = (kind == STN_KEYS_OWN);
+
+    /* a passphrase can be guessed, as a password can */
+
+    if ((kind != STN_KEYS_NONE || v->port->conf->passphrase.len)
+        && ngx_stentor_admission_waits(a.scf->store, v->from))
+    {
+        return ngx_stentor_srt_knock_refuse(v,
+                                          NGX_STENTOR_INGEST_REFUSED_ATTEMPTS,
+                                          SRT_REJX_OVERLOAD,
+                                          ngx_stentor_access_too_many);
+    }
 
     if (kind != STN_KEYS_NONE
         && srt_setsockflag(v->socket, SRTO_PASSPHRASE, passphrase.data,
@@ -280,14 +291,14 @@ ngx_stentor_srt_stream(ngx_stentor_conf_t *scf, ngx_stentor_srt_conf_t *conf,
 /* Returns 0 when too many are being remembered. */
 
 static ngx_uint_t
-ngx_stentor_srt_knock_remember(ngx_stentor_srt_port_t *port, SRTSOCKET sock,
+ngx_stentor_srt_knock_remember(ngx_stentor_srt_visit_t *v,
     const char *address)
 {
     ngx_uint_t                room;
     ngx_stentor_srts_t       *srts;
     ngx_stentor_srt_knock_t  *knock;
 
-    srts = port->srts;
+    srts = v->port->srts;
 
     pthread_mutex_lock(&srts->mutex);
 
@@ -295,7 +306,8 @@ ngx_stentor_srt_knock_remember(ngx_stentor_srt_port_t *port, SRTSOCKET sock,
 
     if (room) {
         knock = &srts->knocks[srts->nknocks++];
-        knock->socket = sock;
+        knock->socket = v->socket;
+        knock->from = v->from;
         ngx_cpystrn((u_char *) knock->address, (u_char *) address,
                     sizeof(knock->address));
     }
@@ -348,6 +360,7 @@ ngx_stentor_srt_knocks_look(ngx_stentor_srts_t *srts)
         }
 
         ngx_stentor_srts_count(srts, NGX_STENTOR_INGEST_HANDSHAKE_FAILURES, 1);
+        ngx_stentor_admission_fail(srts->scf->store, knock->from);
 
         ngx_log_error(NGX_LOG_INFO, &srts->log, 0,
                       "srt caller %s failed the handshake: not the passphrase "

@@ -90,6 +90,7 @@ typedef struct {
 
 typedef struct {
     SRTSOCKET                 socket;
+    uint32_t                  from;        /* ngx_stentor_admission_key() */
     char                      address[NGX_STENTOR_ADDRESS_MAX];
 } ngx_stentor_srt_knock_t;
 
