@@ -17,12 +17,9 @@ my %running;
 
 
 # start(url => rtmp://..., file => of AAC, log => where its words go, options
-# => those of the protocol, env => what its environment has besides, format =>
-# the muxer's name).
+# => those of the protocol, env => what its environment has besides).
 
 sub start($class, %o) {
-    my $format = $o{format} // 'flv';
-    my @flags = $format eq 'flv' ? qw(-flvflags no_duration_filesize) : ();
     my $pid = fork() // die "fork: $!\n";
 
     if ($pid == 0) {
@@ -32,7 +29,8 @@ sub start($class, %o) {
         %ENV = (%ENV, %{ $o{env} // {} });
         exec('ffmpeg', '-nostdin', '-hide_banner', '-nostats',
              '-loglevel', 'warning', '-re', '-i', $o{file}, '-c', 'copy',
-             @flags, @{ $o{options} // [] }, '-f', $format, $o{url})
+             '-flvflags', 'no_duration_filesize', @{ $o{options} // [] },
+             '-f', 'flv', $o{url})
             or POSIX::_exit(127);
     }
 
