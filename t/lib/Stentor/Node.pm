@@ -54,18 +54,24 @@ sub which($program) {
 }
 
 
-# A TCP port nobody else here uses: its number is locked by holding the UDP
-# socket of the same number for as long as this process lives.
+# A port, of TCP or UDP, that nobody else here uses: its number is locked by
+# holding the other protocol's socket of the same number for as long as this
+# process lives.
 
-sub free_port() {
+sub free_port($proto = 'tcp') {
+    my %socket = (tcp => [Proto => 'tcp', Listen => 1, ReuseAddr => 1],
+                  udp => [Proto => 'udp']);
+    my $other = $proto eq 'tcp' ? 'udp' : 'tcp';
+
     for (1 .. 500) {
         my $port = 20000 + int(rand(10000));
 
-        my $lock = IO::Socket::INET->new(Proto => 'udp',
-            LocalAddr => "127.0.0.1:$port") or next;
+        my ($lock, $probe) = map {
+            IO::Socket::INET->new(@{ $socket{$_} },
+                                  LocalAddr => "127.0.0.1:$port")
+        } $other, $proto;
 
-        my $probe = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
-            LocalAddr => "127.0.0.1:$port", ReuseAddr => 1) or next;
+        next if !$lock || !$probe;
 
         close($probe);
         push(@locks, $lock);
