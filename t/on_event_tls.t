@@ -12,6 +12,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Stentor::Authority;
 use Stentor::Kit;
 
 
@@ -20,18 +21,15 @@ need('ffmpeg', 'openssl');
 my $port = Stentor::Node::free_port();
 my $dir = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-       . " -addext subjectAltName=DNS:localhost -keyout $dir/key.pem"
-       . " -out $dir/cert.pem 2> $dir/openssl.log") == 0
-    or die Stentor::Node::slurp("$dir/openssl.log");
+my ($pem, $key) = Stentor::Authority->new(dir => $dir)->issue('localhost');
 
 # the receiver is the node itself
 my $node = Stentor::Node->new(
     workers => 1,
     application => "on_event https://localhost:$port/hook;",
     http => "server { listen 127.0.0.1:$port ssl;"
-            . " ssl_certificate $dir/cert.pem;"
-            . " ssl_certificate_key $dir/key.pem;"
+            . " ssl_certificate $pem;"
+            . " ssl_certificate_key $key;"
             . ' location / { return 200; } }',
 );
 

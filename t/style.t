@@ -25,7 +25,8 @@ for my $script (qw(check-style check-includes)) {
 }
 
 for my $file (glob("$top/t/*.t $top/t/lib/Stentor/*.pm"),
-              map { "$top/scripts/$_" } qw(check-style check-includes evening))
+              map { "$top/scripts/$_" }
+              qw(check-style check-includes evening obs))
 {
     my $out = `$^X -I$top/t/lib -c $file 2>&1`;
     is($?, 0, $file =~ s{^\Q$top\E/}{}r . ' compiles') or diag($out);

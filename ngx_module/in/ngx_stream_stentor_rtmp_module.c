@@ -40,6 +40,10 @@ static void ngx_stream_stentor_rtmp_timeout(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_account(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_live(void *data,
     ngx_stentor_live_event_e ev, const char *reason);
+#if (NGX_SSL)
+static ngx_int_t ngx_stream_stentor_rtmp_log(ngx_stream_session_t *s);
+static ngx_int_t ngx_stream_stentor_rtmp_init(ngx_conf_t *cf);
+#endif
 static void *ngx_stream_stentor_rtmp_create_conf(ngx_conf_t *cf);
 static char *ngx_stream_stentor_rtmp_merge_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -76,7 +80,11 @@ static ngx_command_t  ngx_stream_stentor_rtmp_commands[] = {
 
 static ngx_stream_module_t  ngx_stream_stentor_rtmp_module_ctx = {
     NULL,                                  /* preconfiguration */
+#if (NGX_SSL)
+    ngx_stream_stentor_rtmp_init,          /* postconfiguration */
+#else
     NULL,                                  /* postconfiguration */
+#endif
 
     NULL,                                  /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -543,6 +551,57 @@ ngx_stream_stentor_rtmp_count(ngx_stream_stentor_rtmp_t *ctx,
     ngx_stentor_store_count(ctx->scf->store, ctx->scf->worker.wake->slot,
                             counter, n);
 }
+
+
+#if (NGX_SSL)
+
+/* TLS comes before the content handler: who fails at it has no session of
+ * ours, and is counted here. */
+
+static ngx_int_t
+ngx_stream_stentor_rtmp_log(ngx_stream_session_t *s)
+{
+    ngx_connection_t                *c;
+    ngx_stentor_conf_t              *scf;
+    ngx_stream_stentor_rtmp_conf_t  *rcf;
+
+    c = s->connection;
+    rcf = ngx_stream_get_module_srv_conf(s, ngx_stream_stentor_rtmp_module);
+
+    if (!rcf->enable || c->ssl == NULL || c->ssl->handshaked) {
+        return NGX_OK;
+    }
+
+    scf = ngx_stentor_conf((ngx_cycle_t *) ngx_cycle);
+
+    ngx_stentor_store_count(scf->store, scf->worker.wake->slot,
+                            NGX_STENTOR_INGEST_CONNECTIONS, 1);
+    ngx_stentor_store_count(scf->store, scf->worker.wake->slot,
+                            NGX_STENTOR_INGEST_HANDSHAKE_FAILURES, 1);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stream_stentor_rtmp_init(ngx_conf_t *cf)
+{
+    ngx_stream_handler_pt        *h;
+    ngx_stream_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_stream_conf_get_module_main_conf(cf, ngx_stream_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_STREAM_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_stream_stentor_rtmp_log;
+
+    return NGX_OK;
+}
+
+#endif
 
 
 static void *

@@ -80,7 +80,8 @@ static const ngx_http_stentor_status_field_t
     ngx_http_stentor_status_counters[] =
 {
     { "ingest", "connections", "Connections of broadcasters accepted" },
-    { "ingest", "handshake_failures", "Connections that were not RTMP" },
+    { "ingest", "handshake_failures",
+      "Connections that were not RTMP, or failed at TLS" },
     { "ingest", "protocol_errors", "Sessions ended for breaking RTMP" },
     { "ingest", "timeouts", "Sessions ended for sending nothing" },
     { "ingest", "refused_application", "Sessions for unknown applications" },

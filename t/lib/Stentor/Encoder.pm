@@ -16,7 +16,8 @@ use Time::HiRes qw(time sleep);
 my %running;
 
 
-# start(url => rtmp://..., file => of AAC, log => where its words go).
+# start(url => rtmp://..., file => of AAC, log => where its words go, options
+# => those of the protocol, env => what its environment has besides).
 
 sub start($class, %o) {
     my $pid = fork() // die "fork: $!\n";
@@ -25,9 +26,11 @@ sub start($class, %o) {
         open(STDIN, '<', '/dev/null');
         open(STDOUT, '>>', $o{log} // '/dev/null');
         open(STDERR, '>&', \*STDOUT);
+        %ENV = (%ENV, %{ $o{env} // {} });
         exec('ffmpeg', '-nostdin', '-hide_banner', '-nostats',
              '-loglevel', 'warning', '-re', '-i', $o{file}, '-c', 'copy',
-             '-flvflags', 'no_duration_filesize', '-f', 'flv', $o{url})
+             '-flvflags', 'no_duration_filesize', @{ $o{options} // [] },
+             '-f', 'flv', $o{url})
             or POSIX::_exit(127);
     }
 

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# A certificate authority for one test, made with openssl: who trusts it can
+# verify the servers that it vouches for, and nobody else does.
+
+package Stentor::Authority;
+
+use v5.36;
+
+use POSIX ();
+
+use Stentor::Node;
+
+my @KEY = qw(-newkey rsa:2048 -nodes);
+
+
+# new(dir => where its files go, name => also of those files): the certificate
+# to trust is in {pem}.
+
+sub new($class, %o) {
+    my $self = bless { name => 'authority', issued => 0, %o }, $class;
+    my $base = "$self->{dir}/$self->{name}";
+
+    $self->{pem} = "$base.pem";
+    $self->openssl(qw(req -x509 -days 2), @KEY, '-subj', "/CN=$self->{name}",
+                   '-keyout', "$base.key", '-out', $self->{pem});
+
+    return $self;
+}
+
+
+# The paths of a new certificate for a server of this host name, and of its
+# key.
+
+sub issue($self, $host = 'localhost') {
+    my $base = "$self->{dir}/$self->{name}-" . ++$self->{issued};
+    my $ca = "$self->{dir}/$self->{name}.key";
+
+    Stentor::Node::spew("$base.ext", "subjectAltName = DNS:$host\n");
+    $self->openssl('req', @KEY, '-subj', "/CN=$host",
+                   '-keyout', "$base.key", '-out', "$base.csr");
+    $self->openssl(qw(x509 -req -days 2 -CAcreateserial),
+                   '-in', "$base.csr", '-extfile', "$base.ext",
+                   '-CA', $self->{pem}, '-CAkey', $ca, '-out', "$base.pem");
+
+    return ("$base.pem", "$base.key");
+}
+
+
+sub openssl($self, @args) {
+    my $log = "$self->{dir}/openssl.log";
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open(STDIN, '<', '/dev/null');
+        open(STDOUT, '>', $log);
+        open(STDERR, '>&', \*STDOUT);
+        exec('openssl', @args) or POSIX::_exit(127);
+    }
+
+    waitpid($pid, 0);
+    die "openssl @args: " . Stentor::Node::slurp($log) . "\n" if $?;
+}
+
+
+1;
