@@ -45,6 +45,7 @@ typedef struct ngx_stentor_lives_s   ngx_stentor_lives_t;
 typedef struct ngx_stentor_shelf_s   ngx_stentor_shelf_t;
 typedef struct ngx_stentor_notify_s  ngx_stentor_notify_t;
 typedef struct ngx_stentor_srts_s    ngx_stentor_srts_t;
+typedef struct ngx_stentor_asks_s    ngx_stentor_asks_t;
 
 
 /* A "rendition" of a ladder. */
@@ -68,6 +69,16 @@ typedef struct {
 } ngx_stentor_stream_conf_t;
 
 
+/* A webhook that is asked ("on_publish"). */
+
+typedef struct {
+    ngx_str_t             url;             /* 0-terminated; empty: none */
+    ngx_str_t             label;           /* what of it may be logged */
+    ngx_msec_t            timeout;
+    ngx_uint_t            open;            /* boolean: that it fails is a yes */
+} ngx_stentor_ask_conf_t;
+
+
 /* An application {} block. */
 
 typedef struct {
@@ -88,7 +99,9 @@ typedef struct {
     ngx_msec_t            grace;
     ngx_msec_t            linger;
     size_t                max_bitrate;     /* bit/s */
+    size_t                ingest_max_bitrate;  /* bit/s; 0: no limit */
     ngx_str_t             on_event;        /* URL, 0-terminated; or null */
+    ngx_stentor_ask_conf_t  on_publish;
 } ngx_stentor_app_t;
 
 
@@ -112,6 +125,7 @@ typedef struct {
 typedef struct {
     ngx_stentor_wake_t    *wake;
     ngx_stentor_notify_t  *notify;     /* events for webhooks */
+    ngx_stentor_asks_t    *asks;       /* questions to webhooks */
     ngx_stentor_lives_t   *lives;      /* streams that this worker owns */
     ngx_stentor_shelf_t   *shelf;      /* readers of this worker */
     ngx_stentor_srts_t    *srts;       /* SRT; NULL: not configured */

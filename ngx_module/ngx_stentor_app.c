@@ -9,11 +9,20 @@
 
 #include "ngx_stentor_app.h"
 #include "in/ngx_stentor_hold.h"
-#include "notify/ngx_stentor_notify.h"
+#include "notify/ngx_stentor_post.h"
 
 
 /* Below this is silence where "dead_air" does not say; hundredths of a dB. */
 #define NGX_STENTOR_APP_SILENCE  -6000
+
+/* How long "on_publish" may wait for an answer, and does if it says nothing:
+ * encoders give up, too. */
+#define NGX_STENTOR_APP_ASK_MIN  100
+#define NGX_STENTOR_APP_ASK_MAX  30000
+#define NGX_STENTOR_APP_ASK      2000
+
+/* Less than any audio is a mistake; bit/s. */
+#define NGX_STENTOR_APP_INGEST_MIN  8000
 
 
 static ngx_int_t ngx_stentor_app_hold_file(ngx_conf_t *cf, ngx_str_t *file);
@@ -23,6 +32,8 @@ static char *ngx_stentor_app_rendition_check(ngx_conf_t *cf,
     ngx_stentor_rendition_conf_t *r);
 static ngx_int_t ngx_stentor_app_param(ngx_str_t *value, const char *name,
     ngx_uint_t *n);
+static ngx_int_t ngx_stentor_app_ask_param(ngx_str_t *value,
+    ngx_stentor_ask_conf_t *ask);
 static ngx_uint_t ngx_stentor_app_aac_rate(ngx_uint_t rate);
 static char *ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app);
 
@@ -42,6 +53,7 @@ ngx_stentor_app_init(ngx_conf_t *cf, ngx_stentor_app_t *app, ngx_str_t *name)
     app->max_bitrate = NGX_CONF_UNSET_SIZE;
     app->rate = NGX_CONF_UNSET_UINT;
     app->channels = NGX_CONF_UNSET_UINT;
+    app->ingest_max_bitrate = NGX_CONF_UNSET_SIZE;
 
     return ngx_array_init(&app->streams, cf->pool, 4,
                           sizeof(ngx_stentor_stream_conf_t));
@@ -376,16 +388,96 @@ ngx_stentor_app_param(ngx_str_t *value, const char *name, ngx_uint_t *n)
 }
 
 
-/* Parses a block whose directives (of NGX_DIRECT_CONF) go to conf. */
-
+/* Does not say which URL it is: there may be a password in it. */
 
 char *
 ngx_stentor_app_on_event(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t *url = data;
 
-    return ngx_stentor_notify_check((char *) url->data) == NGX_OK
+    return ngx_stentor_post_check((char *) url->data) == NGX_OK
            ? NGX_CONF_OK : "has no valid http:// or https:// URL";
+}
+
+
+/* on_publish URL [timeout=..] [fail=open|closed] */
+
+char *
+ngx_stentor_app_on_publish(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_stentor_app_t *app = conf;
+
+    ngx_str_t               *value;
+    ngx_uint_t               i;
+    ngx_stentor_ask_conf_t  *ask;
+
+    ask = &app->on_publish;
+
+    if (ask->url.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_stentor_post_check((char *) value[1].data) != NGX_OK) {
+        return "has no valid http:// or https:// URL";
+    }
+
+    ask->url = value[1];
+    ask->timeout = NGX_STENTOR_APP_ASK;
+
+    ask->label.data = ngx_pnalloc(cf->pool, ask->url.len + 1);
+    if (ask->label.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_stentor_post_label((char *) ask->label.data, (char *) ask->url.data);
+    ask->label.len = ngx_strlen(ask->label.data);
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_stentor_app_ask_param(&value[i], ask) != NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (ask->timeout < NGX_STENTOR_APP_ASK_MIN
+        || ask->timeout > NGX_STENTOR_APP_ASK_MAX)
+    {
+        return "needs a \"timeout\" between 100ms and 30s";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_app_ask_param(ngx_str_t *value, ngx_stentor_ask_conf_t *ask)
+{
+    ngx_str_t  s;
+
+    if (ngx_strncmp(value->data, "timeout=", 8) == 0) {
+        s.data = value->data + 8;
+        s.len = value->len - 8;
+
+        ask->timeout = ngx_parse_time(&s, 0);
+
+        return ask->timeout == (ngx_msec_t) NGX_ERROR ? NGX_ERROR : NGX_OK;
+    }
+
+    if (ngx_strcmp(value->data, "fail=open") == 0) {
+        ask->open = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_strcmp(value->data, "fail=closed") == 0) {
+        ask->open = 0;
+        return NGX_OK;
+    }
+
+    return NGX_ERROR;
 }
 
 
@@ -399,6 +491,7 @@ ngx_stentor_app_defaults(ngx_conf_t *cf, ngx_stentor_app_t *app)
     ngx_conf_init_msec_value(app->grace, 1000);
     ngx_conf_init_msec_value(app->linger, 30000);
     ngx_conf_init_size_value(app->max_bitrate, 320000);
+    ngx_conf_init_size_value(app->ingest_max_bitrate, 0);
 
     ngx_conf_init_uint_value(app->rate, 48000);
     ngx_conf_init_uint_value(app->channels, 2);
@@ -467,6 +560,15 @@ ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"window\" must be between 6 and 300 segments of "
                            "%Mms", segment);
+        return NGX_CONF_ERROR;
+    }
+
+    if (app->ingest_max_bitrate
+        && app->ingest_max_bitrate < NGX_STENTOR_APP_INGEST_MIN)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ingest_max_bitrate\" must be at least 8000, or "
+                           "0 for none");
         return NGX_CONF_ERROR;
     }
 

@@ -30,6 +30,8 @@ char *ngx_stentor_app_rendition(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_stentor_app_dead_air(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_stentor_app_audio(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_stentor_app_on_publish(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* What on_event was set to can be sent to. */
 char *ngx_stentor_app_on_event(ngx_conf_t *cf, void *post, void *data);

@@ -4,15 +4,15 @@
 /*
  * The core module: the stentor {} block with its application {} blocks (what
  * those may say is ngx_stentor_app.c's), the zone, and what each worker opens
- * at its start (wake, notify, lives, shelf, keeper) and closes at its end.
- * Without a stentor {} block it does nothing.
+ * at its start (wake, notify, asks, lives, shelf, keeper) and closes at its
+ * end.  Without a stentor {} block it does nothing.
  */
 
 #include "ngx_stentor_app.h"
 #include "in/ngx_stentor_keeper.h"
 #include "in/ngx_stentor_live.h"
 #include "in/ngx_stentor_srt.h"
-#include "in/ngx_stentor_srt_conf.h"
+#include "notify/ngx_stentor_ask.h"
 #include "notify/ngx_stentor_notify.h"
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
@@ -164,6 +164,20 @@ static ngx_command_t  ngx_stentor_commands[] = {
       0,
       offsetof(ngx_stentor_app_t, on_event),
       &ngx_stentor_on_event_post },
+
+    { ngx_string("on_publish"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE123,
+      ngx_stentor_app_on_publish,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("ingest_max_bitrate"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      0,
+      offsetof(ngx_stentor_app_t, ingest_max_bitrate),
+      NULL },
 
       ngx_null_command
 };
@@ -371,7 +385,9 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
 
     worker->notify = ngx_stentor_notify_create(cycle, scf->store,
                                                worker->wake->slot);
-    if (worker->notify == NULL) {
+    worker->asks = ngx_stentor_asks_create(cycle, worker->wake);
+
+    if (worker->notify == NULL || worker->asks == NULL) {
         return NGX_ERROR;
     }
 
@@ -413,6 +429,10 @@ ngx_stentor_exit_process(ngx_cycle_t *cycle)
 
     if (worker->notify) {
         ngx_stentor_notify_exit(worker->notify);
+    }
+
+    if (worker->asks) {
+        ngx_stentor_asks_exit(worker->asks);
     }
 
     if (worker->shelf) {
@@ -515,6 +535,8 @@ ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* Parses a block whose directives (of NGX_DIRECT_CONF) go to conf. */
+
 static char *
 ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
 {
@@ -541,6 +563,3 @@ ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
 
     return rv;
 }
-
-
-/* Does not say which URL it is: there may be a password in it. */

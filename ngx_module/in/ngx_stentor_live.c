@@ -34,6 +34,8 @@ static ngx_int_t ngx_stentor_live_fits(ngx_stentor_lives_t *lives,
     ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_uint_t ngx_stentor_live_current(ngx_stentor_lives_t *lives,
     ngx_stentor_rendition_t *rend, const stn_format_t *format);
+static ngx_int_t ngx_stentor_live_yield(ngx_stentor_lives_t *lives,
+    ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_fight(ngx_stentor_lives_t *lives,
     ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live,
@@ -125,6 +127,10 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
     }
 
     rc = ngx_stentor_live_fits(lives, &key, source);
+
+    if (rc == NGX_OK) {
+        rc = ngx_stentor_live_yield(lives, &key, source);
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_stentor_live_fight(lives, &key, source);
@@ -340,6 +346,35 @@ ngx_stentor_live_current(ngx_stentor_lives_t *lives,
                                       &now)
            == NGX_OK
            && stn_format_same(&now, format);
+}
+
+
+/* In this worker the source that is attached is known, in others the one that
+ * is shown. */
+
+static ngx_int_t
+ngx_stentor_live_yield(ngx_stentor_lives_t *lives, ngx_str_t *key,
+    ngx_stentor_source_t *source)
+{
+    ngx_stentor_live_t    *live;
+    ngx_stentor_stream_t  *st;
+
+    if (!source->yields) {
+        return NGX_OK;
+    }
+
+    live = ngx_stentor_live_find(lives, key);
+    st = ngx_stentor_store_find(lives->store, key);
+
+    if ((live && live->source)
+        || (st && st->session.id && ngx_stentor_store_owned(st)))
+    {
+        source->reason = NGX_STENTOR_LIVE_IS_TAKEN;
+        source->counter = NGX_STENTOR_INGEST_REFUSED_TAKEN;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }
 
 

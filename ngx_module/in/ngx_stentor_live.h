@@ -45,6 +45,9 @@
 /* A reason that has to be put together, in words. */
 #define NGX_STENTOR_SOURCE_REASON    80
 
+/* Why a session that yields does not get a stream. */
+#define NGX_STENTOR_LIVE_IS_TAKEN  "another session publishes the stream"
+
 
 typedef struct ngx_stentor_live_s   ngx_stentor_live_t;
 
@@ -91,6 +94,8 @@ typedef struct {
     ngx_msec_t                due;         /* when its wait is over */
     ngx_uint_t                waiting;     /* boolean: for a stream that is
                                               fought for */
+    ngx_uint_t                yields;      /* boolean: takes the stream from
+                                              no other source */
     const char               *reason;      /* why it was declined, */
     ngx_stentor_counter_e     counter;     /* and what counts that */
     char                      text[NGX_STENTOR_SOURCE_REASON];
@@ -202,8 +207,8 @@ void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);
 /*
  * Attaches a source that sends source->format to the live of its app and name
  * (which ngx_stentor_name_check() has passed), which is made if it is not here;
- * another source that was attached is told TAKEN.  source->bitrate is used if
- * the stream is opened.
+ * another source that was attached is told TAKEN, unless this one yields.
+ * source->bitrate is used if the stream is opened.
  *
  * Returns NGX_OK; NGX_AGAIN when encoders fight for the name: to be tried
  * again after source->wait ms; NGX_DECLINED when the stream cannot take that,

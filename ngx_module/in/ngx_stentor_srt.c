@@ -7,7 +7,7 @@
  * blocks for longer than a thread holds a mutex.
  */
 
-#include "ngx_stentor_srt.h"
+#include "ngx_stentor_srt_session.h"
 
 #include <signal.h>
 #include <sys/eventfd.h>

@@ -7,7 +7,7 @@
  * in.  What is used of the configuration never changes while they run.
  */
 
-#include "ngx_stentor_srt.h"
+#include "ngx_stentor_srt_session.h"
 
 #include <srt/access_control.h>
 

@@ -8,7 +8,7 @@
  * It ends by itself, or when the event loop says so; the socket is its own.
  */
 
-#include "ngx_stentor_srt.h"
+#include "ngx_stentor_srt_session.h"
 
 
 #define NGX_STENTOR_SRT_MEASURE_MS  1000

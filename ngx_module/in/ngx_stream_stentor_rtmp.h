@@ -10,6 +10,7 @@
 #define _NGX_STREAM_STENTOR_RTMP_H_INCLUDED_
 
 
+#include "ngx_stentor_door.h"
 #include "ngx_stentor_source.h"
 #include "wire/stn_rtmp.h"
 
@@ -24,6 +25,7 @@ typedef struct {
     ngx_connection_t           *connection;
     stn_rtmp_t                  rtmp;
     stn_rtmp_event_t            event;      /* the one in hand */
+    ngx_stentor_door_t          door;
     ngx_stentor_source_t        source;
     ngx_stentor_conf_t         *scf;
     ngx_msec_t                  media_timeout;
@@ -33,16 +35,16 @@ typedef struct {
     unsigned                    publishing:1;
     unsigned                    ended:1;    /* he said so; what follows is
                                                dropped */
-    unsigned                    blocked:1;  /* the event waits for room */
+    unsigned                    blocked:1;  /* the event waits for room, or
+                                               at the door */
     unsigned                    closing:1;  /* refused; the rest is dropped */
     ngx_uint_t                  status;     /* for the access log */
-    u_char                      name[NGX_STENTOR_NAME_MAX];
     u_char                      buffer[NGX_STREAM_STENTOR_RTMP_BUFFER];
 } ngx_stream_stentor_rtmp_t;
 
 
-/* Acts on the event in hand.  NGX_OK: go on; NGX_AGAIN: it waits for room;
- * NGX_DONE: the session is over; NGX_ERROR. */
+/* Acts on the event in hand.  NGX_OK: go on; NGX_AGAIN: it waits for room, or
+ * at the door; NGX_DONE: the session is over; NGX_ERROR. */
 ngx_int_t ngx_stream_stentor_rtmp_event(ngx_stream_stentor_rtmp_t *ctx);
 
 /* The library's session failed with rc.  Returns likewise. */
@@ -54,6 +56,15 @@ ngx_int_t ngx_stream_stentor_rtmp_broken(ngx_stream_stentor_rtmp_t *ctx,
  * connect that is refused.  Returns NGX_OK. */
 ngx_int_t ngx_stream_stentor_rtmp_refuse(ngx_stream_stentor_rtmp_t *ctx,
     ngx_stentor_counter_e counter, const char *code, const char *reason);
+
+/* The door has let the broadcaster in (NGX_OK) or refused him (NGX_DECLINED):
+ * he is told.  Returns NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_stream_stentor_rtmp_entered(ngx_stream_stentor_rtmp_t *ctx,
+    ngx_int_t rc);
+
+/* Tells the broadcaster that the door has refused him, and closes a little
+ * later.  Returns NGX_OK. */
+ngx_int_t ngx_stream_stentor_rtmp_reject(ngx_stream_stentor_rtmp_t *ctx);
 
 /* Adds n to a counter of this worker. */
 void ngx_stream_stentor_rtmp_count(ngx_stream_stentor_rtmp_t *ctx,

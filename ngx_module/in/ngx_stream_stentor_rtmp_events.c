@@ -31,6 +31,8 @@ static ngx_int_t ngx_stream_stentor_rtmp_fed(ngx_stream_stentor_rtmp_t *ctx,
 static ngx_int_t ngx_stream_stentor_rtmp_close(
     ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_play(ngx_stream_stentor_rtmp_t *ctx);
+static ngx_int_t ngx_stream_stentor_rtmp_shut(ngx_stream_stentor_rtmp_t *ctx,
+    const char *code, const char *reason);
 static void ngx_stream_stentor_rtmp_encoder(ngx_stream_stentor_rtmp_t *ctx,
     stn_str_t *encoder);
 
@@ -85,24 +87,48 @@ ngx_stream_stentor_rtmp_connect(ngx_stream_stentor_rtmp_t *ctx)
 static ngx_int_t
 ngx_stream_stentor_rtmp_publish(ngx_stream_stentor_rtmp_t *ctx)
 {
-    ngx_str_t  name;
+    ngx_int_t            rc;
+    ngx_stentor_door_t  *door;
 
-    name.data = (u_char *) ctx->event.publish.name.data;
-    name.len = ctx->event.publish.name.len;
+    door = &ctx->door;
 
-    if (ngx_stentor_name_check(&name) != NGX_OK
-        || ctx->source.app->name.len + 1 + name.len > NGX_STENTOR_NAME_MAX)
-    {
-        return ngx_stream_stentor_rtmp_refuse(ctx,
-                                        NGX_STENTOR_INGEST_REFUSED_NAME,
-                                        "NetStream.Publish.BadName",
-                                        "a stream name is letters, digits, "
-                                        "dot, underscore and dash");
+    door->app = ctx->source.app;
+    door->request.data = (u_char *) ctx->event.publish.name.data;
+    door->request.len = ctx->event.publish.name.len;
+    door->query.data = (u_char *) ctx->event.publish.query.data;
+    door->query.len = ctx->event.publish.query.len;
+
+    rc = ngx_stentor_door_enter(door);
+
+    if (rc == NGX_AGAIN) {
+
+        /* he has done all that he can: the door has a time-out of its own */
+
+        if (ctx->connection->read->timer_set) {
+            ngx_del_timer(ctx->connection->read);
+        }
+
+        return NGX_AGAIN;
     }
 
-    ctx->source.name.data = ctx->name;
-    ctx->source.name.len = name.len;
-    ngx_memcpy(ctx->name, name.data, name.len);
+    return ngx_stream_stentor_rtmp_entered(ctx, rc);
+}
+
+
+ngx_int_t
+ngx_stream_stentor_rtmp_entered(ngx_stream_stentor_rtmp_t *ctx, ngx_int_t rc)
+{
+    ngx_stentor_door_t  *door;
+
+    door = &ctx->door;
+
+    if (rc != NGX_OK) {
+        return ngx_stream_stentor_rtmp_reject(ctx);
+    }
+
+    ctx->rtmp.track = (unsigned) door->track;
+    ctx->source.name = door->name;
+    ctx->source.yields = door->yields;
 
     ctx->publishing = 1;
     ngx_stream_stentor_rtmp_count(ctx, NGX_STENTOR_INGEST_SESSIONS, 1);
@@ -179,8 +205,11 @@ ngx_stream_stentor_rtmp_fed(ngx_stream_stentor_rtmp_t *ctx, ngx_int_t rc)
 {
     if (rc == NGX_DECLINED) {
         return ngx_stream_stentor_rtmp_refuse(ctx, ctx->source.counter,
-                                              "NetStream.Publish.Denied",
-                                              ctx->source.reason);
+                                        ctx->source.counter
+                                        == NGX_STENTOR_INGEST_REFUSED_TAKEN
+                                        ? "NetStream.Publish.BadName"
+                                        : "NetStream.Publish.Denied",
+                                        ctx->source.reason);
     }
 
     return rc;
@@ -254,18 +283,43 @@ ngx_stream_stentor_rtmp_broken(ngx_stream_stentor_rtmp_t *ctx, int rc)
 }
 
 
+/* The door has refused him, and has counted and logged it. */
+
+ngx_int_t
+ngx_stream_stentor_rtmp_reject(ngx_stream_stentor_rtmp_t *ctx)
+{
+    ngx_stentor_door_t  *door;
+
+    door = &ctx->door;
+
+    return ngx_stream_stentor_rtmp_shut(ctx,
+                                  door->refusal == NGX_STENTOR_DOOR_BAD_NAME
+                                  || door->refusal == NGX_STENTOR_DOOR_TAKEN
+                                  ? "NetStream.Publish.BadName"
+                                  : "NetStream.Publish.Denied", door->reason);
+}
+
+
 ngx_int_t
 ngx_stream_stentor_rtmp_refuse(ngx_stream_stentor_rtmp_t *ctx,
     ngx_stentor_counter_e counter, const char *code, const char *reason)
 {
-    ngx_stentor_live_detach(&ctx->source);
-
     if (counter != NGX_STENTOR_COUNTERS) {
         ngx_stream_stentor_rtmp_count(ctx, counter, 1);
     }
 
     ngx_log_error(NGX_LOG_INFO, ctx->connection->log, 0,
                   "broadcaster is refused: %s", reason);
+
+    return ngx_stream_stentor_rtmp_shut(ctx, code, reason);
+}
+
+
+static ngx_int_t
+ngx_stream_stentor_rtmp_shut(ngx_stream_stentor_rtmp_t *ctx, const char *code,
+    const char *reason)
+{
+    ngx_stentor_live_detach(&ctx->source);
 
     if (code) {
         (void) stn_rtmp_reject_publish(&ctx->rtmp, code, reason);

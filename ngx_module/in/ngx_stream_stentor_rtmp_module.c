@@ -30,6 +30,8 @@ static ngx_stream_stentor_rtmp_t *ngx_stream_stentor_rtmp_create(
 static void ngx_stream_stentor_rtmp_cleanup(void *data);
 static void ngx_stream_stentor_rtmp_read(ngx_event_t *rev);
 static void ngx_stream_stentor_rtmp_write(ngx_event_t *wev);
+static void ngx_stream_stentor_rtmp_watch(ngx_stream_stentor_rtmp_t *ctx);
+static ngx_uint_t ngx_stream_stentor_rtmp_gone(ngx_connection_t *c);
 static ngx_int_t ngx_stream_stentor_rtmp_receive(
     ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_run(ngx_stream_stentor_rtmp_t *ctx);
@@ -38,6 +40,9 @@ static void ngx_stream_stentor_rtmp_finish(ngx_stream_stentor_rtmp_t *ctx,
     ngx_int_t rc);
 static void ngx_stream_stentor_rtmp_timeout(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_account(ngx_stream_stentor_rtmp_t *ctx);
+static void ngx_stream_stentor_rtmp_door(void *data, ngx_int_t rc);
+static void ngx_stream_stentor_rtmp_resume(ngx_stream_stentor_rtmp_t *ctx,
+    ngx_int_t rc);
 static void ngx_stream_stentor_rtmp_live(void *data,
     ngx_stentor_live_event_e ev, const char *reason);
 #if (NGX_SSL)
@@ -227,6 +232,14 @@ ngx_stream_stentor_rtmp_create(ngx_stream_session_t *s)
     ngx_snprintf((u_char *) ctx->source.address,
                  sizeof(ctx->source.address) - 1, "%V", &c->addr_text);
 
+    ctx->door.scf = ctx->scf;
+    ctx->door.protocol = ctx->source.protocol;
+    ctx->door.address = ctx->source.address;
+    ctx->door.encoder = ctx->source.encoder;
+    ctx->door.log = c->log;
+    ctx->door.handler = ngx_stream_stentor_rtmp_door;
+    ctx->door.data = ctx;
+
     ngx_stream_set_ctx(s, ctx, ngx_stream_stentor_rtmp_module);
 
     return ctx;
@@ -239,6 +252,7 @@ ngx_stream_stentor_rtmp_cleanup(void *data)
     ngx_stream_stentor_rtmp_t *ctx = data;
 
     ngx_stream_stentor_rtmp_account(ctx);
+    ngx_stentor_door_leave(&ctx->door);
     ngx_stentor_live_detach(&ctx->source);
 
     if (ctx->publishing) {
@@ -275,6 +289,11 @@ ngx_stream_stentor_rtmp_read(ngx_event_t *rev)
 
     for (n = 0; n < NGX_STREAM_STENTOR_RTMP_READS; n++) {
 
+        if (ctx->door.ask) {
+            ngx_stream_stentor_rtmp_watch(ctx);
+            return;
+        }
+
         if (ctx->blocked) {
             return;
         }
@@ -296,6 +315,60 @@ ngx_stream_stentor_rtmp_read(ngx_event_t *rev)
     }
 
     ngx_post_event(rev, &ngx_posted_next_events);
+}
+
+
+/* Nothing is read from who waits at the door, but that he leaves is to be
+ * noticed: nobody need be asked about him any more. */
+
+static void
+ngx_stream_stentor_rtmp_watch(ngx_stream_stentor_rtmp_t *ctx)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = ctx->connection;
+
+    if (ngx_stream_stentor_rtmp_gone(c)) {
+        ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                      "broadcaster left before he was let in");
+        ngx_stream_finalize_session(ctx->session, ctx->status);
+        return;
+    }
+
+    /* one that came with all he has to say is not listened to yet */
+
+    if (!(ngx_event_flags & NGX_USE_CLEAR_EVENT)) {
+        rc = ngx_handle_read_event(c->read, 0);
+
+    } else if (!c->read->active) {
+        rc = ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT);
+
+    } else {
+        rc = NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_stream_finalize_session(ctx->session,
+                                    NGX_STREAM_INTERNAL_SERVER_ERROR);
+    }
+}
+
+
+static ngx_uint_t
+ngx_stream_stentor_rtmp_gone(ngx_connection_t *c)
+{
+    char     byte;
+    ssize_t  n;
+
+    if (c->read->pending_eof) {
+        return 1;
+    }
+
+    n = recv(c->fd, &byte, 1, MSG_PEEK);
+
+    return n == 0 || (n == -1 && ngx_socket_errno != NGX_EAGAIN
+                      && ngx_socket_errno != NGX_EINTR);
 }
 
 
@@ -334,13 +407,20 @@ ngx_stream_stentor_rtmp_receive(ngx_stream_stentor_rtmp_t *ctx)
         return NGX_OK;
     }
 
+    if (ctx->publishing
+        && ngx_stentor_door_meter(&ctx->door, (size_t) n) != NGX_OK)
+    {
+        (void) ngx_stream_stentor_rtmp_reject(ctx);
+        return ngx_stream_stentor_rtmp_run(ctx);
+    }
+
     stn_rtmp_feed(&ctx->rtmp, ctx->buffer, n);
 
     return ngx_stream_stentor_rtmp_run(ctx);
 }
 
 
-/* Acts on all that was fed, as far as there is room. */
+/* Acts on all that was fed, as far as there is room, and sends. */
 
 static ngx_int_t
 ngx_stream_stentor_rtmp_run(ngx_stream_stentor_rtmp_t *ctx)
@@ -491,6 +571,37 @@ ngx_stream_stentor_rtmp_account(ngx_stream_stentor_rtmp_t *ctx)
 }
 
 
+/* Who waited at the door is let in, or refused. */
+
+static void
+ngx_stream_stentor_rtmp_door(void *data, ngx_int_t rc)
+{
+    ngx_stream_stentor_rtmp_t *ctx = data;
+
+    ngx_stream_stentor_rtmp_resume(ctx,
+                                   ngx_stream_stentor_rtmp_entered(ctx, rc));
+}
+
+
+/* The event that waited is done, with rc: what was fed behind it comes next,
+ * and then what has not been read. */
+
+static void
+ngx_stream_stentor_rtmp_resume(ngx_stream_stentor_rtmp_t *ctx, ngx_int_t rc)
+{
+    ctx->blocked = 0;
+
+    if (rc != NGX_OK) {
+        ngx_stream_stentor_rtmp_finish(ctx, rc);
+        return;
+    }
+
+    if (ngx_stream_stentor_rtmp_run(ctx) == NGX_OK) {
+        ngx_post_event(ctx->connection->read, &ngx_posted_events);
+    }
+}
+
+
 /* The live has something to say; the source is detached but for ROOM. */
 
 static void
@@ -509,19 +620,8 @@ ngx_stream_stentor_rtmp_live(void *data, ngx_stentor_live_event_e ev,
 
         rc = ngx_stream_stentor_rtmp_event(ctx);
 
-        if (rc == NGX_AGAIN) {
-            return;
-        }
-
-        ctx->blocked = 0;
-
-        if (rc != NGX_OK) {
-            ngx_stream_stentor_rtmp_finish(ctx, rc);
-            return;
-        }
-
-        if (ngx_stream_stentor_rtmp_run(ctx) == NGX_OK) {
-            ngx_post_event(ctx->connection->read, &ngx_posted_events);
+        if (rc != NGX_AGAIN) {
+            ngx_stream_stentor_rtmp_resume(ctx, rc);
         }
 
         return;

@@ -9,7 +9,6 @@
 
 #include "ngx_stentor_notify_thread.h"
 
-#include <signal.h>
 #include <time.h>
 
 
@@ -24,8 +23,6 @@ static ngx_int_t ngx_stentor_notify_put(ngx_stentor_notify_t *n,
     ngx_stentor_outbox_event_t **excess);
 static void ngx_stentor_notify_excess(ngx_stentor_notify_t *n,
     ngx_stentor_outbox_event_t *ev);
-static ngx_int_t ngx_stentor_notify_start(ngx_stentor_notify_t *n);
-static void ngx_stentor_notify_pin(void);
 
 
 ngx_stentor_notify_t *
@@ -39,9 +36,7 @@ ngx_stentor_notify_create(ngx_cycle_t *cycle, ngx_stentor_store_t *store,
         return NULL;
     }
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "stentor: curl_global_init() failed");
+    if (ngx_stentor_post_init(cycle->log) != NGX_OK) {
         return NULL;
     }
 
@@ -72,17 +67,11 @@ ngx_stentor_notify_exit(ngx_stentor_notify_t *n)
                                        : NGX_STENTOR_NOTIFY_EXIT_MS);
 
     ngx_stentor_outbox_hurry(&n->box, now);
-
-    if (n->multi) {
-        curl_multi_wakeup(n->multi);
-    }
+    ngx_stentor_post_wake(&n->poster);
 
     pthread_mutex_unlock(&n->mutex);
 
-    if (n->multi) {
-        pthread_join(n->thread, NULL);
-        curl_multi_cleanup(n->multi);
-    }
+    ngx_stentor_post_join(&n->poster);
 
     if (n->box.n) {
         ngx_log_error(NGX_LOG_ERR, &n->log, 0,
@@ -93,45 +82,7 @@ ngx_stentor_notify_exit(ngx_stentor_notify_t *n)
     /* the mutex stays: an event that comes later is declined */
 
     ngx_stentor_outbox_free(&n->box);
-    curl_global_cleanup();
-}
-
-
-/* libcurl itself is lenient: it would take "http:/host" and "http:///host".
- * It finds out about all the rest. */
-
-ngx_int_t
-ngx_stentor_notify_check(const char *url)
-{
-    CURLU       *u;
-    CURLUcode    rc;
-    const char  *host;
-
-    if (ngx_strncasecmp((u_char *) url, (u_char *) "http://", 7) == 0) {
-        host = url + 7;
-
-    } else if (ngx_strncasecmp((u_char *) url, (u_char *) "https://", 8)
-               == 0)
-    {
-        host = url + 8;
-
-    } else {
-        return NGX_DECLINED;
-    }
-
-    if (*host == '/') {
-        return NGX_DECLINED;
-    }
-
-    u = curl_url();
-    if (u == NULL) {
-        return NGX_DECLINED;
-    }
-
-    rc = curl_url_set(u, CURLUPART_URL, url, 0);
-    curl_url_cleanup(u);
-
-    return rc == CURLUE_OK ? NGX_OK : NGX_DECLINED;
+    ngx_stentor_post_exit();
 }
 
 
@@ -188,13 +139,14 @@ ngx_stentor_notify_put(ngx_stentor_notify_t *n, const char *url,
     rc = NGX_DECLINED;
 
     if (n->deadline == INT64_MAX
-        && ngx_stentor_notify_start(n) == NGX_OK
+        && ngx_stentor_post_start(&n->poster, ngx_stentor_notify_run, n)
+           == NGX_OK
         && ngx_stentor_outbox_put(&n->box, url, ev, ngx_stentor_notify_now())
            == NGX_OK)
     {
         rc = NGX_OK;
         *excess = ngx_stentor_outbox_excess(&n->box);
-        curl_multi_wakeup(n->multi);
+        ngx_stentor_post_wake(&n->poster);
     }
 
     pthread_mutex_unlock(&n->mutex);
@@ -227,58 +179,6 @@ ngx_stentor_notify_excess(ngx_stentor_notify_t *n,
 
     ngx_stentor_notify_count(n, NGX_STENTOR_NOTIFY_DROPPED, 1);
     ngx_stentor_outbox_event_free(ev);
-}
-
-
-/* Under the mutex.  Signals are for the event loop: the thread, and those of
- * libcurl's resolver, are born with all of them blocked. */
-
-static ngx_int_t
-ngx_stentor_notify_start(ngx_stentor_notify_t *n)
-{
-    int       err;
-    sigset_t  all, former;
-
-    if (n->multi) {
-        return NGX_OK;
-    }
-
-    n->multi = curl_multi_init();
-    if (n->multi == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_stentor_notify_pin();
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-
-    err = pthread_create(&n->thread, NULL, ngx_stentor_notify_run, n);
-
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-
-    if (err) {
-        curl_multi_cleanup(n->multi);
-        n->multi = NULL;
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* A thread of libcurl's resolver may outlive everything else that is here
- * (CURLOPT_QUICK_EXIT), and nginx unloads its modules when it exits: libcurl
- * must stay where it is. */
-
-static void
-ngx_stentor_notify_pin(void)
-{
-    Dl_info  info;
-
-    if (dladdr((void *) curl_multi_init, &info)) {
-        (void) dlopen(info.dli_fname, RTLD_NOW|RTLD_NOLOAD|RTLD_NODELETE);
-    }
 }
 
 

@@ -30,10 +30,6 @@ ngx_stentor_notify_t *ngx_stentor_notify_create(ngx_cycle_t *cycle,
  * at once, and for at most 2 s (1 s if nginx terminates), then dropped. */
 void ngx_stentor_notify_exit(ngx_stentor_notify_t *n);
 
-/* Whether url (0-terminated) is one that events can be sent to.  Returns
- * NGX_OK or NGX_DECLINED. */
-ngx_int_t ngx_stentor_notify_check(const char *url);
-
 /*
  * Sends an event to url (0-terminated; it is copied).  From any thread; waits
  * for nothing but a mutex that is never held over I/O.  fmt (as for printf())

@@ -3,9 +3,7 @@
 
 /*
  * The thread that posts events (see ngx_stentor_notify.h): takes from the
- * outbox what is due and runs it with libcurl's multi interface, one try a
- * URL at a time.  URLs have passwords and tokens in them: only their labels
- * are logged, and of libcurl only its static texts.
+ * outbox what is due and posts it, one try a URL at a time.
  */
 
 #include "ngx_stentor_notify_thread.h"
@@ -17,10 +15,8 @@
 /* What is read of an answer, so that its connection can be used again. */
 #define NGX_STENTOR_NOTIFY_ANSWER_MAX  (64 * 1024)
 
-/* The thread looks around this often even when nothing is due, and when
- * libcurl cannot even wait. */
-#define NGX_STENTOR_NOTIFY_IDLE_MS    60000
-#define NGX_STENTOR_NOTIFY_BROKEN_MS  100
+/* The thread looks around this often even when nothing is due. */
+#define NGX_STENTOR_NOTIFY_IDLE_MS  60000
 
 
 /* An event on its way. */
@@ -28,9 +24,7 @@
 typedef struct {
     ngx_queue_t                   queue;
     ngx_stentor_outbox_target_t  *target;
-    CURL                         *easy;
-    struct curl_slist            *headers;
-    size_t                        answered;    /* bytes of the body */
+    ngx_stentor_post_t            post;
 } ngx_stentor_notify_try_t;
 
 
@@ -39,15 +33,9 @@ static int ngx_stentor_notify_pause(ngx_stentor_notify_t *n);
 static void ngx_stentor_notify_begin(ngx_stentor_notify_t *n);
 static void ngx_stentor_notify_try(ngx_stentor_notify_t *n,
     ngx_stentor_outbox_target_t *target, ngx_stentor_outbox_event_t *ev);
-static ngx_int_t ngx_stentor_notify_headers(ngx_stentor_notify_try_t *t,
-    ngx_stentor_outbox_event_t *ev);
-static ngx_int_t ngx_stentor_notify_options(ngx_stentor_notify_try_t *t,
-    ngx_stentor_outbox_event_t *ev);
-static size_t ngx_stentor_notify_answer(char *data, size_t size, size_t n,
-    void *arg);
 static void ngx_stentor_notify_collect(ngx_stentor_notify_t *n);
 static void ngx_stentor_notify_done(ngx_stentor_notify_t *n,
-    ngx_stentor_notify_try_t *t, CURLcode rc);
+    ngx_stentor_notify_try_t *t);
 static ngx_int_t ngx_stentor_notify_outcome(long status);
 static void ngx_stentor_notify_settle(ngx_stentor_notify_t *n,
     ngx_stentor_outbox_target_t *target, const char *reason);
@@ -68,14 +56,13 @@ ngx_stentor_notify_run(void *data)
 {
     ngx_stentor_notify_t *n = data;
 
-    int                        running;
     ngx_queue_t               *q;
     ngx_stentor_notify_try_t  *t;
 
     for ( ;; ) {
         ngx_stentor_notify_begin(n);
 
-        curl_multi_perform(n->multi, &running);
+        ngx_stentor_post_perform(&n->poster);
 
         ngx_stentor_notify_collect(n);
 
@@ -83,12 +70,7 @@ ngx_stentor_notify_run(void *data)
             break;
         }
 
-        if (curl_multi_poll(n->multi, NULL, 0, ngx_stentor_notify_pause(n),
-                            NULL)
-            != CURLM_OK)
-        {
-            ngx_msleep(NGX_STENTOR_NOTIFY_BROKEN_MS);
-        }
+        ngx_stentor_post_wait(&n->poster, ngx_stentor_notify_pause(n));
     }
 
     while (!ngx_queue_empty(&n->tries)) {
@@ -184,14 +166,18 @@ ngx_stentor_notify_try(ngx_stentor_notify_t *n,
 
     if (t) {
         t->target = target;
-        t->easy = curl_easy_init();
+        t->post.url = target->url;
+        t->post.body = (char *) ev->body.data;
+        t->post.len = ev->body.len;
+        t->post.id = ev->id;
+        t->post.connect_timeout = NGX_STENTOR_NOTIFY_CONNECT_MS;
+        t->post.timeout = NGX_STENTOR_NOTIFY_TIMEOUT_MS;
+        t->post.answer_max = NGX_STENTOR_NOTIFY_ANSWER_MAX;
+        t->post.data = t;
+
         ngx_queue_insert_tail(&n->tries, &t->queue);
 
-        if (t->easy
-            && ngx_stentor_notify_headers(t, ev) == NGX_OK
-            && ngx_stentor_notify_options(t, ev) == NGX_OK
-            && curl_multi_add_handle(n->multi, t->easy) == CURLM_OK)
-        {
+        if (ngx_stentor_post_begin(&n->poster, &t->post) == NGX_OK) {
             return;
         }
 
@@ -202,132 +188,35 @@ ngx_stentor_notify_try(ngx_stentor_notify_t *n,
 }
 
 
-static ngx_int_t
-ngx_stentor_notify_headers(ngx_stentor_notify_try_t *t,
-    ngx_stentor_outbox_event_t *ev)
-{
-    char                key[64];
-    ngx_uint_t          i;
-    const char         *line[2];
-    struct curl_slist  *list;
-
-    ngx_snprintf((u_char *) key, sizeof(key), "Idempotency-Key: %s%Z",
-                 ev->id);
-
-    line[0] = "Content-Type: application/json";
-    line[1] = key;
-
-    for (i = 0; i < 2; i++) {
-        list = curl_slist_append(t->headers, line[i]);
-        if (list == NULL) {
-            return NGX_ERROR;
-        }
-
-        t->headers = list;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * QUICK_EXIT: a name that is being resolved when its try ends is left to its
- * thread.  Without it libcurl would wait for the resolver there, and all
- * other URLs with it.
- */
-
-static ngx_int_t
-ngx_stentor_notify_options(ngx_stentor_notify_try_t *t,
-    ngx_stentor_outbox_event_t *ev)
-{
-    int    rc;
-    CURL  *e;
-
-    e = t->easy;
-    rc = 0;
-
-    rc |= curl_easy_setopt(e, CURLOPT_PRIVATE, t);
-    rc |= curl_easy_setopt(e, CURLOPT_URL, t->target->url);
-    rc |= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    rc |= curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    rc |= curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-    rc |= curl_easy_setopt(e, CURLOPT_PROXY, "");
-    rc |= curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    rc |= curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
-    rc |= curl_easy_setopt(e, CURLOPT_USERAGENT,
-                           "Stentor/" NGX_STENTOR_VERSION);
-    rc |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
-    rc |= curl_easy_setopt(e, CURLOPT_POST, 1L);
-    rc |= curl_easy_setopt(e, CURLOPT_POSTFIELDS, (char *) ev->body.data);
-    rc |= curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long) ev->body.len);
-    rc |= curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-                           (long) NGX_STENTOR_NOTIFY_CONNECT_MS);
-    rc |= curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
-                           (long) NGX_STENTOR_NOTIFY_TIMEOUT_MS);
-    rc |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION,
-                           ngx_stentor_notify_answer);
-    rc |= curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-
-    return rc ? NGX_ERROR : NGX_OK;
-}
-
-
-/* Nothing of the answer's body is of use; one that is long is cut off. */
-
-static size_t
-ngx_stentor_notify_answer(char *data, size_t size, size_t n, void *arg)
-{
-    ngx_stentor_notify_try_t *t = arg;
-
-    t->answered += size * n;
-
-    return t->answered > NGX_STENTOR_NOTIFY_ANSWER_MAX ? 0 : size * n;
-}
-
-
 /* Settles the tries that have ended. */
 
 static void
 ngx_stentor_notify_collect(ngx_stentor_notify_t *n)
 {
-    int                        left;
-    CURLMsg                   *msg;
-    CURLcode                   rc;
-    ngx_stentor_notify_try_t  *t;
+    ngx_stentor_post_t  *post;
 
-    while ((msg = curl_multi_info_read(n->multi, &left))) {
-        rc = msg->data.result;
-
-        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **) &t);
-        ngx_stentor_notify_done(n, t, rc);
+    while ((post = ngx_stentor_post_next(&n->poster))) {
+        ngx_stentor_notify_done(n, post->data);
     }
 }
 
 
 static void
-ngx_stentor_notify_done(ngx_stentor_notify_t *n, ngx_stentor_notify_try_t *t,
-    CURLcode rc)
+ngx_stentor_notify_done(ngx_stentor_notify_t *n, ngx_stentor_notify_try_t *t)
 {
     long                          status;
-    char                          reason[64];
+    char                          reason[NGX_STENTOR_POST_REASON];
     curl_off_t                    wait;
     ngx_stentor_outbox_target_t  *target;
 
-    status = 0;
     wait = 0;
-
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &wait);
-
+    status = t->post.status;
     target = t->target;
-    ngx_stentor_notify_free(n, t);
 
-    if (status) {
-        ngx_snprintf((u_char *) reason, sizeof(reason), "status %l%Z", status);
-    } else {
-        ngx_cpystrn((u_char *) reason, (u_char *) curl_easy_strerror(rc),
-                    sizeof(reason));
-    }
+    curl_easy_getinfo(t->post.easy, CURLINFO_RETRY_AFTER, &wait);
+    ngx_stentor_post_reason(&t->post, reason);
+
+    ngx_stentor_notify_free(n, t);
 
     switch (ngx_stentor_notify_outcome(status)) {
 
@@ -461,12 +350,6 @@ static void
 ngx_stentor_notify_free(ngx_stentor_notify_t *n, ngx_stentor_notify_try_t *t)
 {
     ngx_queue_remove(&t->queue);
-
-    if (t->easy) {
-        curl_multi_remove_handle(n->multi, t->easy);
-        curl_easy_cleanup(t->easy);
-    }
-
-    curl_slist_free_all(t->headers);
+    ngx_stentor_post_end(&n->poster, &t->post);
     free(t);
 }

@@ -13,9 +13,7 @@
 
 #include "ngx_stentor_notify.h"
 #include "ngx_stentor_outbox.h"
-
-#include <curl/curl.h>
-#include <pthread.h>
+#include "ngx_stentor_post.h"
 
 
 struct ngx_stentor_notify_s {
@@ -23,13 +21,12 @@ struct ngx_stentor_notify_s {
     ngx_uint_t             slot;
     ngx_str_t              node;
     ngx_log_t              log;
-    pthread_t              thread;
 
     /* under the mutex, which is never held over what may wait or log */
 
     pthread_mutex_t        mutex;
     ngx_stentor_outbox_t   box;
-    CURLM                 *multi;       /* NULL: there is no thread */
+    ngx_stentor_poster_t   poster;      /* the thread's; made under it */
     int64_t                deadline;    /* INT64_MAX: no exit yet */
     ngx_uint_t             crowded;     /* boolean: events are lost */
 

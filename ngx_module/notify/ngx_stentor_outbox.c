@@ -9,6 +9,7 @@
  */
 
 #include "ngx_stentor_outbox.h"
+#include "ngx_stentor_post.h"
 
 #include <sys/random.h>
 
@@ -24,7 +25,6 @@ static ngx_stentor_outbox_target_t *ngx_stentor_outbox_target(
     ngx_stentor_outbox_t *box, const char *url);
 static ngx_stentor_outbox_target_t *ngx_stentor_outbox_add(
     ngx_stentor_outbox_t *box, const char *url);
-static void ngx_stentor_outbox_label(char *label, const char *url);
 static ngx_stentor_outbox_event_t *ngx_stentor_outbox_take(
     ngx_stentor_outbox_t *box, ngx_stentor_outbox_event_t *ev);
 
@@ -271,40 +271,12 @@ ngx_stentor_outbox_add(ngx_stentor_outbox_t *box, const char *url)
     target->label = target->url + size;
 
     ngx_memcpy(target->url, url, size);
-    ngx_stentor_outbox_label(target->label, url);
+    ngx_stentor_post_label(target->label, url);
 
     ngx_queue_init(&target->events);
     ngx_queue_insert_tail(&box->targets, &target->queue);
 
     return target;
-}
-
-
-/* The URL without user, password, query and fragment (RFC 3986 section 3.2:
- * the authority ends at the first '/', '?' or '#'). */
-
-static void
-ngx_stentor_outbox_label(char *label, const char *url)
-{
-    size_t       scheme;
-    const char  *p, *host, *end;
-
-    p = strstr(url, "://");
-    host = p ? p + 3 : url;
-    scheme = host - url;
-    end = host + strcspn(host, "/?#");
-
-    for (p = host; p < end; p++) {
-        if (*p == '@') {
-            host = p + 1;
-        }
-    }
-
-    end += strcspn(end, "?#");
-
-    ngx_memcpy(label, url, scheme);
-    ngx_memcpy(label + scheme, host, end - host);
-    label[scheme + (end - host)] = '\0';
 }
 
 

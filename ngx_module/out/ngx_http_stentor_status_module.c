@@ -111,6 +111,11 @@ static const ngx_http_stentor_status_field_t
     { "events", "retries", "Tries that failed, to be repeated" },
     { "events", "failed", "Events given up after tries that failed" },
     { "events", "dropped", "Events lost for want of room or time" },
+    { "ingest", "refused_webhook", "Sessions that a webhook has not let in" },
+    { "ingest", "webhook_failures", "Questions that no webhook has answered" },
+    { "ingest", "refused_bitrate", "Sessions ended for sending too much" },
+    { "ingest", "refused_taken",
+      "Sessions that may not take a stream from another" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
 };

@@ -135,6 +135,7 @@ ngx_stentor_store_init_head(ngx_stentor_store_t *store)
 
     head->magic = NGX_STENTOR_HEAD_MAGIC;
     head->born_ms = ngx_stentor_store_now();
+    head->seed = (uint64_t) ngx_random() << 32 ^ (uint64_t) ngx_random();
     head->nstreams = store->nstreams;
 
     for (i = 0; i < NGX_STENTOR_SLOTS; i++) {

@@ -33,6 +33,10 @@
 /* Worker slots: two generations of workers live side by side in a reload. */
 #define NGX_STENTOR_SLOTS  128
 
+/* Sessions of broadcasters at once, and addresses that have failed. */
+#define NGX_STENTOR_SESSIONS  4096
+#define NGX_STENTOR_FAILURES  4096
+
 #define NGX_STENTOR_CODECS_MAX   16
 #define NGX_STENTOR_CONFIG_MAX   64      /* bytes of a decoder's config */
 #define NGX_STENTOR_ADDRESS_MAX  64
@@ -94,6 +98,10 @@ typedef enum {
     NGX_STENTOR_NOTIFY_RETRIES,
     NGX_STENTOR_NOTIFY_FAILED,
     NGX_STENTOR_NOTIFY_DROPPED,
+    NGX_STENTOR_INGEST_REFUSED_WEBHOOK,
+    NGX_STENTOR_INGEST_WEBHOOK_FAILURES,
+    NGX_STENTOR_INGEST_REFUSED_BITRATE,
+    NGX_STENTOR_INGEST_REFUSED_TAKEN,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,
@@ -296,11 +304,15 @@ typedef struct {
 typedef struct {
     uint32_t                 magic;
     int64_t                  born_ms;        /* Unix time */
+    uint64_t                 seed;           /* of hashes; random */
     ngx_uint_t               nstreams;
     size_t                   streams;        /* offset of the table */
     ngx_atomic_t             incarnations;   /* windows ever made */
     ngx_atomic_t             opens;          /* streams ever let in to */
     ngx_atomic_t             srt_pid;        /* whose the SRT ports are; 0 */
+    ngx_atomic_t             sessions[NGX_STENTOR_SESSIONS];
+    ngx_atomic_t             failures[NGX_STENTOR_FAILURES];   /* both are of
+                                                 ngx_stentor_admission.h */
     int                      fds[NGX_STENTOR_SLOTS];  /* wakes; -1: none */
     ngx_stentor_slot_t       slots[NGX_STENTOR_SLOTS];
 } ngx_stentor_head_t;

@@ -51,10 +51,11 @@
 
 static int stn_flv_fail(stn_flv_audio_t *t, int rc, const char *reason);
 static int stn_flv_aac(stn_flv_audio_t *t, stn_cur_t *c);
-static int stn_flv_ex(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet);
+static int stn_flv_ex(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet,
+    unsigned track);
 static unsigned stn_flv_modex(stn_cur_t *c, unsigned packet);
 static int stn_flv_tracks(stn_flv_audio_t *t, stn_cur_t *c, unsigned multi,
-    unsigned packet);
+    unsigned packet, unsigned track);
 static int stn_flv_payload(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet,
     uint32_t fourcc);
 static void stn_flv_config(stn_flv_audio_t *t, stn_cur_t *c);
@@ -99,7 +100,8 @@ static const struct {
 
 
 int
-stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len)
+stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len,
+    unsigned track)
 {
     int        rc;
     unsigned   first, format;
@@ -116,6 +118,10 @@ stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len)
     first = stn_cur_u8(&c);
     format = first >> 4;
 
+    if (format != STN_FLV_EX && track != 0) {
+        return STN_OK;
+    }
+
     switch (format) {
 
     case STN_FLV_AAC:
@@ -123,7 +129,7 @@ stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len)
         break;
 
     case STN_FLV_EX:
-        rc = stn_flv_ex(t, &c, first & 0xf);
+        rc = stn_flv_ex(t, &c, first & 0xf, track);
         break;
 
     case STN_FLV_MP3:
@@ -188,7 +194,7 @@ stn_flv_aac(stn_flv_audio_t *t, stn_cur_t *c)
  */
 
 static int
-stn_flv_ex(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet)
+stn_flv_ex(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet, unsigned track)
 {
     unsigned  b;
 
@@ -196,10 +202,12 @@ stn_flv_ex(stn_flv_audio_t *t, stn_cur_t *c, unsigned packet)
 
     if (packet == STN_FLV_EX_MULTITRACK) {
         b = stn_cur_u8(c);
-        return stn_flv_tracks(t, c, b >> 4, b & 0xf);
+        return stn_flv_tracks(t, c, b >> 4, b & 0xf, track);
     }
 
-    if (packet != STN_FLV_EX_CONFIG && packet != STN_FLV_EX_FRAMES) {
+    if (track != 0
+        || (packet != STN_FLV_EX_CONFIG && packet != STN_FLV_EX_FRAMES))
+    {
         return STN_OK;
     }
 
@@ -237,12 +245,12 @@ stn_flv_modex(stn_cur_t *c, unsigned packet)
 
 static int
 stn_flv_tracks(stn_flv_audio_t *t, stn_cur_t *c, unsigned multi,
-    unsigned packet)
+    unsigned packet, unsigned track)
 {
     size_t          size;
     uint8_t         id;
     uint32_t        fourcc;
-    stn_cur_t       track;
+    stn_cur_t       payload;
     const uint8_t  *p;
 
     if (multi > STN_FLV_MANY_CODECS
@@ -266,9 +274,9 @@ stn_flv_tracks(stn_flv_audio_t *t, stn_cur_t *c, unsigned multi,
             break;
         }
 
-        if (id == 0) {
-            stn_cur_init(&track, p, size);
-            return stn_flv_payload(t, &track, packet, fourcc);
+        if (id == track) {
+            stn_cur_init(&payload, p, size);
+            return stn_flv_payload(t, &payload, packet, fourcc);
         }
     }
 

@@ -17,9 +17,12 @@
 
 #define STN_FLV_FOURCC_LEN  4
 
+/* Tracks are numbered from 0 to this. */
+#define STN_FLV_TRACK_MAX   255
+
 
 typedef enum {
-    STN_FLV_NONE = 0,          /* nothing for us: not track 0, or empty */
+    STN_FLV_NONE = 0,          /* nothing for us: another track, or empty */
     STN_FLV_CONFIG,            /* what stn_format_t has as config */
     STN_FLV_FRAME              /* one access unit, at least 1 byte */
 } stn_flv_kind_e;
@@ -46,17 +49,19 @@ typedef struct {
 
 
 /*
- * Reads the len bytes of an audio message.  Of several tracks only track 0 is
- * ours.  A config (sequence header) comes for AAC, Opus and FLAC, whose
- * STREAMINFO is given without what is wrapped around it; it is not looked
- * into.  MP3, AC-3 and E-AC-3 have none: theirs are passed over, and so are
- * messages of kinds that are not known.
+ * Reads the len bytes of an audio message.  Of several tracks only that of
+ * the id given is ours; audio that names no track is track 0.  A config
+ * (sequence header) comes for AAC, Opus and FLAC, whose STREAMINFO is given
+ * without what is wrapped around it; it is not looked into.  MP3, AC-3 and
+ * E-AC-3 have none: theirs are passed over, and so are messages of kinds that
+ * are not known.
  *
  * Returns STN_OK with t filled; STN_ERROR when cut short; or STN_UNSUPPORTED
  * for a codec that is not among stn_codec_e.  On failure t->reason says why,
  * naming the codec.
  */
-int stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len);
+int stn_flv_audio(stn_flv_audio_t *t, const uint8_t *body, size_t len,
+    unsigned track);
 
 /* Writes the FourCC of a codec to name, ended by a zero. */
 void stn_flv_fourcc(stn_codec_e codec, char name[STN_FLV_FOURCC_LEN + 1]);

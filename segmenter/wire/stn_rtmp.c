@@ -349,7 +349,7 @@ stn_rtmp_audio(stn_rtmp_t *s, const stn_rtmp_msg_t *m, stn_rtmp_event_t *ev)
         return STN_OK;
     }
 
-    rc = stn_flv_audio(&tag, m->data, m->len);
+    rc = stn_flv_audio(&tag, m->data, m->len, s->track);
     if (rc != STN_OK) {
         return stn_rtmp_fail(s, rc, tag.reason);
     }

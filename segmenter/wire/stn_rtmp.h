@@ -131,6 +131,8 @@ typedef struct {
     unsigned           enhanced;   /* boolean: connect spoke of codecs */
     unsigned           codecs;     /* 1 << stn_codec_e: what he is told that
                                       we take; the owner's to set */
+    unsigned           track;      /* whose audio is handed out, of several;
+                                      the owner's to set, 0 at first */
     unsigned           configured; /* boolean: a config was handed out */
     stn_codec_e        codec;      /* of that config */
     stn_au_t           held;       /* comes next, behind a config that was

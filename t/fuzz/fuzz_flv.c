@@ -82,17 +82,17 @@ format(const stn_flv_audio_t *t)
 }
 
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+static void
+audio(const uint8_t *data, size_t len, unsigned track)
 {
     int              rc;
     stn_flv_audio_t  t;
 
-    rc = stn_flv_audio(&t, data, len);
+    rc = stn_flv_audio(&t, data, len, track);
 
     if (rc != STN_OK) {
         check(t.kind == STN_FLV_NONE && t.reason != NULL);
-        return 0;
+        return;
     }
 
     if (t.kind != STN_FLV_NONE && t.len > 0) {
@@ -109,6 +109,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
             config(t.data, t.len);
         }
     }
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    audio(data, len, 0);
+    audio(data, len, 1);
 
     return 0;
 }

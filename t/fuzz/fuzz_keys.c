@@ -49,7 +49,7 @@ ask(const stn_keys_t *k, const stn_params_t *p)
     }
 
     a.keys = k;
-    a.secret = (const uint8_t *) "01234567890123456789012345678901";
+    a.secret = (const uint8_t *) "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk";
 
     verdict = stn_adobe_connect(&a, p, NOW);
 

@@ -21,7 +21,7 @@ expect(const uint8_t *body, size_t len, stn_flv_kind_e kind, const char *data)
 {
     stn_flv_audio_t  t;
 
-    assert_int_equal(stn_flv_audio(&t, body, len), STN_OK);
+    assert_int_equal(stn_flv_audio(&t, body, len, 0), STN_OK);
     assert_int_equal(t.kind, kind);
     assert_int_equal(t.len, strlen(data));
     assert_memory_equal(t.len ? (const char *) t.data : "", data, t.len);
@@ -37,7 +37,7 @@ expect_codec(stn_codec_e codec, stn_flv_kind_e kind, const stn_buf_t *body,
     stn_flv_audio_t  t;
 
     assert_int_equal(body->failed, STN_OK);
-    assert_int_equal(stn_flv_audio(&t, body->data, body->len), STN_OK);
+    assert_int_equal(stn_flv_audio(&t, body->data, body->len, 0), STN_OK);
     assert_int_equal(t.kind, kind);
     assert_int_equal(t.codec, codec);
     assert_int_equal(t.len, len);
@@ -66,7 +66,7 @@ expect_refused(const uint8_t *body, size_t len, int rc, const char *reason)
 {
     stn_flv_audio_t  t;
 
-    assert_int_equal(stn_flv_audio(&t, body, len), rc);
+    assert_int_equal(stn_flv_audio(&t, body, len, 0), rc);
     assert_int_equal(t.kind, STN_FLV_NONE);
     assert_string_equal(t.reason, reason);
 }
@@ -111,11 +111,11 @@ reads_legacy_mp3(void **state)
     expect(BYTES(0xe2, 'x'), STN_FLV_FRAME, "x");
     expect(BYTES(0x2f), STN_FLV_NONE, "");
 
-    assert_int_equal(stn_flv_audio(&t, BYTES(0x2f, 0xff)), STN_OK);
+    assert_int_equal(stn_flv_audio(&t, BYTES(0x2f, 0xff), 0), STN_OK);
     assert_int_equal(t.codec, STN_CODEC_MP3);
-    assert_int_equal(stn_flv_audio(&t, BYTES(0xe2, 0xff)), STN_OK);
+    assert_int_equal(stn_flv_audio(&t, BYTES(0xe2, 0xff), 0), STN_OK);
     assert_int_equal(t.codec, STN_CODEC_MP3);
-    assert_int_equal(stn_flv_audio(&t, BYTES(0xaf, 1, 2)), STN_OK);
+    assert_int_equal(stn_flv_audio(&t, BYTES(0xaf, 1, 2), 0), STN_OK);
     assert_int_equal(t.codec, STN_CODEC_AAC);
 }
 
@@ -153,7 +153,7 @@ names_legacy_codecs_it_refuses(void **state)
 
         /* even when there is nothing of it */
 
-        assert_int_equal(stn_flv_audio(&t, body, 1), STN_UNSUPPORTED);
+        assert_int_equal(stn_flv_audio(&t, body, 1, 0), STN_UNSUPPORTED);
     }
 }
 
@@ -345,6 +345,53 @@ takes_track_0_of_many(void **state)
 }
 
 
+/* What a message holds for a track: frames, or nothing. */
+
+static void
+expect_track(unsigned track, const uint8_t *body, size_t len,
+    const char *data)
+{
+    stn_flv_audio_t  t;
+
+    assert_int_equal(stn_flv_audio(&t, body, len, track), STN_OK);
+    assert_int_equal(t.kind, *data ? STN_FLV_FRAME : STN_FLV_NONE);
+    assert_int_equal(t.len, strlen(data));
+    assert_memory_equal(t.len ? (const char *) t.data : "", data, t.len);
+}
+
+
+static void
+takes_the_track_that_is_asked_for(void **state)
+{
+    stn_flv_audio_t  t;
+
+    (void) state;
+
+    expect_track(1, BYTES(0x95, 0x01, 'm', 'p', '4', 'a', 1, 'x'), "x");
+    expect_track(1, BYTES(0x95, 0x01, 'm', 'p', '4', 'a', 0, 'x'), "");
+    expect_track(1, BYTES(0x95, 0x01, 'm', 'p', '4', 'a', 2, 'x'), "");
+    expect_track(255, BYTES(0x95, 0x01, 'm', 'p', '4', 'a', 255, 'x'), "x");
+
+    expect_track(1, BYTES(0x95, 0x11, 'm', 'p', '4', 'a', 0, 0, 0, 1, 'x',
+                          1, 0, 0, 2, 'o', 'k'), "ok");
+    expect_track(2, BYTES(0x95, 0x21, 'O', 'p', 'u', 's', 1, 0, 0, 1, 'x',
+                          'm', 'p', '4', 'a', 2, 0, 0, 2, 'o', 'k'), "ok");
+    expect_track(3, BYTES(0x95, 0x21, 'O', 'p', 'u', 's', 1, 0, 0, 1, 'x',
+                          'm', 'p', '4', 'a', 2, 0, 0, 2, 'o', 'k'), "");
+
+    /* what names no track is track 0, whatever its codec */
+
+    expect_track(1, BYTES(0xaf, 0x01, 'x'), "");
+    expect_track(1, BYTES(0x2f, 'x'), "");
+    expect_track(1, BYTES(0xb2, 'x'), "");
+    expect_track(1, BYTES(0x91, 'm', 'p', '4', 'a', 'x'), "");
+    expect_track(1, BYTES(0x91, 'w', 'h', 'a', 't', 'x'), "");
+
+    assert_int_equal(stn_flv_audio(&t, BYTES(0x95, 0x01, 'w', 'h', 'a', 't',
+                                             1, 'x'), 1), STN_UNSUPPORTED);
+}
+
+
 static void
 reads_through_modifiers(void **state)
 {
@@ -387,7 +434,7 @@ refuses_messages_cut_short(void **state)
         /* whole with track 1 alone, or with none */
 
         if (i == 5 || i == 14 || i == sizeof(many)) {
-            assert_int_equal(stn_flv_audio(&t, many, i), STN_OK);
+            assert_int_equal(stn_flv_audio(&t, many, i, 0), STN_OK);
 
         } else {
             expect_refused(many, i, STN_ERROR, "audio message cut short");
@@ -492,6 +539,7 @@ main(void)
         cmocka_unit_test(reads_configs_of_those_that_have_one),
         cmocka_unit_test(unwraps_streaminfo),
         cmocka_unit_test(takes_track_0_of_many),
+        cmocka_unit_test(takes_the_track_that_is_asked_for),
         cmocka_unit_test(reads_through_modifiers),
         cmocka_unit_test(refuses_messages_cut_short),
         cmocka_unit_test(reads_metadata),

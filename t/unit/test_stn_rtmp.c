@@ -296,6 +296,32 @@ hands_out_audio_only_when_it_can_be_used(void **state)
 }
 
 
+static void
+hands_out_the_track_that_its_owner_wants(void **state)
+{
+    test_t  *t;
+
+    (void) state;
+
+    t = test_publishing();
+    t->s.track = 1;
+    t->says_audio = 1;
+
+    put_audio(t, 10, AUDIO_CONFIG, 4);
+    put_audio(t, 10, "\xaf\1m0", 4);
+    put_audio(t, 20, "\x95\0mp4a\1\x11\x90", 9);
+    put_audio(t, 20, "\x95\1mp4a\1m1", 9);
+    put_audio(t, 30, "\x95\1mp4a\2m2", 9);
+    put_audio(t, 40, "\x95\1mp4a\1m3", 9);
+    assert_int_equal(feed_client(t), STN_AGAIN);
+
+    assert_int_equal(t->audio, 2);
+    assert_int_equal(t->last_ts, 40 * 90);
+    assert_int_equal(t->s.stray_audio, 0);
+    test_close(t);
+}
+
+
 /* Feeds what the client has to say in each way of cutting it: the events and
  * the number of stray audio must be as told. */
 
@@ -795,6 +821,7 @@ main(void)
         cmocka_unit_test(hands_out_what_decodes),
         cmocka_unit_test(takes_everything_at_once),
         cmocka_unit_test(hands_out_audio_only_when_it_can_be_used),
+        cmocka_unit_test(hands_out_the_track_that_its_owner_wants),
         cmocka_unit_test(makes_up_a_config_where_a_codec_has_none),
         cmocka_unit_test(wants_the_config_of_the_same_codec),
         cmocka_unit_test(makes_up_configs_inside_aggregates),

@@ -349,9 +349,9 @@ sub connect_app($self, $app, %extra) {
 }
 
 
-# Asks to publish; returns the onStatus info (or undef), refused or not.
+# Asks to publish, and does not wait for what is said to it.
 
-sub ask_publish($self, $name) {
+sub send_publish($self, $name) {
     $self->command('releaseStream', undef, $name);
     $self->command('FCPublish', undef, $name);
 
@@ -361,7 +361,13 @@ sub ask_publish($self, $name) {
 
     $self->command('publish', undef, $name, 'live',
                    sub { (csid => 8, sid => $self->{sid}) });
+}
 
+
+# Asks to publish; returns the onStatus info (or undef), refused or not.
+
+sub ask_publish($self, $name) {
+    $self->send_publish($name);
     return $self->on_status();
 }
 

@@ -1,0 +1,395 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The checks of the door (see ngx_stentor_door.h).  What a broadcaster brings
+ * may be a secret, the name too (a webhook can make another of it): nothing of
+ * it is logged before he is let in, and neither is a webhook's reason, which
+ * may repeat it.
+ */
+
+#include "ngx_stentor_door.h"
+#include "ngx_stentor_live.h"
+
+
+/* Bits that may be sent at once: those of so many milliseconds.  It is full
+ * when he comes, and again after a stall of that length, the audio of which
+ * then comes in one burst. */
+#define NGX_STENTOR_DOOR_BURST_MS  10000
+
+
+static ngx_int_t ngx_stentor_door_run(ngx_stentor_door_t *door);
+static ngx_int_t ngx_stentor_door_check_name(ngx_stentor_door_t *door);
+static ngx_int_t ngx_stentor_door_check_query(ngx_stentor_door_t *door);
+static ngx_int_t ngx_stentor_door_check_webhook(ngx_stentor_door_t *door);
+static void ngx_stentor_door_answered(void *data,
+    const ngx_stentor_ask_answer_t *answer);
+static ngx_int_t ngx_stentor_door_judge(ngx_stentor_door_t *door,
+    const ngx_stentor_ask_answer_t *answer);
+static ngx_int_t ngx_stentor_door_allowed(ngx_stentor_door_t *door,
+    const ngx_stentor_ask_answer_t *answer);
+static ngx_int_t ngx_stentor_door_denied(ngx_stentor_door_t *door,
+    const ngx_stentor_ask_answer_t *answer);
+static ngx_int_t ngx_stentor_door_failed(ngx_stentor_door_t *door,
+    const char *reason);
+static ngx_int_t ngx_stentor_door_check_taken(ngx_stentor_door_t *door);
+static ngx_int_t ngx_stentor_door_name(ngx_stentor_door_t *door,
+    const u_char *data, size_t len);
+static ngx_int_t ngx_stentor_door_refuse(ngx_stentor_door_t *door,
+    ngx_stentor_door_refusal_e refusal, ngx_stentor_counter_e counter,
+    const char *reason);
+static void ngx_stentor_door_count(ngx_stentor_door_t *door,
+    ngx_stentor_counter_e counter);
+
+
+/* In this order.  Each returns NGX_OK: go on with the next; NGX_DECLINED: he
+ * is refused; NGX_AGAIN: go on when it is answered. */
+
+static const struct {
+    ngx_int_t  (*check)(ngx_stentor_door_t *door);
+} ngx_stentor_door_checks[] = {
+    { ngx_stentor_door_check_name },
+    { ngx_stentor_door_check_query },
+    { ngx_stentor_door_check_webhook },
+    { ngx_stentor_door_check_taken }
+};
+
+
+ngx_int_t
+ngx_stentor_door_enter(ngx_stentor_door_t *door)
+{
+    door->step = 0;
+    door->track = 0;
+    door->yields = 0;
+    door->max_bitrate = door->app->ingest_max_bitrate;
+
+    return ngx_stentor_door_run(door);
+}
+
+
+static ngx_int_t
+ngx_stentor_door_run(ngx_stentor_door_t *door)
+{
+    ngx_int_t  rc;
+
+    while (door->step < stn_nelems(ngx_stentor_door_checks)) {
+
+        rc = ngx_stentor_door_checks[door->step++].check(door);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    door->metered = ngx_current_msec;
+    door->room = (int64_t) door->max_bitrate
+                 * (NGX_STENTOR_DOOR_BURST_MS / 1000);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_door_check_name(ngx_stentor_door_t *door)
+{
+    if (ngx_stentor_name_check(&door->request) == NGX_OK
+        && ngx_stentor_door_name(door, door->request.data, door->request.len)
+           == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_BAD_NAME,
+                                   NGX_STENTOR_INGEST_REFUSED_NAME,
+                                   "a stream name is letters, digits, dot, "
+                                   "underscore and dash");
+}
+
+
+/* What of the query is the node's own business: the first "track". */
+
+static ngx_int_t
+ngx_stentor_door_check_query(ngx_stentor_door_t *door)
+{
+    ngx_int_t   n;
+    ngx_str_t   query, key, value;
+    ngx_uint_t  params, tracks;
+
+    query = door->query;
+    tracks = 0;
+
+    for (params = 0;
+         ngx_stentor_door_param(&query, &key, &value) == NGX_OK;
+         params++)
+    {
+        if (key.len != 5 || ngx_memcmp(key.data, "track", 5) != 0 || tracks++)
+        {
+            continue;
+        }
+
+        n = ngx_atoi(value.data, value.len);
+
+        if (n == NGX_ERROR || n > NGX_STENTOR_ASK_TRACK_MAX) {
+            return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_BAD_NAME,
+                                           NGX_STENTOR_INGEST_REFUSED_NAME,
+                                           "a track is a number from 0 to "
+                                           "255");
+        }
+
+        door->track = (ngx_uint_t) n;
+    }
+
+    if (door->query.len > NGX_STENTOR_DOOR_QUERY_MAX
+        || params > NGX_STENTOR_DOOR_PARAMS_MAX)
+    {
+        return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_BAD_NAME,
+                                       NGX_STENTOR_INGEST_REFUSED_NAME,
+                                       "too much comes with the stream name");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_door_check_webhook(ngx_stentor_door_t *door)
+{
+    char                    *question;
+    ngx_stentor_ask_conf_t  *conf;
+
+    conf = &door->app->on_publish;
+
+    if (conf->url.len == 0) {
+        return NGX_OK;
+    }
+
+    question = ngx_stentor_door_question(door);
+
+    if (question) {
+        door->ask = ngx_stentor_ask(door->scf->worker.asks, conf, question,
+                                    ngx_stentor_door_answered, door);
+    }
+
+    if (door->ask == NULL) {
+        return ngx_stentor_door_failed(door, "too many questions, or out of "
+                                             "memory or threads");
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_stentor_door_answered(void *data, const ngx_stentor_ask_answer_t *answer)
+{
+    ngx_stentor_door_t *door = data;
+
+    ngx_int_t  rc;
+
+    door->ask = NULL;
+
+    rc = ngx_stentor_door_judge(door, answer);
+
+    if (rc == NGX_OK) {
+        rc = ngx_stentor_door_run(door);
+    }
+
+    if (rc != NGX_AGAIN) {
+        door->handler(door->data, rc);
+    }
+}
+
+
+static ngx_int_t
+ngx_stentor_door_judge(ngx_stentor_door_t *door,
+    const ngx_stentor_ask_answer_t *answer)
+{
+    switch (answer->verdict) {
+
+    case NGX_STENTOR_ASK_ALLOW:
+        return ngx_stentor_door_allowed(door, answer);
+
+    case NGX_STENTOR_ASK_DENY:
+        return ngx_stentor_door_denied(door, answer);
+
+    default: /* NGX_STENTOR_ASK_FAILED */
+        return ngx_stentor_door_failed(door, answer->reason);
+    }
+}
+
+
+static ngx_int_t
+ngx_stentor_door_allowed(ngx_stentor_door_t *door,
+    const ngx_stentor_ask_answer_t *answer)
+{
+    if (answer->name_len
+        && ngx_stentor_door_name(door, answer->name, answer->name_len)
+           != NGX_OK)
+    {
+        return ngx_stentor_door_failed(door, "\"name\" in the answer is too "
+                                             "long");
+    }
+
+    if (answer->track >= 0) {
+        door->track = (ngx_uint_t) answer->track;
+    }
+
+    if (answer->max_bitrate >= 0) {
+        door->max_bitrate = (size_t) answer->max_bitrate;
+    }
+
+    door->yields = answer->yields;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_door_denied(ngx_stentor_door_t *door,
+    const ngx_stentor_ask_answer_t *answer)
+{
+    ngx_log_error(NGX_LOG_INFO, door->log, 0,
+                  "broadcaster is refused: %V says so, status %l",
+                  &door->app->on_publish.label, answer->status);
+
+    ngx_stentor_door_count(door, NGX_STENTOR_INGEST_REFUSED_WEBHOOK);
+
+    door->refusal = NGX_STENTOR_DOOR_DENIED;
+    ngx_cpystrn((u_char *) door->reason,
+                (u_char *) (answer->reason[0] ? answer->reason
+                                              : "publishing is denied"),
+                sizeof(door->reason));
+
+    return NGX_DECLINED;
+}
+
+
+/* There is no answer: what the operator wants then. */
+
+static ngx_int_t
+ngx_stentor_door_failed(ngx_stentor_door_t *door, const char *reason)
+{
+    ngx_stentor_ask_conf_t  *conf;
+
+    conf = &door->app->on_publish;
+
+    ngx_stentor_door_count(door, NGX_STENTOR_INGEST_WEBHOOK_FAILURES);
+
+    ngx_log_error(NGX_LOG_ERR, door->log, 0,
+                  "%V has not said whether to let in a broadcaster, who is "
+                  "%s: %s", &conf->label, conf->open ? "let in" : "refused",
+                  reason);
+
+    if (conf->open) {
+        return NGX_OK;
+    }
+
+    return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_FAILED,
+                                   NGX_STENTOR_INGEST_REFUSED_WEBHOOK,
+                                   "whether this may be published cannot be "
+                                   "found out now");
+}
+
+
+/* When his audio comes it is looked at again: this is to tell him early. */
+
+static ngx_int_t
+ngx_stentor_door_check_taken(ngx_stentor_door_t *door)
+{
+    if (door->yields
+        && ngx_stentor_live_taken_by(door->scf->worker.lives, door->app,
+                                     &door->name))
+    {
+        return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_TAKEN,
+                                       NGX_STENTOR_INGEST_REFUSED_TAKEN,
+                                       NGX_STENTOR_LIVE_IS_TAKEN);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_door_name(ngx_stentor_door_t *door, const u_char *data,
+    size_t len)
+{
+    if (door->app->name.len + 1 + len > NGX_STENTOR_NAME_MAX) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(door->name_data, data, len);
+    door->name.data = door->name_data;
+    door->name.len = len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_stentor_door_leave(ngx_stentor_door_t *door)
+{
+    if (door->ask) {
+        ngx_stentor_ask_cancel(door->ask);
+        door->ask = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_stentor_door_meter(ngx_stentor_door_t *door, size_t n)
+{
+    char        reason[64];
+    int64_t     rate;
+    ngx_msec_t  passed;
+
+    if (door->max_bitrate == 0) {
+        return NGX_OK;
+    }
+
+    rate = (int64_t) door->max_bitrate;
+
+    passed = ngx_min(ngx_current_msec - door->metered,
+                     NGX_STENTOR_DOOR_BURST_MS);
+    door->metered = ngx_current_msec;
+
+    door->room = ngx_min(door->room + rate * (int64_t) passed / 1000,
+                         rate * (NGX_STENTOR_DOOR_BURST_MS / 1000));
+    door->room -= (int64_t) n * 8;
+
+    if (door->room >= 0) {
+        return NGX_OK;
+    }
+
+    ngx_snprintf((u_char *) reason, sizeof(reason),
+                 "more than %L bit/s are not taken%Z", rate);
+
+    return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_LIMIT,
+                                   NGX_STENTOR_INGEST_REFUSED_BITRATE, reason);
+}
+
+
+static ngx_int_t
+ngx_stentor_door_refuse(ngx_stentor_door_t *door,
+    ngx_stentor_door_refusal_e refusal, ngx_stentor_counter_e counter,
+    const char *reason)
+{
+    ngx_log_error(NGX_LOG_INFO, door->log, 0,
+                  "broadcaster is refused: %s", reason);
+
+    ngx_stentor_door_count(door, counter);
+
+    door->refusal = refusal;
+    ngx_cpystrn((u_char *) door->reason, (u_char *) reason,
+                sizeof(door->reason));
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_stentor_door_count(ngx_stentor_door_t *door,
+    ngx_stentor_counter_e counter)
+{
+    ngx_stentor_store_count(door->scf->store, door->scf->worker.wake->slot,
+                            counter, 1);
+}

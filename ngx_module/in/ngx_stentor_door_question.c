@@ -1,0 +1,192 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * What a webhook is told of a broadcaster, as JSON (see ngx_stentor_door.h).
+ * All of it comes from outside: bytes that are not UTF-8 are made ASCII, for
+ * JSON has nothing else.
+ */
+
+#include "ngx_stentor_door.h"
+
+#include <jansson.h>
+
+
+static json_t *ngx_stentor_door_params(ngx_stentor_door_t *door);
+static json_t *ngx_stentor_door_decoded(ngx_str_t *encoded);
+static json_t *ngx_stentor_door_text(const u_char *data, size_t len);
+
+
+char *
+ngx_stentor_door_question(ngx_stentor_door_t *door)
+{
+    int         rc;
+    char       *text;
+    json_t     *root;
+    ngx_str_t  *app;
+
+    root = json_object();
+    app = &door->app->name;
+    rc = 0;
+
+    rc |= json_object_set_new(root, "event", json_string("publish"));
+    rc |= json_object_set_new(root, "stream",
+                              json_sprintf("%.*s/%.*s",
+                                           (int) app->len, app->data,
+                                           (int) door->name.len,
+                                           door->name.data));
+    rc |= json_object_set_new(root, "application",
+                              ngx_stentor_door_text(app->data, app->len));
+    rc |= json_object_set_new(root, "name",
+                              ngx_stentor_door_text(door->name.data,
+                                                    door->name.len));
+    rc |= json_object_set_new(root, "address", json_string(door->address));
+    rc |= json_object_set_new(root, "protocol", json_string(door->protocol));
+    rc |= json_object_set_new(root, "encoder",
+                              ngx_stentor_door_text((u_char *) door->encoder,
+                                                ngx_strlen(door->encoder)));
+    rc |= json_object_set_new(root, "user",
+                              ngx_stentor_door_text(door->user.data,
+                                                    door->user.len));
+    rc |= json_object_set_new(root, "params", ngx_stentor_door_params(door));
+
+    text = rc ? NULL : json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+
+    return text;
+}
+
+
+/* Of several with the same key the first one counts. */
+
+static json_t *
+ngx_stentor_door_params(ngx_stentor_door_t *door)
+{
+    int         rc;
+    json_t     *params, *name;
+    ngx_str_t   query, key, value;
+
+    params = json_object();
+    query = door->query;
+    rc = 0;
+
+    while (ngx_stentor_door_param(&query, &key, &value) == NGX_OK) {
+
+        name = ngx_stentor_door_decoded(&key);
+
+        if (name == NULL) {
+            rc = -1;
+
+        } else if (json_object_get(params, json_string_value(name)) == NULL) {
+            rc |= json_object_set_new(params, json_string_value(name),
+                                      ngx_stentor_door_decoded(&value));
+        }
+
+        json_decref(name);
+    }
+
+    if (rc) {
+        json_decref(params);
+        return NULL;
+    }
+
+    return params;
+}
+
+
+ngx_int_t
+ngx_stentor_door_param(ngx_str_t *query, ngx_str_t *key, ngx_str_t *value)
+{
+    u_char  *p, *last, *end, *equals;
+
+    p = query->data;
+    last = p + query->len;
+
+    while (p < last && *p == '&') {
+        p++;
+    }
+
+    if (p == last) {
+        return NGX_DONE;
+    }
+
+    end = ngx_strlchr(p, last, '&');
+    end = end ? end : last;
+
+    equals = ngx_strlchr(p, end, '=');
+    equals = equals ? equals : end;
+
+    key->data = p;
+    key->len = equals - p;
+
+    value->data = ngx_min(equals + 1, end);
+    value->len = end - value->data;
+
+    query->data = end;
+    query->len = last - end;
+
+    return NGX_OK;
+}
+
+
+/* Percent-encoding alone (RFC 3986 section 2.1): in a key '+' is itself. */
+
+static json_t *
+ngx_stentor_door_decoded(ngx_str_t *encoded)
+{
+    u_char      *src, *dst, *last;
+    ngx_int_t    byte;
+    u_char       text[NGX_STENTOR_DOOR_QUERY_MAX];
+
+    src = encoded->data;
+    last = src + encoded->len;
+    dst = text;
+
+    while (src < last) {
+        byte = (*src == '%' && last - src > 2) ? ngx_hextoi(src + 1, 2)
+                                               : NGX_ERROR;
+
+        if (byte != NGX_ERROR) {
+            *dst++ = (u_char) byte;
+            src += 3;
+
+        } else {
+            *dst++ = *src++;
+        }
+    }
+
+    return ngx_stentor_door_text(text, dst - text);
+}
+
+
+/* A zero would end a key in the middle; it is nothing that a text has. */
+
+static json_t *
+ngx_stentor_door_text(const u_char *data, size_t len)
+{
+    size_t   i;
+    json_t  *value;
+    char     text[NGX_STENTOR_DOOR_QUERY_MAX];
+
+    len = ngx_min(len, sizeof(text));
+
+    if (len == 0) {
+        return json_string("");
+    }
+
+    for (i = 0; i < len; i++) {
+        text[i] = data[i] ? (char) data[i] : '?';
+    }
+
+    value = json_stringn(text, len);
+
+    if (value) {
+        return value;
+    }
+
+    for (i = 0; i < len; i++) {
+        text[i] = (text[i] & 0x80) ? '?' : text[i];
+    }
+
+    return json_stringn(text, len);
+}

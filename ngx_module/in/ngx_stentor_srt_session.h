@@ -1,0 +1,165 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * SRT inside: what the event loop, the port thread and the sessions' threads
+ * share, and under which lock (see ngx_stentor_srt.h).
+ */
+
+#ifndef _NGX_STENTOR_SRT_SESSION_H_INCLUDED_
+#define _NGX_STENTOR_SRT_SESSION_H_INCLUDED_
+
+
+#include "ngx_stentor_srt.h"
+#include "ngx_stentor_source.h"
+#include "access/stn_stream_id.h"
+#include "wire/stn_ts.h"
+
+#include <srt/srt.h>
+
+
+/* Units on their way from a session's thread to the event loop. */
+#define NGX_STENTOR_SRT_QUEUE  (64 * 1024)
+
+/* A transport stream's packet (ISO/IEC 13818-1 2.4.3.2), in which video is
+ * counted. */
+#define NGX_STENTOR_SRT_TS_PACKET  188
+
+/* The longest config of a codec. */
+#define NGX_STENTOR_SRT_CONFIG_MAX  256
+
+/* How long the threads sleep at most before they look whether to end. */
+#define NGX_STENTOR_SRT_TICK_MS  100
+
+
+/* One connection of a broadcaster. */
+
+typedef struct {
+    ngx_queue_t               queue;       /* in arrived, or in sessions */
+    ngx_queue_t               news;        /* in srts->news, when told */
+    ngx_stentor_srts_t       *srts;
+    ngx_stentor_srt_conf_t   *conf;
+    ngx_log_t                 log;
+    SRTSOCKET                 socket;
+    stn_stream_id_t           id;
+    u_char                    name[NGX_STENTOR_NAME_MAX];
+    unsigned                  track;
+
+    /* the event loop's */
+
+    ngx_stentor_source_t      source;
+    uint64_t                  counted;     /* of source.bytes, and of */
+    uint64_t                  counted_video;   /* source.video_messages */
+    unsigned                  blocked:1;   /* boolean: the live has no room */
+
+    /* the thread's */
+
+    pthread_t                 thread;
+    stn_ts_t                 *ts;
+    ngx_msec_t                heard;       /* monotonic, when audio last came */
+    ngx_msec_t                measured;    /* when statistics were taken */
+    uint64_t                  received;    /* bytes */
+
+    /* between them, under the mutex */
+
+    pthread_mutex_t           mutex;
+    pthread_cond_t            cond;        /* for the thread */
+    stn_fifo_t                units;
+    stn_codec_e               codec;
+    size_t                    config_len;
+    uint8_t                   config[NGX_STENTOR_SRT_CONFIG_MAX];
+    ngx_stentor_srt_stats_t   stats;
+    uint64_t                  bytes;       /* received, as of then */
+    uint64_t                  video_packets;
+    const char               *reason;      /* static; why it is to end, or has
+                                              ended; NULL: it was hung up */
+    ngx_stentor_counter_e     counter;     /* of that; _COUNTERS: none */
+    unsigned                  admitted:1;  /* the thread may begin */
+    unsigned                  configured:1;    /* config is to be taken */
+    unsigned                  told:1;      /* it is in srts->news */
+    unsigned                  quit:1;      /* the thread is to end */
+    unsigned                  ended:1;     /* it has */
+} ngx_stentor_srt_t;
+
+
+/* A handshake that has been let in: what becomes of it, libsrt does not tell
+ * a listener. */
+
+typedef struct {
+    SRTSOCKET                 socket;
+    char                      address[NGX_STENTOR_ADDRESS_MAX];
+} ngx_stentor_srt_knock_t;
+
+#define NGX_STENTOR_SRT_KNOCKS  64
+
+
+/* A port that is listened on. */
+
+typedef struct {
+    ngx_stentor_srts_t       *srts;
+    ngx_stentor_srt_conf_t   *conf;
+    SRTSOCKET                 socket;      /* SRT_INVALID_SOCK: not yet */
+    ngx_uint_t                complained;  /* boolean: it has been told why */
+} ngx_stentor_srt_port_t;
+
+
+/* A worker's SRT. */
+
+struct ngx_stentor_srts_s {
+    ngx_stentor_conf_t       *scf;
+    ngx_log_t                 log;
+
+    /* the event loop's */
+
+    ngx_queue_t               sessions;
+    ngx_connection_t         *connection;  /* on fd */
+    ngx_event_t               timer;       /* tries to get the ports, or lets
+                                              go of them */
+    unsigned                  running:1;   /* there is a port thread */
+
+    /* the port thread's */
+
+    pthread_t                 thread;
+    int                       eid;         /* libsrt's epoll */
+    ngx_stentor_srt_port_t    ports[NGX_STENTOR_SRT_LISTENERS];
+
+    /* under the mutex */
+
+    int                       fd;          /* eventfd: wakes the event loop */
+    pthread_mutex_t           mutex;
+    ngx_queue_t               arrived;     /* sessions it has not seen yet */
+    ngx_queue_t               news;        /* sessions with something to tell */
+    ngx_uint_t                n;           /* of sessions that have a thread */
+    ngx_uint_t                nknocks;
+    ngx_stentor_srt_knock_t   knocks[NGX_STENTOR_SRT_KNOCKS];
+    unsigned                  quit:1;      /* no more sessions */
+    unsigned                  done:1;      /* the port thread has ended */
+};
+
+
+/* The threads' functions; the arguments are the ngx_stentor_srts_t and the
+ * ngx_stentor_srt_t. */
+void *ngx_stentor_srt_port_run(void *data);
+void *ngx_stentor_srt_session_run(void *data);
+
+/* From any thread: the event loop is to look at the session. */
+void ngx_stentor_srt_tell(ngx_stentor_srt_t *s);
+
+/* From any thread: wakes the event loop. */
+void ngx_stentor_srts_wake(ngx_stentor_srts_t *srts);
+
+/* From any thread: adds n to a counter of the worker. */
+void ngx_stentor_srts_count(ngx_stentor_srts_t *srts,
+    ngx_stentor_counter_e counter, int64_t n);
+
+/* The stream that a stream id means on that listener: an application, and a
+ * name in it.  A vhost in front of the path is passed over.  NULL: there is no
+ * such application, or no name. */
+ngx_stentor_app_t *ngx_stentor_srt_stream(ngx_stentor_conf_t *scf,
+    ngx_stentor_srt_conf_t *conf, stn_stream_id_t *id, ngx_str_t *name);
+
+/* Frees a session whose thread has ended, or has never begun. */
+void ngx_stentor_srt_free(ngx_stentor_srt_t *s);
+
+
+#endif /* _NGX_STENTOR_SRT_SESSION_H_INCLUDED_ */

@@ -1,0 +1,91 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Questions to the operator's webhook ("on_publish"): from the event loop a
+ * JSON object is posted to a URL, and what is answered comes back to it.  One
+ * thread a worker, started by the first question, runs them with libcurl.
+ *
+ *     event loop:   ask --+                         +--> hook: handler
+ *                         | waiting        answered | (wake slot)
+ *     ask thread:         +--> POST ... answer -----+
+ *
+ * All functions are called in the event loop and wait for nothing but a mutex
+ * that is never held over I/O.
+ */
+
+#ifndef _NGX_STENTOR_ASK_H_INCLUDED_
+#define _NGX_STENTOR_ASK_H_INCLUDED_
+
+
+#include "store/ngx_stentor_wake.h"
+
+
+/* Questions that are posted at once; others wait for their turn, and beyond
+ * so many in all a worker asks no more. */
+#define NGX_STENTOR_ASK_FLYING  64
+#define NGX_STENTOR_ASK_MAX     512
+
+/* The longest answer, and the longest reason in one. */
+#define NGX_STENTOR_ASK_ANSWER_MAX  16384
+#define NGX_STENTOR_ASK_REASON_MAX  200
+
+/* What "track" may be: Enhanced RTMP has 8 bits for it. */
+#define NGX_STENTOR_ASK_TRACK_MAX   255
+
+
+typedef enum {
+    NGX_STENTOR_ASK_FAILED = 0,    /* there is no answer, or none of use */
+    NGX_STENTOR_ASK_ALLOW,
+    NGX_STENTOR_ASK_DENY
+} ngx_stentor_ask_verdict_e;
+
+
+typedef struct {
+    ngx_stentor_ask_verdict_e  verdict;
+    long                       status;       /* of HTTP; 0: none */
+
+    /* DENY: what the webhook says, printable ASCII, may be empty; FAILED: why,
+     * fit for a log */
+    char                       reason[NGX_STENTOR_ASK_REASON_MAX + 1];
+
+    /* ALLOW: what is to be otherwise */
+    size_t                     name_len;     /* 0: nothing */
+    u_char                     name[NGX_STENTOR_NAME_MAX];
+    ngx_int_t                  track;        /* -1: nothing */
+    ngx_int_t                  max_bitrate;  /* bit/s; -1: nothing */
+    ngx_uint_t                 yields;       /* boolean: "takeover": false */
+} ngx_stentor_ask_answer_t;
+
+
+typedef struct ngx_stentor_ask_s  ngx_stentor_ask_t;
+
+/* The question is over when it is called; answer is good until it returns. */
+typedef void (*ngx_stentor_ask_pt)(void *data,
+    const ngx_stentor_ask_answer_t *answer);
+
+
+/* Makes the worker's asks, and readies libcurl: before the worker has any
+ * threads.  Returns NULL on failure. */
+ngx_stentor_asks_t *ngx_stentor_asks_create(ngx_cycle_t *cycle,
+    ngx_stentor_wake_t *wake);
+
+/* The worker exits: questions are dropped, and nobody is told. */
+void ngx_stentor_asks_exit(ngx_stentor_asks_t *asks);
+
+/*
+ * Asks whom conf names.  body is the JSON, malloc()ed and ended by a zero; it
+ * is given away in any case.  handler is called with data once, not before
+ * this returns and not later than conf's timeout; a worker that exits waits
+ * for that.  Returns NULL when NGX_STENTOR_ASK_MAX questions are open, or
+ * there is no memory or thread.
+ */
+ngx_stentor_ask_t *ngx_stentor_ask(ngx_stentor_asks_t *asks,
+    const ngx_stentor_ask_conf_t *conf, char *body,
+    ngx_stentor_ask_pt handler, void *data);
+
+/* Nobody wants to know any more: the handler is not called. */
+void ngx_stentor_ask_cancel(ngx_stentor_ask_t *ask);
+
+
+#endif /* _NGX_STENTOR_ASK_H_INCLUDED_ */
