@@ -18,6 +18,10 @@
 /* A peer that is not heard of for so long is dead; it is asked every second. */
 #define NGX_STENTOR_SRT_IDLE_MS  4000
 
+/* The least version of a handshake.  Those before have no stream id, and with
+ * them libsrt does not insist on the passphrase. */
+#define NGX_STENTOR_SRT_HANDSHAKE  5
+
 /* What of a session may wait in libsrt: seconds of a broadcaster's video. */
 #define NGX_STENTOR_SRT_BUFFER   (4 * 1024 * 1024)
 
@@ -251,7 +255,14 @@ ngx_stentor_srt_port_knock(void *data, SRTSOCKET sock, int version,
     ngx_stentor_srts_count(port->srts, NGX_STENTOR_INGEST_CONNECTIONS, 1);
     ngx_stentor_srt_port_address(address, peer);
 
-    code = ngx_stentor_srt_port_judge(port, streamid, &reason);
+    if (version < NGX_STENTOR_SRT_HANDSHAKE) {
+        reason = "its libsrt is older than 1.3";
+        code = ngx_stentor_srt_port_refuse(port,
+                                       NGX_STENTOR_INGEST_HANDSHAKE_FAILURES,
+                                       SRT_REJX_BAD_REQUEST);
+    } else {
+        code = ngx_stentor_srt_port_judge(port, streamid, &reason);
+    }
 
     if (code == 0 && !ngx_stentor_srt_port_remember(port, sock, address)) {
         reason = "too many callers at once";
