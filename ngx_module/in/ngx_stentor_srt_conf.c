@@ -377,8 +377,9 @@ ngx_stentor_srt_bind(ngx_stentor_srt_conf_t *srt)
     ngx_err_t     err;
     ngx_socket_t  fd;
 
-    fd = socket(srt->addr.sockaddr->sa_family,
-                SOCK_DGRAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0);
+    /* it blocks: libsrt sets a time-out for receiving, and would spin */
+
+    fd = socket(srt->addr.sockaddr->sa_family, SOCK_DGRAM|SOCK_CLOEXEC, 0);
 
     if (fd == (ngx_socket_t) -1) {
         return ngx_socket_errno;

@@ -13,6 +13,11 @@
 #include <srt/access_control.h>
 
 
+/* The least version of a handshake.  Those before have no stream id, and with
+ * them libsrt does not insist on the passphrase. */
+#define NGX_STENTOR_SRT_HANDSHAKE  5
+
+
 /* Somebody who knocks. */
 
 typedef struct {
@@ -58,7 +63,12 @@ ngx_stentor_srt_knock(void *data, SRTSOCKET sock, int version,
     v.socket = sock;
     v.from = ngx_stentor_admission_key(port->srts->scf->store, peer);
 
-    code = ngx_stentor_srt_knock_judge(&v, streamid);
+    code = (version < NGX_STENTOR_SRT_HANDSHAKE)
+           ? ngx_stentor_srt_knock_refuse(&v,
+                                        NGX_STENTOR_INGEST_HANDSHAKE_FAILURES,
+                                        SRT_REJX_BAD_REQUEST,
+                                        "its libsrt is older than 1.3")
+           : ngx_stentor_srt_knock_judge(&v, streamid);
 
     if (code == 0 && !ngx_stentor_srt_knock_remember(&v, address)) {
         code = ngx_stentor_srt_knock_refuse(&v, NGX_STENTOR_INGEST_REFUSED_FULL,

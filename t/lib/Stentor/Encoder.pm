@@ -17,9 +17,12 @@ my %running;
 
 
 # start(url => rtmp://..., file => of AAC, log => where its words go, options
-# => those of the protocol, env => what its environment has besides).
+# => those of the protocol, env => what its environment has besides, format =>
+# the muxer's name).
 
 sub start($class, %o) {
+    my $format = $o{format} // 'flv';
+    my @flags = $format eq 'flv' ? qw(-flvflags no_duration_filesize) : ();
     my $pid = fork() // die "fork: $!\n";
 
     if ($pid == 0) {
@@ -29,8 +32,7 @@ sub start($class, %o) {
         %ENV = (%ENV, %{ $o{env} // {} });
         exec('ffmpeg', '-nostdin', '-hide_banner', '-nostats',
              '-loglevel', 'warning', '-re', '-i', $o{file}, '-c', 'copy',
-             '-flvflags', 'no_duration_filesize', @{ $o{options} // [] },
-             '-f', 'flv', $o{url})
+             @flags, @{ $o{options} // [] }, '-f', $format, $o{url})
             or POSIX::_exit(127);
     }
 

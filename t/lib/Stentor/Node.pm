@@ -18,6 +18,7 @@ use Cwd ();
 use File::Path ();
 use File::Temp ();
 use IO::Socket::INET;
+use IO::Socket::IP;
 use JSON::PP ();
 use POSIX ();
 use Test::More ();
@@ -82,12 +83,32 @@ sub free_port($proto = 'tcp') {
 }
 
 
+# A UDP port likewise, its lock the TCP socket.
+
+sub free_udp_port($host = '127.0.0.1') {
+    for (1 .. 500) {
+        my $port = 20000 + int(rand(10000));
+        my %at = (LocalHost => $host, LocalPort => $port);
+
+        my $lock = IO::Socket::IP->new(Proto => 'tcp', Listen => 1, %at)
+            or next;
+        my $probe = IO::Socket::IP->new(Proto => 'udp', %at) or next;
+
+        close($probe);
+        push(@locks, $lock);
+        return $port;
+    }
+
+    die "no free UDP port in 20000-29999\n";
+}
+
+
 # new(%o) starts a node and returns when it answers.  Sizes and times as in
 # nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
 # zone; log (error_log level), reuseport (each worker its own socket),
 # slow_threads (new threads begin up to so many ms late); snippets: main,
 # events, stentor, application, stream_server, http, http_server, location;
-# plain => 1 leaves Stentor out.
+# plain => 1 leaves Stentor out; srt => [parameters, ...] has SRT ports.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -117,6 +138,7 @@ sub prepare($class, %o) {
     mkdir("$self->{dir}/temp");
     $self->{rtmp} = free_port();
     $self->{http_port} = free_port();
+    $self->{srt_ports} = [ map { free_udp_port() } @{ $self->{srt} // [] } ];
 
     $self->write_conf();
 
@@ -183,6 +205,7 @@ sub slow_threads() {
 
 sub port_rtmp($self) { return $self->{rtmp} }
 sub port_http($self) { return $self->{http_port} }
+sub port_srt($self, $n = 0) { return $self->{srt_ports}[$n] }
 sub dir($self) { return $self->{dir} }
 
 
@@ -193,6 +216,13 @@ sub url($self, $path) {
 
 sub push_url($self, $name, $app = 'live') {
     return "rtmp://127.0.0.1:$self->{rtmp}/$app/$name";
+}
+
+
+# Of the nth SRT port.
+
+sub srt_url($self, $n = 0) {
+    return "srt://127.0.0.1:$self->{srt_ports}[$n]";
 }
 
 
@@ -226,11 +256,15 @@ sub conf_stentor($self) {
     my $lines = join('', map { "        $_ $o{$_};\n" }
         grep { defined $o{$_} }
         qw(part_duration segment_parts window grace linger));
+    my $srt = join("\n    ", map {
+        "srt 127.0.0.1:$o{srt_ports}[$_] $o{srt}[$_];"
+    } 0 .. $#{ $o{srt_ports} });
 
     return <<"END";
 stentor {
     zone $o{zone};
     @{[ $o{stentor} // '' ]}
+    $srt
     application live {
 $lines
         @{[ $o{application} // '' ]}
