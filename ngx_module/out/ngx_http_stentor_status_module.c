@@ -81,7 +81,7 @@ static const ngx_http_stentor_status_field_t
 {
     { "ingest", "connections", "Connections of broadcasters accepted" },
     { "ingest", "handshake_failures",
-      "Connections that were not RTMP, or failed at TLS" },
+      "Connections that failed at TLS, RTMP, or SRT's passphrase" },
     { "ingest", "protocol_errors", "Sessions ended for breaking RTMP" },
     { "ingest", "timeouts", "Sessions ended for sending nothing" },
     { "ingest", "refused_application", "Sessions for unknown applications" },
