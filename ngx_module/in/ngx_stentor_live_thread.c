@@ -50,6 +50,7 @@ static void ngx_stentor_live_look(ngx_stentor_live_t *live);
 static void ngx_stentor_live_loop(ngx_stentor_live_t *live);
 static void ngx_stentor_live_over(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_lingered(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_deserted(ngx_stentor_live_t *live);
 static void ngx_stentor_live_end(ngx_stentor_live_t *live);
 static int64_t ngx_stentor_live_clock(clockid_t id);
 
@@ -491,6 +492,16 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
     }
 
     ngx_stentor_live_let_in(live);
+
+    /* the cause before what it leads to: dead air before hold audio */
+
+    if (!live->stream.present
+        && (live->stream.ending || ngx_stentor_live_deserted(live)))
+    {
+        stn_stream_forget(&live->stream);
+    }
+
+    ngx_stentor_live_alarms(live);
     ngx_stentor_live_count(live);
 
     return NGX_OK;
@@ -528,14 +539,12 @@ ngx_stentor_live_leaves(ngx_stentor_live_t *live)
 }
 
 
-/* Now and then: the levels for status, alarms, and the loop. */
+/* Now and then: the levels for status, and the loop. */
 
 static void
 ngx_stentor_live_look(ngx_stentor_live_t *live)
 {
     int64_t  now;
-
-    ngx_stentor_live_alarms(live);
 
     now = ngx_stentor_live_now(live);
 
@@ -617,9 +626,18 @@ ngx_stentor_live_over(ngx_stentor_live_t *live)
 static ngx_uint_t
 ngx_stentor_live_lingered(ngx_stentor_live_t *live)
 {
-    return live->gone_us
-           && live->claim.stream->opened_by == NGX_STENTOR_BY_BROADCASTER
+    return live->claim.stream->opened_by == NGX_STENTOR_BY_BROADCASTER
            && stn_stream_drained(&live->stream)
+           && ngx_stentor_live_deserted(live);
+}
+
+
+/* Whether its source has been gone for so long that he is not coming back. */
+
+static ngx_uint_t
+ngx_stentor_live_deserted(ngx_stentor_live_t *live)
+{
+    return live->gone_us
            && ngx_stentor_live_now(live)
               >= live->gone_us + (int64_t) live->app->linger * 1000;
 }
