@@ -180,4 +180,20 @@ for my $case (
     like($said, $case->[1], 'with the reason') if $case->[1];
 }
 
+# parts of 200 ms
+for my $case (
+    [2, '2400ms',
+     qr/"window" must be at least 3000ms: .*"part_duration".*"segment_parts"/],
+    [2, '3s'],
+    [3, '3599ms', qr/"window" must be between 6 and 300 segments of 600ms/],
+    [3, '3600ms'],
+) {
+    my ($parts, $window, $reason) = @$case;
+    my ($rc, $said) = Stentor::Node->check(segment_parts => $parts,
+                                           window => $window);
+
+    is($rc, $reason ? 1 : 0, "checked: $window for segments of $parts parts");
+    like($said, $reason, 'with the reason') if $reason;
+}
+
 done_testing();
