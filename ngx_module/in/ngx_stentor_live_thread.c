@@ -36,6 +36,7 @@ static ngx_uint_t ngx_stentor_live_yield(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_wait(ngx_stentor_live_t *live);
 static void ngx_stentor_live_sleep(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_due(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_changing(ngx_stentor_live_t *live);
 static int64_t ngx_stentor_live_alarm_us(ngx_stentor_live_t *live);
 static void ngx_stentor_live_take(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_comforted(ngx_stentor_live_t *live);
@@ -256,14 +257,33 @@ ngx_stentor_live_sleep(ngx_stentor_live_t *live)
 
 
 /* Under the mutex: whether the event loop has left something.  Units that the
- * stream has no room for are not a reason to wake up. */
+ * stream has no room for are not a reason to wake up, nor is what they must go
+ * before. */
 
 static ngx_uint_t
 ngx_stentor_live_due(ngx_stentor_live_t *live)
 {
-    return live->quit || live->arrived || live->left
-           || (!live->stuck && !live->coming
-               && (live->units.count || live->taken.count));
+    if (live->quit || (live->arrived && !ngx_stentor_live_changing(live))) {
+        return 1;
+    }
+
+    if (live->left && !live->arrived && live->units.count == 0) {
+        return 1;
+    }
+
+    return !live->stuck && !live->coming
+           && (live->units.count || live->before.count || live->taken.count);
+}
+
+
+/* Under the mutex: whether somebody goes on in another format who has to be
+ * heard to the end of the one before. */
+
+static ngx_uint_t
+ngx_stentor_live_changing(ngx_stentor_live_t *live)
+{
+    return live->arrived && live->changes && !live->quit
+           && (live->before.count || live->taken.count);
 }
 
 
@@ -290,11 +310,23 @@ ngx_stentor_live_take(ngx_stentor_live_t *live)
 {
     stn_fifo_t  units;
 
+    if (ngx_stentor_live_changing(live)) {
+
+        if (live->taken.count == 0) {
+            units = live->taken;
+            live->taken = live->before;
+            live->before = units;
+        }
+
+        return;
+    }
+
     if (live->arrived) {
         live->comes = live->format;
         live->coming = 1;
         live->arrived = 0;
         live->leaving = 0;
+        stn_fifo_reset(&live->before);
         stn_fifo_reset(&live->taken);
     }
 

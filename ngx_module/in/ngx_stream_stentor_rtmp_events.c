@@ -187,9 +187,7 @@ ngx_stream_stentor_rtmp_config(ngx_stream_stentor_rtmp_t *ctx)
         return NGX_OK;
     }
 
-    /* another one in mid-session: he comes anew */
-
-    ngx_stentor_live_detach(&ctx->source);
+    /* or another one in mid-session: he goes on with that */
 
     ctx->format = format;
 

@@ -385,18 +385,17 @@ sub metadata($self, %fields) {
 
 
 sub audio($self, $body, $ts, %o) {
-    return $self->send_message(AUDIO, $body, csid => 4, ts => $ts,
-                               sid => $self->{sid}, %o);
+    return $self->send($self->audio_bytes($body, $ts, %o));
 }
 
 
 sub config($self, $asc, $ts = 0) {
-    return $self->audio($self->tag(0) . $asc, $ts);
+    return $self->send($self->config_bytes($asc, $ts));
 }
 
 
 sub frame($self, $data, $ts, %o) {
-    return $self->audio($self->tag(1) . $data, $ts, %o);
+    return $self->send($self->frame_bytes($data, $ts, %o));
 }
 
 
@@ -411,11 +410,21 @@ sub tag($self, $type) {
 }
 
 
-# The bytes frame() would send, for tests that cut them.
+# The bytes that these two send, for tests that cut or join them.
+
+sub config_bytes($self, $asc, $ts = 0) {
+    return $self->audio_bytes($self->tag(0) . $asc, $ts);
+}
+
 
 sub frame_bytes($self, $data, $ts, %o) {
-    return message(AUDIO, $self->tag(1) . $data, csid => 4, ts => $ts,
-                   sid => $self->{sid}, size => $self->{chunk_size}, %o);
+    return $self->audio_bytes($self->tag(1) . $data, $ts, %o);
+}
+
+
+sub audio_bytes($self, $body, $ts, %o) {
+    return message(AUDIO, $body, csid => 4, ts => $ts, sid => $self->{sid},
+                   size => $self->{chunk_size}, %o);
 }
 
 
