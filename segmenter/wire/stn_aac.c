@@ -176,6 +176,8 @@ stn_aac_config(stn_aac_t *a, stn_bits_t *b)
         return rc;
     }
 
+    a->nbits = (uint16_t) b->pos;
+
     return a->explicit_ext ? STN_OK : stn_aac_sync_extension(a, b);
 }
 

@@ -61,6 +61,7 @@ typedef struct {
     uint32_t     frame_samples;    /* output samples per access unit */
     uint8_t      nelements;        /* of a program_config_element */
     uint8_t      elements[STN_AAC_ELEMENTS_MAX];    /* type << 4 | tag */
+    uint16_t     nbits;            /* of the config, less a sync extension */
     const char  *reason;           /* static; why parse or carried failed */
 } stn_aac_t;
 
