@@ -102,7 +102,8 @@ sub free_udp_port($host = '127.0.0.1') {
 # zone; log (error_log level), reuseport (each worker its own socket),
 # slow_threads (new threads begin up to so many ms late); snippets: main,
 # events, stentor, application, stream_server, http, http_server, location;
-# plain => 1 leaves Stentor out; srt => [parameters, ...] has SRT ports.
+# plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
+# in its log; srt => [parameters, ...] has SRT ports.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -604,6 +605,7 @@ sub dirt($self) {
                           |exited\ with\ fatal|Sanitizer|runtime\ error:/x;
         next if $line =~ /process (\d+) exited on signal 9/
                 && $self->{killed}{$1};
+        next if $self->{expected} && $line =~ $self->{expected};
         push(@bad, $line);
     }
 
