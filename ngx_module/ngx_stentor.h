@@ -45,6 +45,7 @@ typedef struct ngx_stentor_lives_s   ngx_stentor_lives_t;
 typedef struct ngx_stentor_shelf_s   ngx_stentor_shelf_t;
 typedef struct ngx_stentor_notify_s  ngx_stentor_notify_t;
 typedef struct ngx_stentor_srts_s    ngx_stentor_srts_t;
+typedef struct ngx_stentor_keys_s    ngx_stentor_keys_t;
 typedef struct ngx_stentor_asks_s    ngx_stentor_asks_t;
 
 
@@ -101,6 +102,7 @@ typedef struct {
     size_t                max_bitrate;     /* bit/s */
     size_t                ingest_max_bitrate;  /* bit/s; 0: no limit */
     ngx_str_t             on_event;        /* URL, 0-terminated; or null */
+    ngx_stentor_keys_t   *keys;            /* NULL: anybody may publish */
     ngx_stentor_ask_conf_t  on_publish;
 } ngx_stentor_app_t;
 
@@ -137,6 +139,8 @@ typedef struct {
 typedef struct {
     size_t                zone_size;
     ngx_uint_t            streams;     /* most streams at once */
+    ngx_uint_t            sessions;    /* most sessions of broadcasters, */
+    ngx_uint_t            per_address; /* and of an address; 0: no limit */
     ngx_array_t           apps;        /* of ngx_stentor_app_t */
     ngx_array_t           srt;         /* of ngx_stentor_srt_conf_t */
     ngx_stentor_store_t  *store;       /* NULL: no stentor {} block */

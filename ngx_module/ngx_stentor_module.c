@@ -9,6 +9,7 @@
  */
 
 #include "ngx_stentor_app.h"
+#include "in/ngx_stentor_access.h"
 #include "in/ngx_stentor_keeper.h"
 #include "in/ngx_stentor_live.h"
 #include "in/ngx_stentor_srt.h"
@@ -33,6 +34,8 @@ static char *ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf);
 static ngx_int_t ngx_stentor_init_module(ngx_cycle_t *cycle);
 static void ngx_stentor_exit_process(ngx_cycle_t *cycle);
 static char *ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_stentor_sessions(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -65,6 +68,13 @@ static ngx_command_t  ngx_stentor_commands[] = {
       ngx_conf_set_num_slot,
       0,
       offsetof(ngx_stentor_conf_t, streams),
+      NULL },
+
+    { ngx_string("sessions"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
+      ngx_stentor_sessions,
+      0,
+      0,
       NULL },
 
     { ngx_string("srt"),
@@ -164,6 +174,13 @@ static ngx_command_t  ngx_stentor_commands[] = {
       0,
       offsetof(ngx_stentor_app_t, on_event),
       &ngx_stentor_on_event_post },
+
+    { ngx_string("publish_key_file"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_stentor_access_file,
+      0,
+      0,
+      NULL },
 
     { ngx_string("on_publish"),
       NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE123,
@@ -491,6 +508,48 @@ ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     scf->store = ngx_stentor_store_create(cf, scf->zone_size, scf->streams);
 
     return scf->store ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* sessions NUMBER [per_address=NUMBER] */
+
+static char *
+ngx_stentor_sessions(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_stentor_conf_t *scf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (scf->sessions) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1 || n > NGX_STENTOR_SESSIONS) {
+        return "must be between 1 and 4096";
+    }
+
+    scf->sessions = (ngx_uint_t) n;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    n = (ngx_strncmp(value[2].data, "per_address=", 12) == 0)
+        ? ngx_atoi(value[2].data + 12, value[2].len - 12) : NGX_ERROR;
+
+    if (n < 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    scf->per_address = (ngx_uint_t) n;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -361,7 +361,7 @@ is($left, 3, 'that is logged');
 # --- options: bit rate
 
 refused('tracks', 'BadName', qr/^a track is a number from 0 to 255$/,
-        "track=$_", "s1?track=$_") for qw(256 -1 x), '';
+        "track=$_", "s1?track=$_") for qw(256 -1 x);
 
 sub too_much($app, $what) {
     my $s = let_in($app, "$what: let in");

@@ -141,13 +141,16 @@ $plain->send("\x03" . 'x' x 100);
 $plain->close(reset => 1);
 is_refused('noise and a reset', $before, sub { 1 });
 
-# --- GStreamer, to which the system's authorities are ours
+# --- GStreamer, to which the system's authorities are ours; where nobody may
+# mount anything it has to do without a look at the certificate
 
+my $mounts = system('unshare -r -m true 2> /dev/null') == 0;
 my $GST = 'exec gst-launch-1.0 -q audiotestsrc is-live=true num-buffers=1600'
     . " freq=$HZ{gst} volume=" . Stentor::Tone::amplitude()
     . ' samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=2'
     . ' ! voaacenc bitrate=128000 ! aacparse ! flvmux streamable=true'
-    . " ! rtmp2sink location=rtmps://localhost:$port/live/gst";
+    . " ! rtmp2sink location=rtmps://localhost:$port/live/gst"
+    . ($mounts ? '' : ' tls-validation-flags=0');
 
 
 sub gstreamer($trusted) {
@@ -160,33 +163,32 @@ sub gstreamer($trusted) {
 
     open(STDOUT, '>', "$dir/gst.log");
     open(STDERR, '>&', \*STDOUT);
-    exec(qw(timeout 60 unshare -r -m sh -c),
-         "mount --bind $dir/certs /etc/ssl/certs && $GST")
+    exec(qw(timeout 60), $mounts ? qw(unshare -r -m) : (), qw(sh -c),
+         ($mounts ? "mount --bind $dir/certs /etc/ssl/certs && " : '') . $GST)
         or POSIX::_exit(127);
 }
 
 
 SKIP: {
-    skip('needs namespaces of mounts', 5)
-        if system('unshare -r -m true 2> /dev/null') != 0;
+    skip('needs namespaces of mounts', 2) if !$mounts;
 
     $before = failures();
     my $pid = gstreamer($other);
     is_refused('an authority unknown to GStreamer', $before,
                sub { waitpid($pid, POSIX::WNOHANG()) > 0 });
-
-    $pid = gstreamer($ca);
-    comes('gst');
-    is($node->stream('live/gst')->{session}{protocol}, 'rtmps',
-       'gst: the protocol in the status');
-    Stentor::Tone::is_heard($node, 'gst', $HZ{gst}, 'GStreamer')
-        or diag(Stentor::Node::slurp("$dir/gst.log"));
-
-    # it complains of a server that closes when he has ended
-    waitpid($pid, 0);
-    like($node->log(), qr{broadcaster ended stream "live/gst"},
-         'GStreamer leaves in order');
 }
+
+my $pid = gstreamer($ca);
+comes('gst');
+is($node->stream('live/gst')->{session}{protocol}, 'rtmps',
+   'gst: the protocol in the status');
+Stentor::Tone::is_heard($node, 'gst', $HZ{gst}, 'GStreamer')
+    or diag(Stentor::Node::slurp("$dir/gst.log"));
+
+# it complains of a server that closes when he has ended
+waitpid($pid, 0);
+like($node->log(), qr{broadcaster ended stream "live/gst"},
+     'GStreamer leaves in order');
 
 # --- reload, and a certificate of somebody else
 

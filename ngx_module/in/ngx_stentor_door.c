@@ -10,6 +10,7 @@
 
 #include "ngx_stentor_door.h"
 #include "ngx_stentor_live.h"
+#include "store/ngx_stentor_admission.h"
 
 
 /* Bits that may be sent at once: those of so many milliseconds.  It is full
@@ -21,6 +22,10 @@
 static ngx_int_t ngx_stentor_door_run(ngx_stentor_door_t *door);
 static ngx_int_t ngx_stentor_door_check_name(ngx_stentor_door_t *door);
 static ngx_int_t ngx_stentor_door_check_query(ngx_stentor_door_t *door);
+static ngx_int_t ngx_stentor_door_track(ngx_stentor_door_t *door,
+    const stn_str_t *track);
+static ngx_int_t ngx_stentor_door_check_key(ngx_stentor_door_t *door);
+static ngx_int_t ngx_stentor_door_check_room(ngx_stentor_door_t *door);
 static ngx_int_t ngx_stentor_door_check_webhook(ngx_stentor_door_t *door);
 static void ngx_stentor_door_answered(void *data,
     const ngx_stentor_ask_answer_t *answer);
@@ -50,6 +55,8 @@ static const struct {
 } ngx_stentor_door_checks[] = {
     { ngx_stentor_door_check_name },
     { ngx_stentor_door_check_query },
+    { ngx_stentor_door_check_key },
+    { ngx_stentor_door_check_room },
     { ngx_stentor_door_check_webhook },
     { ngx_stentor_door_check_taken }
 };
@@ -106,48 +113,119 @@ ngx_stentor_door_check_name(ngx_stentor_door_t *door)
 }
 
 
-/* What of the query is the node's own business: the first "track". */
+/* What comes with the name counts more than what came with connect. */
 
 static ngx_int_t
 ngx_stentor_door_check_query(ngx_stentor_door_t *door)
 {
-    ngx_int_t   n;
     ngx_str_t   query, key, value;
-    ngx_uint_t  params, tracks;
+    stn_str_t   name, app;
+    ngx_uint_t  n;
 
-    query = door->query;
-    tracks = 0;
-
-    for (params = 0;
-         ngx_stentor_door_param(&query, &key, &value) == NGX_OK;
-         params++)
-    {
-        if (key.len != 5 || ngx_memcmp(key.data, "track", 5) != 0 || tracks++)
-        {
-            continue;
-        }
-
-        n = ngx_atoi(value.data, value.len);
-
-        if (n == NGX_ERROR || n > NGX_STENTOR_ASK_TRACK_MAX) {
-            return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_BAD_NAME,
-                                           NGX_STENTOR_INGEST_REFUSED_NAME,
-                                           "a track is a number from 0 to "
-                                           "255");
-        }
-
-        door->track = (ngx_uint_t) n;
+    if (door->brought) {
+        return ngx_stentor_door_track(door, &door->brought->track);
     }
 
+    query = door->query;
+
+    for (n = 0; ngx_stentor_door_param(&query, &key, &value) == NGX_OK; n++) {
+        /* void */
+    }
+
+    name = ngx_stentor_access_str(&door->query);
+    app = ngx_stentor_access_str(&door->app_query);
+
+    stn_params_init(&door->read);
+
     if (door->query.len > NGX_STENTOR_DOOR_QUERY_MAX
-        || params > NGX_STENTOR_DOOR_PARAMS_MAX)
+        || n > NGX_STENTOR_DOOR_PARAMS_MAX
+        || stn_params_read(&door->read, &name) != STN_OK
+        || stn_params_read(&door->read, &app) != STN_OK)
     {
         return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_BAD_NAME,
                                        NGX_STENTOR_INGEST_REFUSED_NAME,
                                        "too much comes with the stream name");
     }
 
+    return ngx_stentor_door_track(door, &door->read.track);
+}
+
+
+static ngx_int_t
+ngx_stentor_door_track(ngx_stentor_door_t *door, const stn_str_t *track)
+{
+    ngx_int_t  n;
+
+    if (track->len == 0) {
+        return NGX_OK;
+    }
+
+    n = ngx_atoi((u_char *) track->data, track->len);
+
+    if (n == NGX_ERROR || n > NGX_STENTOR_ASK_TRACK_MAX) {
+        return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_BAD_NAME,
+                                       NGX_STENTOR_INGEST_REFUSED_NAME,
+                                       "a track is a number from 0 to 255");
+    }
+
+    door->track = (ngx_uint_t) n;
+
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_door_check_key(ngx_stentor_door_t *door)
+{
+    ngx_stentor_access_t  a;
+
+    if (door->cleared) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&a, sizeof(ngx_stentor_access_t));
+
+    a.scf = door->scf;
+    a.app = door->app;
+    a.name = &door->name;
+    a.params = door->brought ? door->brought : &door->read;
+    a.user = door->user;
+    a.address = door->from;
+
+    if (ngx_stentor_access_check(&a) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_DENIED, a.counter,
+                                   a.reason);
+}
+
+
+static ngx_int_t
+ngx_stentor_door_check_room(ngx_stentor_door_t *door)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_stentor_admission_enter(door->scf->store, door->from,
+                                     door->scf->sessions,
+                                     door->scf->per_address, &door->place);
+
+    if (rc == NGX_OK) {
+        door->entered = 1;
+        return NGX_OK;
+    }
+
+    return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_LIMIT,
+                                   NGX_STENTOR_INGEST_REFUSED_SESSIONS,
+                                   ngx_stentor_door_full(rc));
+}
+
+
+const char *
+ngx_stentor_door_full(ngx_int_t rc)
+{
+    return rc == NGX_BUSY ? "the node has as many broadcasters as it may"
+                          : "this address has as many sessions as it may";
 }
 
 
@@ -331,6 +409,11 @@ ngx_stentor_door_leave(ngx_stentor_door_t *door)
     if (door->ask) {
         ngx_stentor_ask_cancel(door->ask);
         door->ask = NULL;
+    }
+
+    if (door->entered) {
+        ngx_stentor_admission_leave(door->scf->store, door->place);
+        door->entered = 0;
     }
 }
 

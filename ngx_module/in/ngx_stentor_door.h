@@ -8,8 +8,8 @@
  * with options, or refused with a reason.  Counting and logging a refusal is
  * done here; telling him is the ingest's.
  *
- *     enter: name -> query -> webhook ... answer -> taken -> let in
- *                                     (asked)
+ *     enter: name -> query -> key -> room -> webhook ... answer -> taken
+ *                                             (asked)            -> let in
  *
  * Event loop only.  A door belongs to a session and lies in its memory; who
  * has entered must leave.
@@ -19,6 +19,7 @@
 #define _NGX_STENTOR_DOOR_H_INCLUDED_
 
 
+#include "ngx_stentor_access.h"
 #include "notify/ngx_stentor_ask.h"
 
 
@@ -51,7 +52,15 @@ typedef struct {
     ngx_stentor_app_t           *app;
     ngx_str_t                    request;     /* the name as he gave it */
     ngx_str_t                    query;       /* "key=value&...", encoded */
-    ngx_str_t                    user;        /* empty: he gave none */
+    ngx_str_t                    app_query;   /* what came with connect, in
+                                                 the same form */
+    const stn_params_t          *brought;     /* NULL; or what was read, in
+                                                 place of both */
+    ngx_uint_t                   cleared;     /* boolean: his key has been
+                                                 found good */
+    stn_str_t                    user;        /* who has proved to be that;
+                                                 empty: nobody */
+    uint32_t                     from;        /* ngx_stentor_admission_key() */
     const char                  *protocol;
     const char                  *address;
     const char                  *encoder;
@@ -75,6 +84,9 @@ typedef struct {
     /* the door's own */
 
     ngx_uint_t                   step;        /* check that comes next */
+    ngx_uint_t                   entered;     /* boolean: he has a place */
+    ngx_uint_t                   place;       /* among the node's sessions */
+    stn_params_t                 read;        /* of both queries */
     ngx_stentor_ask_t           *ask;         /* NULL: none is open */
     ngx_msec_t                   metered;     /* when room was right */
     int64_t                      room;        /* bits he may send at once */
@@ -96,6 +108,9 @@ void ngx_stentor_door_leave(ngx_stentor_door_t *door);
 /* He who was let in has sent n bytes, of whatever kind.  Returns NGX_OK, or
  * NGX_DECLINED, refused, when it was too much over the last seconds. */
 ngx_int_t ngx_stentor_door_meter(ngx_stentor_door_t *door, size_t n);
+
+/* Why ngx_stentor_admission_enter() has returned that: a static reason. */
+const char *ngx_stentor_door_full(ngx_int_t rc);
 
 /* The next parameter of a query, which is cut off it; both still encoded.
  * Returns NGX_OK, or NGX_DONE when there is none. */

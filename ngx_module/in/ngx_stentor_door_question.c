@@ -13,6 +13,7 @@
 
 
 static json_t *ngx_stentor_door_params(ngx_stentor_door_t *door);
+static json_t *ngx_stentor_door_brought(const stn_params_t *params);
 static json_t *ngx_stentor_door_decoded(ngx_str_t *encoded);
 static json_t *ngx_stentor_door_text(const u_char *data, size_t len);
 
@@ -46,9 +47,13 @@ ngx_stentor_door_question(ngx_stentor_door_t *door)
                               ngx_stentor_door_text((u_char *) door->encoder,
                                                 ngx_strlen(door->encoder)));
     rc |= json_object_set_new(root, "user",
-                              ngx_stentor_door_text(door->user.data,
-                                                    door->user.len));
-    rc |= json_object_set_new(root, "params", ngx_stentor_door_params(door));
+                              ngx_stentor_door_text(
+                                                (u_char *) door->user.data,
+                                                door->user.len));
+    rc |= json_object_set_new(root, "params",
+                              door->brought
+                              ? ngx_stentor_door_brought(door->brought)
+                              : ngx_stentor_door_params(door));
 
     text = rc ? NULL : json_dumps(root, JSON_COMPACT);
     json_decref(root);
@@ -91,6 +96,48 @@ ngx_stentor_door_params(ngx_stentor_door_t *door)
     }
 
     return params;
+}
+
+
+/* Of what was read already, that which is known. */
+
+static json_t *
+ngx_stentor_door_brought(const stn_params_t *params)
+{
+    int         rc;
+    json_t     *all;
+    ngx_uint_t  i;
+
+    const struct {
+        const char       *name;
+        const stn_str_t  *value;
+    } known[] = {
+        { "key", &params->key },
+        { "token", &params->token },
+        { "exp", &params->exp },
+        { "sig", &params->sig },
+        { "user", &params->user },
+        { "pass", &params->pass },
+        { "track", &params->track },
+    };
+
+    all = json_object();
+    rc = 0;
+
+    for (i = 0; i < stn_nelems(known); i++) {
+        if (known[i].value->len) {
+            rc |= json_object_set_new(all, known[i].name,
+                          ngx_stentor_door_text((u_char *) known[i].value->data,
+                                                known[i].value->len));
+        }
+    }
+
+    if (rc) {
+        json_decref(all);
+        return NULL;
+    }
+
+    return all;
 }
 
 

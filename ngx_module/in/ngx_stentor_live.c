@@ -30,6 +30,8 @@ static ngx_int_t ngx_stentor_live_key(ngx_str_t *key, u_char *data,
 static ngx_stentor_live_t *ngx_stentor_live_find(ngx_stentor_lives_t *lives,
     ngx_str_t *name);
 static ngx_uint_t ngx_stentor_live_holds(ngx_stentor_live_t *live);
+static ngx_int_t ngx_stentor_live_may(ngx_stentor_lives_t *lives,
+    ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_fits(ngx_stentor_lives_t *lives,
     ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_uint_t ngx_stentor_live_current(ngx_stentor_lives_t *lives,
@@ -126,15 +128,7 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
         return NGX_ERROR;
     }
 
-    rc = ngx_stentor_live_fits(lives, &key, source);
-
-    if (rc == NGX_OK) {
-        rc = ngx_stentor_live_yield(lives, &key, source);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_stentor_live_fight(lives, &key, source);
-    }
+    rc = ngx_stentor_live_may(lives, &key, source);
 
     if (rc != NGX_OK) {
         return rc;
@@ -273,6 +267,28 @@ ngx_stentor_live_holds(ngx_stentor_live_t *live)
     pthread_mutex_unlock(&live->mutex);
 
     return holds;
+}
+
+
+/* Whether the source may attach: returns as attach does. */
+
+static ngx_int_t
+ngx_stentor_live_may(ngx_stentor_lives_t *lives, ngx_str_t *key,
+    ngx_stentor_source_t *source)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_stentor_live_fits(lives, key, source);
+
+    if (rc == NGX_OK) {
+        rc = ngx_stentor_live_yield(lives, key, source);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_stentor_live_fight(lives, key, source);
+    }
+
+    return rc;
 }
 
 

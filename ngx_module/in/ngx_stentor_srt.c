@@ -10,6 +10,7 @@
 #include "ngx_stentor_srt_session.h"
 
 #include <signal.h>
+#include <srt/access_control.h>
 #include <sys/eventfd.h>
 
 
@@ -27,6 +28,8 @@ static ngx_stentor_srt_t *ngx_stentor_srts_arrived(ngx_stentor_srts_t *srts);
 static ngx_stentor_srt_t *ngx_stentor_srts_news(ngx_stentor_srts_t *srts);
 static void ngx_stentor_srts_released(ngx_stentor_srts_t *srts);
 static void ngx_stentor_srt_arrive(ngx_stentor_srt_t *s);
+static void ngx_stentor_srt_entered(void *data, ngx_int_t rc);
+static void ngx_stentor_srt_reject(ngx_stentor_srt_t *s);
 static void ngx_stentor_srt_look(ngx_stentor_srt_t *s);
 static ngx_uint_t ngx_stentor_srt_units(ngx_stentor_srt_t *s);
 static ngx_int_t ngx_stentor_srt_config(ngx_stentor_srt_t *s);
@@ -359,16 +362,17 @@ ngx_stentor_srts_released(ngx_stentor_srts_t *srts)
 }
 
 
+/* His key was found good when he knocked. */
+
 static void
 ngx_stentor_srt_arrive(ngx_stentor_srt_t *s)
 {
+    ngx_int_t            rc;
+    ngx_stentor_door_t  *door;
+
     s->source.handler = ngx_stentor_srt_live;
     s->source.data = s;
     s->source.id = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-
-    ngx_log_error(NGX_LOG_INFO, &s->log, 0,
-                  "broadcaster %s publishes stream \"%V/%V\" by srt",
-                  s->source.address, &s->source.app->name, &s->source.name);
 
     ngx_stentor_srts_count(s->srts, NGX_STENTOR_INGEST_SESSIONS, 1);
 
@@ -377,10 +381,85 @@ ngx_stentor_srt_arrive(ngx_stentor_srt_t *s)
         return;
     }
 
+    door = &s->door;
+
+    door->scf = s->srts->scf;
+    door->app = s->source.app;
+    door->request = s->request;
+    door->brought = &s->id.params;
+    door->cleared = 1;
+    door->protocol = s->source.protocol;
+    door->address = s->source.address;
+    door->encoder = s->source.encoder;
+    door->log = &s->log;
+    door->handler = ngx_stentor_srt_entered;
+    door->data = s;
+
+    rc = ngx_stentor_door_enter(door);
+
+    if (rc != NGX_AGAIN) {
+        ngx_stentor_srt_entered(s, rc);
+    }
+}
+
+
+/* The door has let him in, or refused him. */
+
+static void
+ngx_stentor_srt_entered(void *data, ngx_int_t rc)
+{
+    ngx_stentor_srt_t *s = data;
+
+    if (rc != NGX_OK) {
+        ngx_stentor_srt_reject(s);
+        return;
+    }
+
+    s->source.name = s->door.name;
+    s->source.yields = s->door.yields;
+
+    ngx_log_error(NGX_LOG_INFO, &s->log, 0,
+                  "broadcaster %s publishes stream \"%V/%V\" by srt",
+                  s->source.address, &s->source.app->name, &s->source.name);
+
     pthread_mutex_lock(&s->mutex);
+    s->track = (unsigned) s->door.track;
     s->admitted = 1;
     pthread_cond_signal(&s->cond);
     pthread_mutex_unlock(&s->mutex);
+}
+
+
+/* He is hung up on, and told why when he comes again. */
+
+static void
+ngx_stentor_srt_reject(ngx_stentor_srt_t *s)
+{
+    ngx_stentor_srts_t         *srts;
+    ngx_stentor_srt_refusal_t  *r;
+
+    static const int  codes[] = {
+        [NGX_STENTOR_DOOR_BAD_NAME] = SRT_REJX_BAD_REQUEST,
+        [NGX_STENTOR_DOOR_DENIED] = SRT_REJX_FORBIDDEN,
+        [NGX_STENTOR_DOOR_TAKEN] = SRT_REJX_CONFLICT,
+        [NGX_STENTOR_DOOR_FAILED] = SRT_REJX_DOWN,
+        [NGX_STENTOR_DOOR_LIMIT] = SRT_REJX_OVERLOAD
+    };
+
+    srts = s->srts;
+
+    pthread_mutex_lock(&srts->mutex);
+
+    r = &srts->refusals[srts->nrefusals++ % NGX_STENTOR_SRT_REFUSALS];
+
+    r->from = s->door.from;
+    r->id = s->hash;
+    r->code = codes[s->door.refusal];
+    r->until_ms = ngx_stentor_store_now() + NGX_STENTOR_SRT_REFUSAL_MS;
+
+    pthread_mutex_unlock(&srts->mutex);
+
+    ngx_stentor_srt_dismiss(s, NGX_STENTOR_COUNTERS, "it is refused");
 }
 
 
@@ -539,6 +618,13 @@ ngx_stentor_srt_account(ngx_stentor_srt_t *s)
 
     pthread_mutex_unlock(&s->mutex);
 
+    if (source->bytes != s->counted
+        && ngx_stentor_door_meter(&s->door, source->bytes - s->counted)
+           != NGX_OK)
+    {
+        ngx_stentor_srt_reject(s);
+    }
+
     ngx_stentor_srts_count(s->srts, NGX_STENTOR_INGEST_BYTES,
                            source->bytes - s->counted);
     ngx_stentor_srts_count(s->srts, NGX_STENTOR_INGEST_VIDEO_MESSAGES,
@@ -563,6 +649,7 @@ ngx_stentor_srt_end(ngx_stentor_srt_t *s)
 
     srts = s->srts;
 
+    ngx_stentor_door_leave(&s->door);
     ngx_stentor_live_detach(&s->source);
 
     pthread_join(s->thread, NULL);

@@ -3,13 +3,12 @@
 
 /*
  * The SRT ports (see ngx_stentor_srt.h): the port thread listens, accepts and
- * starts a thread for each session; libsrt's threads ask here who may come
- * in.  What is used of the configuration never changes while they run.
+ * starts a thread for each session.  What is used of the configuration never
+ * changes while it runs.
  */
 
 #include "ngx_stentor_srt_session.h"
-
-#include <srt/access_control.h>
+#include "store/ngx_stentor_admission.h"
 
 
 /* Callers that wait to be accepted. */
@@ -17,10 +16,6 @@
 
 /* A peer that is not heard of for so long is dead; it is asked every second. */
 #define NGX_STENTOR_SRT_IDLE_MS  4000
-
-/* The least version of a handshake.  Those before have no stream id, and with
- * them libsrt does not insist on the passphrase. */
-#define NGX_STENTOR_SRT_HANDSHAKE  5
 
 /* What of a session may wait in libsrt: seconds of a broadcaster's video. */
 #define NGX_STENTOR_SRT_BUFFER   (4 * 1024 * 1024)
@@ -33,25 +28,12 @@ static int ngx_stentor_srt_port_set(SRTSOCKET sock, SRT_SOCKOPT option,
     int value);
 static void ngx_stentor_srt_port_complain(ngx_stentor_srt_port_t *port,
     ngx_err_t err, const char *what);
-static int ngx_stentor_srt_port_knock(void *data, SRTSOCKET sock, int version,
-    const struct sockaddr *peer, const char *streamid);
-static int ngx_stentor_srt_port_judge(ngx_stentor_srt_port_t *port,
-    const char *streamid, const char **reason);
-static int ngx_stentor_srt_port_refuse(ngx_stentor_srt_port_t *port,
-    ngx_stentor_counter_e counter, int code);
-static int ngx_stentor_srt_port_remember(ngx_stentor_srt_port_t *port,
-    SRTSOCKET sock, const char *address);
-static void ngx_stentor_srt_port_forget(ngx_stentor_srts_t *srts,
-    SRTSOCKET sock);
-static void ngx_stentor_srt_port_look(ngx_stentor_srts_t *srts);
 static void ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts,
     SRTSOCKET listener);
 static ngx_stentor_srt_t *ngx_stentor_srt_port_session(
     ngx_stentor_srt_port_t *port, SRTSOCKET sock);
 static ngx_int_t ngx_stentor_srt_port_identify(ngx_stentor_srt_t *s);
 static void ngx_stentor_srt_port_encoder(ngx_stentor_srt_t *s);
-static void ngx_stentor_srt_port_address(char *text,
-    const struct sockaddr *sa);
 static void ngx_stentor_srt_port_close(ngx_stentor_srts_t *srts);
 
 
@@ -91,7 +73,7 @@ ngx_stentor_srt_port_run(void *data)
             ngx_stentor_srt_port_accept(srts, ready[i]);
         }
 
-        ngx_stentor_srt_port_look(srts);
+        ngx_stentor_srt_knocks_look(srts);
     }
 
     ngx_stentor_srt_port_close(srts);
@@ -135,7 +117,7 @@ ngx_stentor_srt_port_open(ngx_stentor_srt_port_t *port)
 
     if (port->socket == SRT_INVALID_SOCK
         || ngx_stentor_srt_port_options(port) == SRT_ERROR
-        || srt_listen_callback(port->socket, ngx_stentor_srt_port_knock, port)
+        || srt_listen_callback(port->socket, ngx_stentor_srt_knock, port)
            == SRT_ERROR)
     {
         goto failed;
@@ -239,224 +221,6 @@ ngx_stentor_srt_port_complain(ngx_stentor_srt_port_t *port, ngx_err_t err,
 }
 
 
-/* On a thread of libsrt's that all of the port's traffic goes through: it
- * must not wait for anything. */
-
-static int
-ngx_stentor_srt_port_knock(void *data, SRTSOCKET sock, int version,
-    const struct sockaddr *peer, const char *streamid)
-{
-    ngx_stentor_srt_port_t *port = data;
-
-    int          code;
-    char         address[NGX_STENTOR_ADDRESS_MAX];
-    const char  *reason;
-
-    ngx_stentor_srts_count(port->srts, NGX_STENTOR_INGEST_CONNECTIONS, 1);
-    ngx_stentor_srt_port_address(address, peer);
-
-    if (version < NGX_STENTOR_SRT_HANDSHAKE) {
-        reason = "its libsrt is older than 1.3";
-        code = ngx_stentor_srt_port_refuse(port,
-                                       NGX_STENTOR_INGEST_HANDSHAKE_FAILURES,
-                                       SRT_REJX_BAD_REQUEST);
-    } else {
-        code = ngx_stentor_srt_port_judge(port, streamid, &reason);
-    }
-
-    if (code == 0 && !ngx_stentor_srt_port_remember(port, sock, address)) {
-        reason = "too many callers at once";
-        code = ngx_stentor_srt_port_refuse(port,
-                                           NGX_STENTOR_INGEST_REFUSED_FULL,
-                                           SRT_REJX_OVERLOAD);
-    }
-
-    if (code == 0) {
-        return 0;
-    }
-
-    ngx_log_error(NGX_LOG_INFO, &port->srts->log, 0,
-                  "srt caller %s is refused with code %d: %s", address, code,
-                  reason);
-
-    (void) srt_setrejectreason(sock, code);
-
-    return -1;
-}
-
-
-/* Returns 0, or a reject code (access_control.h of libsrt) and the reason. */
-
-static int
-ngx_stentor_srt_port_judge(ngx_stentor_srt_port_t *port, const char *streamid,
-    const char **reason)
-{
-    ngx_str_t        name;
-    stn_stream_id_t  id;
-
-    if (stn_stream_id_read(&id, streamid, strlen(streamid)) != STN_OK) {
-        *reason = id.reason;
-        return ngx_stentor_srt_port_refuse(port,
-                                           NGX_STENTOR_INGEST_REFUSED_NAME,
-                                           SRT_REJX_BAD_REQUEST);
-    }
-
-    if (id.mode == STN_STREAM_ID_REQUEST) {
-        *reason = "listeners use hls";
-        return ngx_stentor_srt_port_refuse(port,
-                                           NGX_STENTOR_INGEST_REFUSED_PLAY,
-                                           SRT_REJX_BAD_MODE);
-    }
-
-    if (ngx_stentor_srt_stream(port->srts->scf, port->conf, &id, &name)
-        == NULL)
-    {
-        *reason = id.path.len ? "no such application"
-                              : "the stream id is empty";
-        return ngx_stentor_srt_port_refuse(port,
-                                       NGX_STENTOR_INGEST_REFUSED_APPLICATION,
-                                       SRT_REJX_NOTFOUND);
-    }
-
-    if (ngx_stentor_name_check(&name) != NGX_OK) {
-        *reason = "a stream name is letters, digits, dot, underscore and dash";
-        return ngx_stentor_srt_port_refuse(port,
-                                           NGX_STENTOR_INGEST_REFUSED_NAME,
-                                           SRT_REJX_BAD_REQUEST);
-    }
-
-    return 0;
-}
-
-
-static int
-ngx_stentor_srt_port_refuse(ngx_stentor_srt_port_t *port,
-    ngx_stentor_counter_e counter, int code)
-{
-    ngx_stentor_srts_count(port->srts, counter, 1);
-
-    return code;
-}
-
-
-ngx_stentor_app_t *
-ngx_stentor_srt_stream(ngx_stentor_conf_t *scf, ngx_stentor_srt_conf_t *conf,
-    stn_stream_id_t *id, ngx_str_t *name)
-{
-    u_char             *slash;
-    ngx_str_t           path;
-    ngx_stentor_app_t  *app;
-
-    path.data = (u_char *) id->path.data;
-    path.len = id->path.len;
-
-    if (path.len == 0) {
-        path = conf->stream;
-    }
-
-    app = ngx_stentor_app_split(scf, &path, name);
-    slash = ngx_strlchr(path.data, path.data + path.len, '/');
-
-    if (app == NULL && slash) {
-        path.len -= slash + 1 - path.data;
-        path.data = slash + 1;
-
-        app = ngx_stentor_app_split(scf, &path, name);
-    }
-
-    if (app || slash || path.len == 0 || conf->application.len == 0) {
-        return app;
-    }
-
-    *name = path;
-
-    return ngx_stentor_app(scf, &conf->application);
-}
-
-
-/* Returns 0 when too many are being remembered. */
-
-static int
-ngx_stentor_srt_port_remember(ngx_stentor_srt_port_t *port, SRTSOCKET sock,
-    const char *address)
-{
-    ngx_uint_t                room;
-    ngx_stentor_srts_t       *srts;
-    ngx_stentor_srt_knock_t  *knock;
-
-    srts = port->srts;
-
-    pthread_mutex_lock(&srts->mutex);
-
-    room = (srts->nknocks < NGX_STENTOR_SRT_KNOCKS);
-
-    if (room) {
-        knock = &srts->knocks[srts->nknocks++];
-        knock->socket = sock;
-        ngx_cpystrn((u_char *) knock->address, (u_char *) address,
-                    sizeof(knock->address));
-    }
-
-    pthread_mutex_unlock(&srts->mutex);
-
-    return room;
-}
-
-
-/* He has been accepted. */
-
-static void
-ngx_stentor_srt_port_forget(ngx_stentor_srts_t *srts, SRTSOCKET sock)
-{
-    ngx_uint_t  i;
-
-    pthread_mutex_lock(&srts->mutex);
-
-    for (i = 0; i < srts->nknocks; i++) {
-        if (srts->knocks[i].socket == sock) {
-            srts->knocks[i] = srts->knocks[--srts->nknocks];
-            break;
-        }
-    }
-
-    pthread_mutex_unlock(&srts->mutex);
-}
-
-
-/* Who was let in, and then did not get through his handshake: he has another
- * passphrase, or none, or encrypts where there is none. */
-
-static void
-ngx_stentor_srt_port_look(ngx_stentor_srts_t *srts)
-{
-    ngx_uint_t                i;
-    SRT_SOCKSTATUS            state;
-    ngx_stentor_srt_knock_t  *knock;
-
-    pthread_mutex_lock(&srts->mutex);
-
-    for (i = 0; i < srts->nknocks; /* void */ ) {
-        knock = &srts->knocks[i];
-        state = srt_getsockstate(knock->socket);
-
-        if (state < SRTS_BROKEN) {
-            i++;
-            continue;
-        }
-
-        ngx_stentor_srts_count(srts, NGX_STENTOR_INGEST_HANDSHAKE_FAILURES, 1);
-
-        ngx_log_error(NGX_LOG_INFO, &srts->log, 0,
-                      "srt caller %s failed the handshake: not the passphrase "
-                      "of his stream", knock->address);
-
-        *knock = srts->knocks[--srts->nknocks];
-    }
-
-    pthread_mutex_unlock(&srts->mutex);
-}
-
-
 static void
 ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts, SRTSOCKET listener)
 {
@@ -473,7 +237,7 @@ ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts, SRTSOCKET listener)
         return;
     }
 
-    ngx_stentor_srt_port_forget(srts, sock);
+    ngx_stentor_srt_knock_over(srts, sock);
 
     for (i = 0; srts->ports[i].socket != listener; i++) { /* void */ }
 
@@ -484,7 +248,8 @@ ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts, SRTSOCKET listener)
         return;
     }
 
-    ngx_stentor_srt_port_address(s->source.address, &sa.sockaddr);
+    ngx_stentor_srt_address(s->source.address, &sa.sockaddr);
+    s->door.from = ngx_stentor_admission_key(srts->scf->store, &sa.sockaddr);
     ngx_stentor_srt_port_encoder(s);
 
     err = pthread_create(&s->thread, NULL, ngx_stentor_srt_session_run, s);
@@ -564,13 +329,13 @@ ngx_stentor_srt_port_identify(ngx_stentor_srt_t *s)
     s->source.app = ngx_stentor_srt_stream(s->srts->scf, s->conf, &s->id,
                                            &name);
 
-    if (s->source.app == NULL || name.len > sizeof(s->name)) {
+    if (s->source.app == NULL) {
         return NGX_ERROR;
     }
 
-    s->source.name.data = s->name;
-    s->source.name.len = name.len;
-    ngx_memcpy(s->name, name.data, name.len);
+    s->request = name;
+    s->source.name = name;
+    s->hash = ngx_murmur_hash2((u_char *) streamid, (size_t) len);
 
     return NGX_OK;
 }
@@ -594,21 +359,6 @@ ngx_stentor_srt_port_encoder(ngx_stentor_srt_t *s)
     ngx_snprintf((u_char *) s->source.encoder, sizeof(s->source.encoder),
                  "libsrt %d.%d.%d%Z", version >> 16 & 0xff,
                  version >> 8 & 0xff, version & 0xff);
-}
-
-
-static void
-ngx_stentor_srt_port_address(char *text, const struct sockaddr *sa)
-{
-    size_t     len;
-    socklen_t  socklen;
-
-    socklen = (sa->sa_family == AF_INET6) ? sizeof(struct sockaddr_in6)
-                                          : sizeof(struct sockaddr_in);
-
-    len = ngx_sock_ntop((struct sockaddr *) sa, socklen, (u_char *) text,
-                        NGX_STENTOR_ADDRESS_MAX - 1, 0);
-    text[len] = '\0';
 }
 
 

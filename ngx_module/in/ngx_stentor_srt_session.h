@@ -11,6 +11,7 @@
 
 
 #include "ngx_stentor_srt.h"
+#include "ngx_stentor_door.h"
 #include "ngx_stentor_source.h"
 #include "access/stn_stream_id.h"
 #include "wire/stn_ts.h"
@@ -41,12 +42,14 @@ typedef struct {
     ngx_stentor_srt_conf_t   *conf;
     ngx_log_t                 log;
     SRTSOCKET                 socket;
+    uint32_t                  hash;        /* of the stream id */
     stn_stream_id_t           id;
-    u_char                    name[NGX_STENTOR_NAME_MAX];
-    unsigned                  track;
+    ngx_str_t                 request;     /* the name that it has */
+    unsigned                  track;       /* which one of several */
 
     /* the event loop's */
 
+    ngx_stentor_door_t        door;
     ngx_stentor_source_t      source;
     uint64_t                  counted;     /* of source.bytes, and of */
     uint64_t                  counted_video;   /* source.video_messages */
@@ -87,10 +90,25 @@ typedef struct {
 
 typedef struct {
     SRTSOCKET                 socket;
+    uint32_t                  from;        /* ngx_stentor_admission_key() */
     char                      address[NGX_STENTOR_ADDRESS_MAX];
 } ngx_stentor_srt_knock_t;
 
 #define NGX_STENTOR_SRT_KNOCKS  64
+
+
+/* A session that was refused when it was connected already, for a webhook had
+ * to be asked: SRT has no word for that, but his encoder comes again. */
+
+typedef struct {
+    uint32_t                  from;        /* ngx_stentor_admission_key(), */
+    uint32_t                  id;          /* and a hash of his stream id */
+    int                       code;        /* to be told then */
+    int64_t                   until_ms;    /* Unix time */
+} ngx_stentor_srt_refusal_t;
+
+#define NGX_STENTOR_SRT_REFUSALS    64
+#define NGX_STENTOR_SRT_REFUSAL_MS  15000
 
 
 /* A port that is listened on. */
@@ -132,6 +150,8 @@ struct ngx_stentor_srts_s {
     ngx_uint_t                n;           /* of sessions that have a thread */
     ngx_uint_t                nknocks;
     ngx_stentor_srt_knock_t   knocks[NGX_STENTOR_SRT_KNOCKS];
+    ngx_uint_t                nrefusals;   /* ever */
+    ngx_stentor_srt_refusal_t refusals[NGX_STENTOR_SRT_REFUSALS];
     unsigned                  quit:1;      /* no more sessions */
     unsigned                  done:1;      /* the port thread has ended */
 };
@@ -141,6 +161,20 @@ struct ngx_stentor_srts_s {
  * ngx_stentor_srt_t. */
 void *ngx_stentor_srt_port_run(void *data);
 void *ngx_stentor_srt_session_run(void *data);
+
+/* The listen callback of libsrt: data is the port.  Returns 0, or -1 with the
+ * socket's reject reason set. */
+int ngx_stentor_srt_knock(void *data, SRTSOCKET sock, int version,
+    const struct sockaddr *peer, const char *streamid);
+
+/* Who knocked has been accepted; and: what has become of the others, of whom
+ * libsrt has refused some since, is counted and logged. */
+void ngx_stentor_srt_knock_over(ngx_stentor_srts_t *srts, SRTSOCKET sock);
+void ngx_stentor_srt_knocks_look(ngx_stentor_srts_t *srts);
+
+/* Writes an address without its port to text, of NGX_STENTOR_ADDRESS_MAX
+ * bytes. */
+void ngx_stentor_srt_address(char *text, const struct sockaddr *sa);
 
 /* From any thread: the event loop is to look at the session. */
 void ngx_stentor_srt_tell(ngx_stentor_srt_t *s);

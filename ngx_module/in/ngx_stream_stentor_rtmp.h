@@ -19,6 +19,9 @@
 
 #define NGX_STREAM_STENTOR_RTMP_BUFFER  16384
 
+/* What may come behind an application's name: it is kept until he publishes. */
+#define NGX_STREAM_STENTOR_RTMP_QUERY   2048
+
 
 typedef struct {
     ngx_stream_session_t       *session;
@@ -39,6 +42,8 @@ typedef struct {
                                                at the door */
     unsigned                    closing:1;  /* refused; the rest is dropped */
     ngx_uint_t                  status;     /* for the access log */
+    u_char                      user[STN_KEYS_USER_MAX];
+    u_char                      query[NGX_STREAM_STENTOR_RTMP_QUERY];
     u_char                      buffer[NGX_STREAM_STENTOR_RTMP_BUFFER];
 } ngx_stream_stentor_rtmp_t;
 

@@ -19,6 +19,10 @@
 
 static ngx_int_t ngx_stream_stentor_rtmp_connect(
     ngx_stream_stentor_rtmp_t *ctx);
+static ngx_int_t ngx_stream_stentor_rtmp_identify(
+    ngx_stream_stentor_rtmp_t *ctx, stn_str_t *query);
+static ngx_int_t ngx_stream_stentor_rtmp_ask(ngx_stream_stentor_rtmp_t *ctx,
+    ngx_stentor_access_t *a, const char *description);
 static ngx_int_t ngx_stream_stentor_rtmp_publish(
     ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_meta(ngx_stream_stentor_rtmp_t *ctx);
@@ -78,9 +82,89 @@ ngx_stream_stentor_rtmp_connect(ngx_stream_stentor_rtmp_t *ctx)
 
     ngx_stream_stentor_rtmp_encoder(ctx, &ctx->event.connect.encoder);
 
+    if (ngx_stream_stentor_rtmp_identify(ctx, &ctx->event.connect.query)
+        != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
     ctx->rtmp.codecs = ngx_stentor_source_codecs(ctx->source.app);
 
     return stn_rtmp_accept_connect(&ctx->rtmp) == STN_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Who he is, if his encoder has a password.  What came with the application is
+ * kept: it may have a key.  NGX_DECLINED: he has been answered. */
+
+static ngx_int_t
+ngx_stream_stentor_rtmp_identify(ngx_stream_stentor_rtmp_t *ctx,
+    stn_str_t *query)
+{
+    char                   description[STN_ADOBE_DESCRIPTION_MAX];
+    stn_params_t           params;
+    ngx_stentor_door_t    *door;
+    ngx_stentor_access_t   a;
+
+    door = &ctx->door;
+
+    stn_params_init(&params);
+
+    if (query->len > sizeof(ctx->query)
+        || stn_params_read(&params, query) != STN_OK)
+    {
+        (void) ngx_stream_stentor_rtmp_refuse(ctx,
+                                     NGX_STENTOR_INGEST_REFUSED_NAME, NULL,
+                                     "too much comes with the application");
+        return NGX_DECLINED;
+    }
+
+    door->app_query.data = ctx->query;
+    door->app_query.len = query->len;
+
+    if (query->len) {
+        ngx_memcpy(ctx->query, query->data, query->len);
+    }
+
+    ngx_memzero(&a, sizeof(ngx_stentor_access_t));
+
+    a.scf = ctx->scf;
+    a.app = ctx->source.app;
+    a.params = &params;
+    a.address = door->from;
+
+    if (ngx_stentor_access_connect(&a, description) != NGX_OK) {
+        return ngx_stream_stentor_rtmp_ask(ctx, &a, description);
+    }
+
+    door->user.data = (char *) ctx->user;
+    door->user.len = ngx_min(a.user.len, sizeof(ctx->user));
+
+    if (door->user.len) {
+        ngx_memcpy(ctx->user, a.user.data, door->user.len);
+    }
+
+    return NGX_OK;
+}
+
+
+/* He is asked who he is, and comes again; or he has failed to prove it.  The
+ * description has a challenge: the log gets the reason. */
+
+static ngx_int_t
+ngx_stream_stentor_rtmp_ask(ngx_stream_stentor_rtmp_t *ctx,
+    ngx_stentor_access_t *a, const char *description)
+{
+    if (a->counter != NGX_STENTOR_COUNTERS) {
+        ngx_stream_stentor_rtmp_count(ctx, a->counter, 1);
+    }
+
+    ngx_log_error(NGX_LOG_INFO, ctx->connection->log, 0,
+                  "broadcaster is not let in: %s", a->reason);
+
+    (void) ngx_stream_stentor_rtmp_shut(ctx, NULL, description);
+
+    return NGX_DECLINED;
 }
 
 

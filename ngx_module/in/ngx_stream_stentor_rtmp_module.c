@@ -10,6 +10,7 @@
  */
 
 #include "ngx_stream_stentor_rtmp.h"
+#include "store/ngx_stentor_admission.h"
 
 
 /* Buffers read from one session before others get their turn. */
@@ -237,6 +238,7 @@ ngx_stream_stentor_rtmp_create(ngx_stream_session_t *s)
     ctx->door.address = ctx->source.address;
     ctx->door.encoder = ctx->source.encoder;
     ctx->door.log = c->log;
+    ctx->door.from = ngx_stentor_admission_key(ctx->scf->store, c->sockaddr);
     ctx->door.handler = ngx_stream_stentor_rtmp_door;
     ctx->door.data = ctx;
 

@@ -116,6 +116,11 @@ static const ngx_http_stentor_status_field_t
     { "ingest", "refused_bitrate", "Sessions ended for sending too much" },
     { "ingest", "refused_taken",
       "Sessions that may not take a stream from another" },
+    { "ingest", "refused_key", "Sessions without a good stream key" },
+    { "ingest", "refused_attempts",
+      "Sessions from addresses that have failed too often" },
+    { "ingest", "refused_sessions",
+      "Sessions beyond what the node or their address may have" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
 };

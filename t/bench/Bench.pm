@@ -28,9 +28,14 @@ my @CFLAGS = ('-std=c11', '-D_GNU_SOURCE', '-O2', '-g', '-Wall', '-Wextra',
               '-Werror', "-I$TOP/segmenter", "-I$TOP/t/bench");
 my %TOOLS = (
     load => [qw(load.c bench_http.c)],
-    push => [qw(push.c bench_push.c bench_http.c)],
-    latency => [qw(latency.c bench_push.c bench_http.c)],
+    push => [qw(push.c bench_push.c bench_http.c ../../segmenter/stn_buf.c)],
+    latency => [qw(latency.c bench_push.c bench_http.c
+                   ../../segmenter/stn_buf.c)],
+    srt_push => [qw(srt_push.c)],
 );
+
+# What pkg-config knows of those that want more than libc.
+my %LIBRARIES = (srt_push => 'srt');
 
 my %children;
 
@@ -45,15 +50,21 @@ sub build(@names) {
 
     for my $name (@names) {
         my @sources = map { "$TOP/t/bench/$_" } @{ $TOOLS{$name} };
-        push(@sources, "$TOP/segmenter/stn_buf.c") if $name ne 'load';
-
         my @all = (@sources, glob("$TOP/t/bench/*.h"));
         my $built = (stat("$BUILD/$name"))[9] // 0;
         next if !grep { (stat($_))[9] >= $built } @all;
 
-        system($cc, @CFLAGS, '-o', "$BUILD/$name", @sources) == 0
+        my @flags = $LIBRARIES{$name} ? library($LIBRARIES{$name}) : ();
+        system($cc, @CFLAGS, '-o', "$BUILD/$name", @sources, @flags) == 0
             or die "cannot build $BUILD/$name\n";
     }
+}
+
+
+sub library($name) {
+    my $flags = `pkg-config --cflags --libs $name`;
+    die "pkg-config knows no $name\n" if $?;
+    return split(' ', $flags);
 }
 
 
@@ -75,11 +86,18 @@ sub run($name, @args) {
 # Starts a broadcaster of app/name; returns its pid once it is accepted.
 
 sub broadcast($node, $name, @args) {
+    return publish('push', @args, $node->port_rtmp(), 'live', $name);
+}
+
+
+# Starts a tool that says so when all that it publishes is accepted; returns
+# its pid then.
+
+sub publish($tool, @args) {
     my $pid = open(my $out, '-|') // die "fork: $!\n";
 
     if ($pid == 0) {
-        exec("$BUILD/push", @args, $node->port_rtmp(), 'live', $name)
-            or POSIX::_exit(127);
+        exec("$BUILD/$tool", @args) or POSIX::_exit(127);
     }
 
     $children{$pid} = $out;

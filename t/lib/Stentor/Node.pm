@@ -18,7 +18,6 @@ use Cwd ();
 use File::Path ();
 use File::Temp ();
 use IO::Socket::INET;
-use IO::Socket::IP;
 use JSON::PP ();
 use POSIX ();
 use Test::More ();
@@ -55,18 +54,24 @@ sub which($program) {
 }
 
 
-# A TCP port nobody else here uses: its number is locked by holding the UDP
-# socket of the same number for as long as this process lives.
+# A port, of TCP or UDP, that nobody else here uses: its number is locked by
+# holding the other protocol's socket of the same number for as long as this
+# process lives.
 
-sub free_port() {
+sub free_port($proto = 'tcp') {
+    my %socket = (tcp => [Proto => 'tcp', Listen => 1, ReuseAddr => 1],
+                  udp => [Proto => 'udp']);
+    my $other = $proto eq 'tcp' ? 'udp' : 'tcp';
+
     for (1 .. 500) {
         my $port = 20000 + int(rand(10000));
 
-        my $lock = IO::Socket::INET->new(Proto => 'udp',
-            LocalAddr => "127.0.0.1:$port") or next;
+        my ($lock, $probe) = map {
+            IO::Socket::INET->new(@{ $socket{$_} },
+                                  LocalAddr => "127.0.0.1:$port")
+        } $other, $proto;
 
-        my $probe = IO::Socket::INET->new(Proto => 'tcp', Listen => 1,
-            LocalAddr => "127.0.0.1:$port", ReuseAddr => 1) or next;
+        next if !$lock || !$probe;
 
         close($probe);
         push(@locks, $lock);
@@ -74,26 +79,6 @@ sub free_port() {
     }
 
     die "no free port in 20000-29999\n";
-}
-
-
-# A UDP port likewise, its lock the TCP socket.
-
-sub free_udp_port($host = '127.0.0.1') {
-    for (1 .. 500) {
-        my $port = 20000 + int(rand(10000));
-        my %at = (LocalHost => $host, LocalPort => $port);
-
-        my $lock = IO::Socket::IP->new(Proto => 'tcp', Listen => 1, %at)
-            or next;
-        my $probe = IO::Socket::IP->new(Proto => 'udp', %at) or next;
-
-        close($probe);
-        push(@locks, $lock);
-        return $port;
-    }
-
-    die "no free UDP port in 20000-29999\n";
 }
 
 
@@ -133,7 +118,7 @@ sub prepare($class, %o) {
     mkdir("$self->{dir}/temp");
     $self->{rtmp} = free_port();
     $self->{http_port} = free_port();
-    $self->{srt_ports} = [ map { free_udp_port() } @{ $self->{srt} // [] } ];
+    $self->{srt_ports} = [ map { free_port('udp') } @{ $self->{srt} // [] } ];
 
     $self->write_conf();
 
