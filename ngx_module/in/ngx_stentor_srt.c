@@ -584,6 +584,8 @@ static void
 ngx_stentor_srt_dismiss(ngx_stentor_srt_t *s, ngx_stentor_counter_e counter,
     const char *reason)
 {
+    ngx_uint_t  ended;
+
     ngx_stentor_live_detach(&s->source);
 
     pthread_mutex_lock(&s->mutex);
@@ -594,9 +596,16 @@ ngx_stentor_srt_dismiss(ngx_stentor_srt_t *s, ngx_stentor_counter_e counter,
     }
 
     s->quit = 1;
+    ended = s->ended;
     pthread_cond_signal(&s->cond);
 
     pthread_mutex_unlock(&s->mutex);
+
+    /* its thread has left units that nobody will make room for any more */
+
+    if (ended) {
+        ngx_stentor_srt_tell(s);
+    }
 }
 
 
