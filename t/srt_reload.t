@@ -312,6 +312,7 @@ ok($node->stop('QUIT', 15 + $SLOW), 'QUIT with a session');
 note(sprintf('after %.1f s', time() - $began));
 ok($node->wait_until(sub { $encoder->gone() }), 'he is hung up on');
 is(join("\n", $node->dirt()), '', 'logs are clean');
+unlike($node->log(), qr/passphrase/, 'nothing is said of passphrases');
 ok(is_free($node->port_srt()), 'the port is free');
 
 $node->start();
