@@ -32,7 +32,18 @@
 /* A PTS has 33 bits, of STN_TS_HZ. */
 #define STN_TS_PTS_BITS     33
 
-#define stn_ts_is_marked(map, pid)  ((map)[(pid) / 8] >> ((pid) % 8) & 1)
+/* stream_type (ISO/IEC 13818-1 table 2-34), which libavformat keeps as the
+ * codec's tag: AAC in LATM, though there are encoders that send ADTS; MPEG-4
+ * without a syntax of its own; and the encrypted samples of HLS. */
+#define STN_TS_TYPE_LATM     0x11
+#define STN_TS_TYPE_SL       0x12
+#define STN_TS_TYPE_RAW      0x1c
+#define STN_TS_TYPE_SE_AC3   0xc1
+#define STN_TS_TYPE_SE_EAC3  0xc2
+#define STN_TS_TYPE_SE_AAC   0xcf
+
+#define stn_ts_mark(set, pid)       ((set)[(pid) / 8] |= 1 << ((pid) % 8))
+#define stn_ts_is_marked(set, pid)  ((set)[(pid) / 8] >> ((pid) % 8) & 1)
 
 
 struct stn_ts_s {
@@ -48,16 +59,19 @@ struct stn_ts_s {
     stn_ts_track_t     follow;     /* the track's PID */
     int                stream;     /* index of the track; negative: none */
     unsigned           opening;    /* boolean: null packets are given */
-    unsigned           tables;     /* boolean: a packet of one was given last */
+    unsigned           looking;    /* boolean: a table's packet was given */
     unsigned           ended;      /* boolean: read said so, */
     unsigned           cut;        /* or that it was cut off */
     int64_t            given;      /* bytes, to libavformat */
     int64_t            gap_at;     /* of them, where the last gap was */
     int64_t            pes_at;     /* and the last PES packet began */
-    uint8_t            video[STN_TS_PIDS / 8];     /* by PID */
+    uint8_t            video[STN_TS_PIDS / 8];     /* by PID: it is video, */
+    uint8_t            maps[STN_TS_PIDS / 8];      /* or maps of programs */
 
     stn_es_t           es;
     unsigned           splitting;  /* boolean: es is in use */
+    unsigned           proven;     /* boolean: units came out of it */
+    stn_es_kind_e      told;       /* what the tables say that it is */
     int64_t            pts;        /* of the payload in es */
     int64_t            base;       /* ts from which samples count */
     int64_t            samples;
@@ -85,19 +99,22 @@ static int64_t stn_ts_clock(stn_ts_t *t, const stn_es_unit_t *u);
 static int stn_ts_pes(stn_ts_t *t);
 static int stn_ts_end(stn_ts_t *t, int rc);
 static int stn_ts_payload(stn_ts_t *t);
-static int stn_ts_split(stn_ts_t *t, enum AVCodecID id);
+static int stn_ts_split(stn_ts_t *t);
+static stn_es_kind_e stn_ts_syntax(stn_es_kind_e told, const AVPacket *pkt);
 static int stn_ts_input(void *opaque, uint8_t *buf, int size);
 static void stn_ts_null(uint8_t *buf);
 static int stn_ts_packet(stn_ts_t *t, const uint8_t **packet);
 static int stn_ts_wanted(stn_ts_t *t, const uint8_t *data);
-static int stn_ts_is_table(const stn_ts_t *t, unsigned pid);
 static int stn_ts_is_audio(stn_ts_t *t, const stn_ts_packet_t *p);
 static int stn_ts_look(stn_ts_t *t);
+static void stn_ts_mark_all(stn_ts_t *t);
 static int stn_ts_find(stn_ts_t *t, int *found);
+static int stn_ts_is_gone(const AVProgram *program);
 static unsigned stn_ts_tracks(const stn_ts_t *t, const AVProgram *program,
     int *found);
 static int stn_ts_choose(stn_ts_t *t, int stream);
-static int stn_ts_kind(enum AVCodecID id);
+static int stn_ts_is_sound(const AVCodecParameters *par);
+static int stn_ts_kind(const AVCodecParameters *par);
 
 
 static const struct {
@@ -271,6 +288,7 @@ stn_ts_event(stn_ts_t *t, stn_ts_event_t *ev)
             return rc < 0 ? stn_ts_fail(t, rc, t->es.reason) : rc;
         }
 
+        t->proven = 1;
         t->held = 1;
     }
 
@@ -415,9 +433,15 @@ stn_ts_pes(stn_ts_t *t)
 }
 
 
+/* No packet came.  After a broken one there are more. */
+
 static int
 stn_ts_end(stn_ts_t *t, int rc)
 {
+    if (rc == AVERROR_INVALIDDATA) {
+        return STN_OK;
+    }
+
     if (rc == AVERROR(ENOMEM)) {
         return stn_ts_fail(t, STN_NOMEM, "out of memory");
     }
@@ -443,7 +467,7 @@ stn_ts_payload(stn_ts_t *t)
         stn_es_gap(&t->es);
     }
 
-    rc = stn_ts_split(t, t->ctx->streams[t->stream]->codecpar->codec_id);
+    rc = stn_ts_split(t);
     if (rc != STN_OK) {
         return rc;
     }
@@ -458,36 +482,68 @@ stn_ts_payload(stn_ts_t *t)
 }
 
 
-/* Sets the splitter up for the codec, unless it is. */
+/* Sets the splitter up for what is in the packet, unless it is. */
 
 static int
-stn_ts_split(stn_ts_t *t, enum AVCodecID id)
+stn_ts_split(stn_ts_t *t)
 {
-    int       kind;
-    uint64_t  broken, garbage;
+    int            kind;
+    uint64_t       broken;
+    stn_es_kind_e  real;
 
-    kind = stn_ts_kind(id);
+    kind = stn_ts_kind(t->ctx->streams[t->stream]->codecpar);
     if (kind < 0) {
-        return stn_ts_fail(t, STN_UNSUPPORTED, "audio of an unknown codec");
+        return stn_ts_fail(t, STN_UNSUPPORTED, "audio that is not carried");
     }
 
-    if (t->splitting && t->es.kind == (stn_es_kind_e) kind) {
-        return STN_OK;
-    }
-
-    broken = t->splitting ? t->es.broken : 0;
-    garbage = t->splitting ? t->es.garbage : 0;
+    real = stn_ts_syntax((stn_es_kind_e) kind, t->pkt);
+    broken = 0;
 
     if (t->splitting) {
+        if (t->told == (stn_es_kind_e) kind
+            && (t->proven || t->es.kind == real))
+        {
+            return STN_OK;
+        }
+
+        broken = t->es.broken;
         stn_es_free(&t->es);
     }
 
-    stn_es_init(&t->es, (stn_es_kind_e) kind);
+    stn_es_init(&t->es, real);
     t->es.broken = broken;
-    t->es.garbage = garbage;
+    t->told = (stn_es_kind_e) kind;
     t->splitting = 1;
+    t->proven = 0;
 
     return STN_OK;
+}
+
+
+/* For AAC the bytes know better than the tables. */
+
+static stn_es_kind_e
+stn_ts_syntax(stn_es_kind_e told, const AVPacket *pkt)
+{
+    size_t             n;
+    stn_adts_header_t  adts;
+
+    n = (size_t) pkt->size;
+
+    if (told == STN_ES_LOAS && stn_loas_header(pkt->data, n, &n) == STN_ERROR
+        && stn_adts_header(&adts, pkt->data, n) == STN_OK)
+    {
+        return STN_ES_ADTS;
+    }
+
+    if (told == STN_ES_ADTS
+        && stn_adts_header(&adts, pkt->data, n) == STN_ERROR
+        && stn_loas_header(pkt->data, n, &n) == STN_OK)
+    {
+        return STN_ES_LOAS;
+    }
+
+    return told;
 }
 
 
@@ -595,8 +651,8 @@ stn_ts_wanted(stn_ts_t *t, const uint8_t *data)
         return 0;
     }
 
-    if (stn_ts_is_table(t, p.pid)) {
-        t->tables = 1;
+    if (p.pid == STN_TS_PID_PAT || stn_ts_is_marked(t->maps, p.pid)) {
+        t->looking = 1;
         return 1;
     }
 
@@ -609,25 +665,6 @@ stn_ts_wanted(stn_ts_t *t, const uint8_t *data)
 
     } else {
         t->stats.foreign_packets++;
-    }
-
-    return 0;
-}
-
-
-static int
-stn_ts_is_table(const stn_ts_t *t, unsigned pid)
-{
-    unsigned  i;
-
-    if (pid == STN_TS_PID_PAT) {
-        return 1;
-    }
-
-    for (i = 0; i < t->ctx->nb_programs && i < STN_TS_PROGRAMS; i++) {
-        if ((unsigned) t->ctx->programs[i]->pmt_pid == pid) {
-            return 1;
-        }
     }
 
     return 0;
@@ -665,15 +702,13 @@ stn_ts_is_audio(stn_ts_t *t, const stn_ts_packet_t *p)
 static int
 stn_ts_look(stn_ts_t *t)
 {
-    int        rc, found;
-    unsigned   i;
-    AVStream  *st;
+    int  rc, found;
 
-    if (!t->tables) {
+    if (!t->looking) {
         return STN_OK;
     }
 
-    t->tables = 0;
+    t->looking = 0;
 
     if (t->ctx->nb_programs > STN_TS_PROGRAMS_MAX) {
         return stn_ts_fail(t, STN_LIMIT, "too many programs");
@@ -683,19 +718,40 @@ stn_ts_look(stn_ts_t *t)
         return stn_ts_fail(t, STN_LIMIT, "too many streams");
     }
 
+    stn_ts_mark_all(t);
+
+    rc = stn_ts_find(t, &found);
+
+    return rc == STN_OK && found >= 0 ? stn_ts_choose(t, found) : rc;
+}
+
+
+/* Which PIDs are video, and which have maps that are looked into. */
+
+static void
+stn_ts_mark_all(stn_ts_t *t)
+{
+    unsigned          i, n;
+    const AVStream   *st;
+    const AVProgram  *program;
+
     memset(t->video, 0, sizeof(t->video));
+    memset(t->maps, 0, sizeof(t->maps));
 
     for (i = 0; i < t->ctx->nb_streams; i++) {
         st = t->ctx->streams[i];
 
         if (st->codecpar->codec_type == AVMEDIA_TYPE_VIDEO) {
-            t->video[st->id % STN_TS_PIDS / 8] |= 1 << st->id % 8;
+            stn_ts_mark(t->video, (unsigned) st->id % STN_TS_PIDS);
         }
     }
 
-    rc = stn_ts_find(t, &found);
+    for (i = 0, n = 0; i < t->ctx->nb_programs && n < STN_TS_PROGRAMS; i++) {
+        program = t->ctx->programs[i];
 
-    return rc == STN_OK && found >= 0 ? stn_ts_choose(t, found) : rc;
+        stn_ts_mark(t->maps, (unsigned) program->pmt_pid % STN_TS_PIDS);
+        n += !stn_ts_is_gone(program);
+    }
 }
 
 
@@ -705,25 +761,25 @@ stn_ts_look(stn_ts_t *t)
 static int
 stn_ts_find(stn_ts_t *t, int *found)
 {
-    unsigned          i, unknown;
+    unsigned          i, n, tracks, unknown;
     const AVProgram  *program;
 
     *found = -1;
     unknown = t->ctx->nb_programs == 0;
 
-    for (i = 0; i < t->ctx->nb_programs && i < STN_TS_PROGRAMS; i++) {
+    for (i = 0, n = 0; i < t->ctx->nb_programs && n < STN_TS_PROGRAMS; i++) {
         program = t->ctx->programs[i];
 
-        t->stats.tracks = stn_ts_tracks(t, program, found);
+        tracks = stn_ts_tracks(t, program, found);
 
-        if (*found >= 0) {
-            return STN_OK;
+        if (tracks) {
+            t->stats.tracks = tracks;
+
+            return *found >= 0 ? STN_OK
+                   : stn_ts_fail(t, STN_UNSUPPORTED, "no such audio track");
         }
 
-        if (t->stats.tracks) {
-            return stn_ts_fail(t, STN_UNSUPPORTED, "no such audio track");
-        }
-
+        n += !stn_ts_is_gone(program);
         unknown = unknown || program->pmt_version < 0;
     }
 
@@ -732,6 +788,15 @@ stn_ts_find(stn_ts_t *t, int *found)
     }
 
     return STN_OK;
+}
+
+
+/* libavformat forgets no program, but empties those that are no more. */
+
+static int
+stn_ts_is_gone(const AVProgram *program)
+{
+    return program->pmt_version >= 0 && program->nb_stream_indexes == 0;
 }
 
 
@@ -745,13 +810,9 @@ stn_ts_tracks(const stn_ts_t *t, const AVProgram *program, int *found)
     for (i = 0, n = 0; i < program->nb_stream_indexes; i++) {
         index = program->stream_index[i];
 
-        if (t->ctx->streams[index]->codecpar->codec_type
-            != AVMEDIA_TYPE_AUDIO)
+        if (stn_ts_is_sound(t->ctx->streams[index]->codecpar)
+            && ++n == t->track)
         {
-            continue;
-        }
-
-        if (++n == t->track) {
             *found = (int) index;
         }
     }
@@ -767,8 +828,8 @@ stn_ts_choose(stn_ts_t *t, int stream)
 
     st = t->ctx->streams[stream];
 
-    if (stn_ts_kind(st->codecpar->codec_id) < 0) {
-        return stn_ts_fail(t, STN_UNSUPPORTED, "audio of an unknown codec");
+    if (stn_ts_kind(st->codecpar) < 0) {
+        return stn_ts_fail(t, STN_UNSUPPORTED, "audio that is not carried");
     }
 
     if (t->stream == stream) {
@@ -784,15 +845,38 @@ stn_ts_choose(stn_ts_t *t, int stream)
 }
 
 
+/* LATM has no type before libavformat has seen some of it. */
+
+static int
+stn_ts_is_sound(const AVCodecParameters *par)
+{
+    return par->codec_type == AVMEDIA_TYPE_AUDIO
+           || par->codec_tag == STN_TS_TYPE_LATM;
+}
+
+
 /* Returns a stn_es_kind_e, or -1. */
 
 static int
-stn_ts_kind(enum AVCodecID id)
+stn_ts_kind(const AVCodecParameters *par)
 {
     size_t  i;
 
+    switch (par->codec_tag) {
+
+    case STN_TS_TYPE_LATM:
+        return STN_ES_LOAS;
+
+    case STN_TS_TYPE_SL:
+    case STN_TS_TYPE_RAW:
+    case STN_TS_TYPE_SE_AC3:
+    case STN_TS_TYPE_SE_EAC3:
+    case STN_TS_TYPE_SE_AAC:
+        return -1;
+    }
+
     for (i = 0; i < stn_nelems(stn_ts_kinds); i++) {
-        if (stn_ts_kinds[i].id == id) {
+        if (stn_ts_kinds[i].id == par->codec_id) {
             return (int) stn_ts_kinds[i].kind;
         }
     }
