@@ -96,6 +96,7 @@ static int stn_ts_event(stn_ts_t *t, stn_ts_event_t *ev);
 static int stn_ts_config(stn_ts_t *t, const stn_es_unit_t *u);
 static void stn_ts_audio(stn_ts_t *t, stn_es_unit_t *u, stn_ts_event_t *ev);
 static int64_t stn_ts_clock(stn_ts_t *t, const stn_es_unit_t *u);
+static int64_t stn_ts_now(const stn_ts_t *t);
 static int stn_ts_pes(stn_ts_t *t);
 static int stn_ts_end(stn_ts_t *t, int rc);
 static int stn_ts_payload(stn_ts_t *t);
@@ -368,33 +369,37 @@ stn_ts_clock(stn_ts_t *t, const stn_es_unit_t *u)
     int64_t   ts;
     uint64_t  ahead;
 
-    ts = t->base + (t->rate ? stn_rescale(t->samples, STN_TS_HZ, t->rate) : 0);
-
     if (u->stamped && t->pts != AV_NOPTS_VALUE) {
-        if (t->stats.units == 1) {
-            ts = t->pts;
+        ts = stn_ts_now(t);
 
-        } else {
-            /* the nearest time with these 33 bits */
+        /* the nearest time with these 33 bits */
 
-            ahead = ((uint64_t) t->pts - (uint64_t) ts)
-                    << (64 - STN_TS_PTS_BITS);
-            ts += (int64_t) ahead >> (64 - STN_TS_PTS_BITS);
-        }
+        ahead = ((uint64_t) t->pts - (uint64_t) ts) << (64 - STN_TS_PTS_BITS);
 
-        t->base = ts;
+        t->base = t->stats.units == 1
+                  ? t->pts : ts + ((int64_t) ahead >> (64 - STN_TS_PTS_BITS));
         t->samples = 0;
     }
 
     if (t->rate != u->rate) {
-        t->base = ts;
+        t->base = stn_ts_now(t);
         t->samples = 0;
         t->rate = u->rate;
     }
 
+    t->samples += (int64_t) u->skipped * u->samples;
+    ts = stn_ts_now(t);
     t->samples += u->samples;
 
     return ts;
+}
+
+
+static int64_t
+stn_ts_now(const stn_ts_t *t)
+{
+    return t->rate
+           ? t->base + stn_rescale(t->samples, STN_TS_HZ, t->rate) : t->base;
 }
 
 
