@@ -3,11 +3,11 @@
 
 /*
  * libavformat's mpegts demuxer behind stn_ts.h.  It is given one packet at a
- * time, of the program tables and of the track alone, so that what it knows of
- * programs and streams decides which packet is next.  It puts PES packets
- * together and reads tables and descriptors.  Its parsers, which hold frames
- * back, are off: stn_es takes the access units out.  Runs on the thread of one
- * connection.
+ * time, of the tables and of the track alone, so that what it knows of
+ * programs decides which packet is next.  It reads tables and descriptors and
+ * puts PES packets together; its parsers, which hold frames back, are off, and
+ * stn_ts_units does the rest.  A map that changed is read by a new demuxer,
+ * for an old one keeps what it knew.  Runs on the thread of one connection.
  */
 
 #include "wire/stn_ts.h"
@@ -17,20 +17,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/stn_es.h"
 #include "wire/stn_ts_packet.h"
+#include "wire/stn_ts_units.h"
 
 
 /* libavformat's read buffer.  It does not work with less. */
-#define STN_TS_IO           32768
+#define STN_TS_IO            32768
 
 /* libavformat measures packets before it reads them: it wants seven, or 44
  * when it is not sure, and then looks for tables in as many as we let it.
  * Null packets serve for both, so that opening does not wait for input. */
-#define STN_TS_PROBE        (64 * STN_TS_PACKET_LEN)
+#define STN_TS_PROBE         (64 * STN_TS_PACKET_LEN)
 
-/* A PTS has 33 bits, of STN_TS_HZ. */
-#define STN_TS_PTS_BITS     33
+/* Changes of the map that are always followed, and packets for one more.
+ * Where there are more of them, only the PID is. */
+#define STN_TS_RENEW_MAX     16
+#define STN_TS_RENEW_PACKETS 1000
 
 /* stream_type (ISO/IEC 13818-1 table 2-34), which libavformat keeps as the
  * codec's tag: AAC in LATM, though there are encoders that send ADTS; MPEG-4
@@ -46,6 +48,15 @@
 #define stn_ts_is_marked(set, pid)  ((set)[(pid) / 8] >> ((pid) % 8) & 1)
 
 
+/* When the next demuxer takes over. */
+
+typedef enum {
+    STN_TS_STAY = 0,
+    STN_TS_SOON,               /* where the track's next PES packet begins */
+    STN_TS_NOW
+} stn_ts_renew_e;
+
+
 struct stn_ts_s {
     stn_ts_read_pt     read;
     void              *data;
@@ -58,62 +69,56 @@ struct stn_ts_s {
     stn_ts_sync_t      sync;
     stn_ts_track_t     follow;     /* the track's PID */
     int                stream;     /* index of the track; negative: none */
+    int                program;    /* its number, */
+    int                version;    /* and that of its map */
     unsigned           opening;    /* boolean: null packets are given */
     unsigned           looking;    /* boolean: a table's packet was given */
     unsigned           ended;      /* boolean: read said so, */
     unsigned           cut;        /* or that it was cut off */
-    int64_t            given;      /* bytes, to libavformat */
-    int64_t            gap_at;     /* of them, where the last gap was */
-    int64_t            pes_at;     /* and the last PES packet began */
     uint8_t            video[STN_TS_PIDS / 8];     /* by PID: it is video, */
     uint8_t            maps[STN_TS_PIDS / 8];      /* or maps of programs */
 
-    stn_es_t           es;
-    unsigned           splitting;  /* boolean: es is in use */
-    unsigned           proven;     /* boolean: units came out of it */
-    stn_es_kind_e      told;       /* what the tables say that it is */
-    int64_t            pts;        /* of the payload in es */
-    int64_t            base;       /* ts from which samples count */
-    int64_t            samples;
-    uint32_t           rate;       /* Hz, of samples */
+    stn_ts_renew_e     renew;
+    uint64_t           renewed;    /* changes of the map that were followed */
+    stn_ts_tables_t    tables;
+    unsigned           replay;     /* of them, given to the new demuxer */
+    uint8_t            kept[STN_TS_PACKET_LEN];    /* given behind them */
+    unsigned           keeping;    /* boolean: there is one */
 
-    stn_es_unit_t      unit;       /* comes next, behind its config; */
-    unsigned           held;       /* boolean: there is one */
-    unsigned           configured; /* boolean: a config was handed out: */
-    stn_codec_e        codec;
-    uint8_t            config[STN_FORMAT_CONFIG_MAX];
-    size_t             config_len;
+    int64_t            given;      /* bytes, to this demuxer */
+    int64_t            gap_at;     /* of them, where the last gap was */
+    int64_t            pes_at;     /* and the last PES packet began */
 
+    stn_ts_units_t     units;
     stn_ts_stats_t     stats;
     int                failed;     /* STN_OK, or what next returned; sticky */
     const char        *reason;
 };
 
 
-static int stn_ts_init(stn_ts_t *t);
+static int stn_ts_start(stn_ts_t *t);
+static void stn_ts_stop(stn_ts_t *t);
 static int stn_ts_fail(stn_ts_t *t, int rc, const char *reason);
-static int stn_ts_event(stn_ts_t *t, stn_ts_event_t *ev);
-static int stn_ts_config(stn_ts_t *t, const stn_es_unit_t *u);
-static void stn_ts_audio(stn_ts_t *t, stn_es_unit_t *u, stn_ts_event_t *ev);
-static int64_t stn_ts_clock(stn_ts_t *t, const stn_es_unit_t *u);
-static int64_t stn_ts_now(const stn_ts_t *t);
 static int stn_ts_pes(stn_ts_t *t);
 static int stn_ts_end(stn_ts_t *t, int rc);
 static int stn_ts_payload(stn_ts_t *t);
-static int stn_ts_split(stn_ts_t *t);
-static stn_es_kind_e stn_ts_syntax(stn_es_kind_e told, const AVPacket *pkt);
+static void stn_ts_gap(stn_ts_t *t);
+static int stn_ts_renew(stn_ts_t *t);
 static int stn_ts_input(void *opaque, uint8_t *buf, int size);
 static void stn_ts_null(uint8_t *buf);
 static int stn_ts_packet(stn_ts_t *t, const uint8_t **packet);
+static int stn_ts_replay(stn_ts_t *t, const uint8_t **packet);
+static void stn_ts_fill(stn_ts_t *t);
 static int stn_ts_wanted(stn_ts_t *t, const uint8_t *data);
 static int stn_ts_is_audio(stn_ts_t *t, const stn_ts_packet_t *p);
 static int stn_ts_look(stn_ts_t *t);
 static void stn_ts_mark_all(stn_ts_t *t);
-static int stn_ts_find(stn_ts_t *t, int *found);
+static const AVProgram *stn_ts_find(stn_ts_t *t, int *stream);
 static int stn_ts_is_gone(const AVProgram *program);
 static unsigned stn_ts_tracks(const stn_ts_t *t, const AVProgram *program,
-    int *found);
-static int stn_ts_choose(stn_ts_t *t, int stream);
+    int *stream);
+static int stn_ts_choose(stn_ts_t *t, const AVProgram *program, int stream);
+static int stn_ts_follows(stn_ts_t *t, const AVProgram *program, unsigned pid);
 static int stn_ts_is_sound(const AVCodecParameters *par);
 static int stn_ts_kind(const AVCodecParameters *par);
 
@@ -146,8 +151,13 @@ stn_ts_open(stn_ts_read_pt read, void *data, unsigned track)
     t->data = data;
     t->track = track ? track : 1;
     t->stream = -1;
+    t->replay = STN_TS_TABLES_MAX;
 
-    if (stn_ts_init(t) != STN_OK) {
+    stn_ts_units_init(&t->units);
+
+    t->pkt = av_packet_alloc();
+
+    if (t->pkt == NULL || stn_ts_start(t) != STN_OK) {
         stn_ts_close(t);
         return NULL;
     }
@@ -163,32 +173,24 @@ stn_ts_close(stn_ts_t *t)
         return;
     }
 
-    if (t->splitting) {
-        stn_es_free(&t->es);
-    }
-
-    avformat_close_input(&t->ctx);
-
-    if (t->io) {
-        av_freep(&t->io->buffer);
-        avio_context_free(&t->io);
-    }
-
+    stn_ts_stop(t);
+    stn_ts_units_free(&t->units);
     av_packet_free(&t->pkt);
     free(t);
 }
 
 
+/* A demuxer that has seen nothing yet. */
+
 static int
-stn_ts_init(stn_ts_t *t)
+stn_ts_start(stn_ts_t *t)
 {
     uint8_t  *io;
 
-    t->pkt = av_packet_alloc();
     t->ctx = avformat_alloc_context();
     io = av_malloc(STN_TS_IO);
 
-    if (t->pkt == NULL || t->ctx == NULL || io == NULL) {
+    if (t->ctx == NULL || io == NULL) {
         av_free(io);
         return STN_NOMEM;
     }
@@ -217,6 +219,18 @@ stn_ts_init(stn_ts_t *t)
     t->opening = 0;
 
     return STN_OK;
+}
+
+
+static void
+stn_ts_stop(stn_ts_t *t)
+{
+    avformat_close_input(&t->ctx);
+
+    if (t->io) {
+        av_freep(&t->io->buffer);
+        avio_context_free(&t->io);
+    }
 }
 
 
@@ -250,15 +264,20 @@ stn_ts_next(stn_ts_t *t, stn_ts_event_t *ev)
     int  rc;
 
     while (t->failed == STN_OK) {
-        rc = stn_ts_event(t, ev);
+        rc = stn_ts_units_next(&t->units, ev);
+
+        t->stats.units = t->units.units;
+        t->stats.broken_units = t->units.broken + t->units.es.broken;
 
         if (rc == STN_OK) {
             return STN_OK;
         }
 
-        if (rc == STN_AGAIN) {
-            rc = stn_ts_pes(t);
+        if (rc < 0) {
+            return stn_ts_fail(t, rc, t->units.reason);
         }
+
+        rc = stn_ts_pes(t);
 
         if (rc == STN_AGAIN) {
             ev->type = STN_TS_EV_END;
@@ -270,167 +289,28 @@ stn_ts_next(stn_ts_t *t, stn_ts_event_t *ev)
 }
 
 
-/* What the splitter has.  Returns STN_OK, STN_AGAIN, or negative. */
-
-static int
-stn_ts_event(stn_ts_t *t, stn_ts_event_t *ev)
-{
-    int  rc;
-
-    if (!t->held) {
-        if (!t->splitting) {
-            return STN_AGAIN;
-        }
-
-        rc = stn_es_next(&t->es, &t->unit);
-        t->stats.broken_units = t->es.broken;
-
-        if (rc != STN_OK) {
-            return rc < 0 ? stn_ts_fail(t, rc, t->es.reason) : rc;
-        }
-
-        t->proven = 1;
-        t->held = 1;
-    }
-
-    if (stn_ts_config(t, &t->unit)) {
-        ev->type = STN_TS_EV_CONFIG;
-        ev->config.codec = t->codec;
-        ev->config.data = t->config_len ? t->config : NULL;
-        ev->config.len = t->config_len;
-        return STN_OK;
-    }
-
-    t->held = 0;
-    stn_ts_audio(t, &t->unit, ev);
-
-    return STN_OK;
-}
-
-
-/* Whether u has another config than the units before it, which is kept. */
-
-static int
-stn_ts_config(stn_ts_t *t, const stn_es_unit_t *u)
-{
-    size_t              len;
-    const uint8_t      *config;
-    AVCodecParameters  *par;
-
-    config = u->config;
-    len = u->config_len;
-
-    if (u->codec == STN_CODEC_OPUS) {
-        par = t->ctx->streams[t->stream]->codecpar;
-        config = par->extradata;
-        len = par->extradata_size > 0 ? (size_t) par->extradata_size : 0;
-    }
-
-    if (len > sizeof(t->config)) {
-        len = 0;
-    }
-
-    if (t->configured && t->codec == u->codec && t->config_len == len
-        && (len == 0 || memcmp(t->config, config, len) == 0))
-    {
-        return 0;
-    }
-
-    t->configured = 1;
-    t->codec = u->codec;
-    t->config_len = len;
-
-    if (len) {
-        memcpy(t->config, config, len);
-    }
-
-    return 1;
-}
-
-
-static void
-stn_ts_audio(stn_ts_t *t, stn_es_unit_t *u, stn_ts_event_t *ev)
-{
-    t->stats.units++;
-
-    ev->type = STN_TS_EV_AUDIO;
-    ev->au.data = u->data;
-    ev->au.len = u->len;
-    ev->au.ts = stn_ts_clock(t, u);
-    ev->au.level = 0;
-}
-
-
-/* The unit's time; and the clock goes on to its end. */
-
-static int64_t
-stn_ts_clock(stn_ts_t *t, const stn_es_unit_t *u)
-{
-    int64_t   ts;
-    uint64_t  ahead;
-
-    if (u->stamped && t->pts != AV_NOPTS_VALUE) {
-        ts = stn_ts_now(t);
-
-        /* the nearest time with these 33 bits */
-
-        ahead = ((uint64_t) t->pts - (uint64_t) ts) << (64 - STN_TS_PTS_BITS);
-
-        t->base = t->stats.units == 1
-                  ? t->pts : ts + ((int64_t) ahead >> (64 - STN_TS_PTS_BITS));
-        t->samples = 0;
-    }
-
-    if (t->rate != u->rate) {
-        t->base = stn_ts_now(t);
-        t->samples = 0;
-        t->rate = u->rate;
-    }
-
-    t->samples += (int64_t) u->skipped * u->samples;
-    ts = stn_ts_now(t);
-    t->samples += u->samples;
-
-    return ts;
-}
-
-
-static int64_t
-stn_ts_now(const stn_ts_t *t)
-{
-    return t->rate
-           ? t->base + stn_rescale(t->samples, STN_TS_HZ, t->rate) : t->base;
-}
-
-
-/*
- * Gives the splitter one more PES packet.  A frame that it has not seen the
- * end of is forgotten when there was a gap since the PES packet before began,
- * be it inside that or behind it.  Returns STN_OK, STN_AGAIN at the end, or
- * negative.
- */
+/* One more PES packet.  Returns STN_OK, maybe without one; STN_AGAIN at the
+ * end; or negative. */
 
 static int
 stn_ts_pes(stn_ts_t *t)
 {
     int  rc;
 
-    if (t->splitting && t->gap_at > t->pes_at) {
-        stn_es_gap(&t->es);
-    }
+    stn_ts_gap(t);
 
     rc = av_read_frame(t->ctx, t->pkt);
 
     if (t->failed != STN_OK) {
-        av_packet_unref(t->pkt);
-        return t->failed;
-    }
+        rc = t->failed;
 
-    if (rc < 0) {
-        return stn_ts_end(t, rc);
-    }
+    } else if (rc < 0) {
+        rc = stn_ts_end(t, rc);
 
-    rc = t->pkt->stream_index == t->stream ? stn_ts_payload(t) : STN_OK;
+    } else if (t->pkt->stream_index == t->stream) {
+        stn_ts_gap(t);
+        rc = stn_ts_payload(t);
+    }
 
     av_packet_unref(t->pkt);
 
@@ -451,6 +331,10 @@ stn_ts_end(stn_ts_t *t, int rc)
         return stn_ts_fail(t, STN_NOMEM, "out of memory");
     }
 
+    if (t->renew == STN_TS_NOW) {
+        return stn_ts_renew(t);
+    }
+
     if (t->cut) {
         return stn_ts_fail(t, STN_ERROR, "transport stream cut off");
     }
@@ -466,89 +350,71 @@ stn_ts_end(stn_ts_t *t, int rc)
 static int
 stn_ts_payload(stn_ts_t *t)
 {
-    int  rc;
+    int                       rc, kind;
+    stn_ts_pes_t              pes;
+    const AVCodecParameters  *par;
 
-    if (t->splitting && t->gap_at > t->pes_at) {
-        stn_es_gap(&t->es);
-    }
+    par = t->ctx->streams[t->stream]->codecpar;
 
-    rc = stn_ts_split(t);
-    if (rc != STN_OK) {
-        return rc;
-    }
-
-    t->stats.pes++;
-    t->pts = t->pkt->pts;
-    t->pes_at = t->pkt->pos;
-
-    rc = stn_es_feed(&t->es, t->pkt->data, (size_t) t->pkt->size);
-
-    return rc < 0 ? stn_ts_fail(t, rc, "PES packet too long") : STN_OK;
-}
-
-
-/* Sets the splitter up for what is in the packet, unless it is. */
-
-static int
-stn_ts_split(stn_ts_t *t)
-{
-    int            kind;
-    uint64_t       broken;
-    stn_es_kind_e  real;
-
-    kind = stn_ts_kind(t->ctx->streams[t->stream]->codecpar);
+    kind = stn_ts_kind(par);
     if (kind < 0) {
         return stn_ts_fail(t, STN_UNSUPPORTED, "audio that is not carried");
     }
 
-    real = stn_ts_syntax((stn_es_kind_e) kind, t->pkt);
-    broken = 0;
+    t->stats.pes++;
+    t->pes_at = t->pkt->pos;
 
-    if (t->splitting) {
-        if (t->told == (stn_es_kind_e) kind
-            && (t->proven || t->es.kind == real))
-        {
-            return STN_OK;
-        }
+    pes.kind = (stn_es_kind_e) kind;
+    pes.data = t->pkt->data;
+    pes.len = (size_t) t->pkt->size;
+    pes.pts = t->pkt->pts == AV_NOPTS_VALUE ? STN_TS_NO_PTS : t->pkt->pts;
+    pes.config = par->extradata;
+    pes.config_len = par->extradata_size > 0 ? (size_t) par->extradata_size
+                                             : 0;
 
-        broken = t->es.broken;
-        stn_es_free(&t->es);
-    }
+    rc = stn_ts_units_feed(&t->units, &pes);
 
-    stn_es_init(&t->es, real);
-    t->es.broken = broken;
-    t->told = (stn_es_kind_e) kind;
-    t->splitting = 1;
-    t->proven = 0;
-
-    return STN_OK;
+    return rc != STN_OK ? stn_ts_fail(t, rc, t->units.reason) : STN_OK;
 }
 
 
-/* For AAC the bytes know better than the tables. */
+/* A unit that has not ended is forgotten when there was a gap since the last
+ * PES packet began, be it inside that or behind it. */
 
-static stn_es_kind_e
-stn_ts_syntax(stn_es_kind_e told, const AVPacket *pkt)
+static void
+stn_ts_gap(stn_ts_t *t)
 {
-    size_t             n;
-    stn_adts_header_t  adts;
+    if (t->gap_at > t->pes_at) {
+        stn_ts_units_gap(&t->units);
+    }
+}
 
-    n = (size_t) pkt->size;
 
-    if (told == STN_ES_LOAS && stn_loas_header(pkt->data, n, &n) == STN_ERROR
-        && stn_adts_header(&adts, pkt->data, n) == STN_OK)
-    {
-        return STN_ES_ADTS;
+/*
+ * The next demuxer takes over.  It gets the tables that came last, and then
+ * the packet that we stopped at.
+ */
+
+static int
+stn_ts_renew(stn_ts_t *t)
+{
+    stn_ts_gap(t);
+    stn_ts_stop(t);
+
+    t->stream = -1;
+    t->given = 0;
+    t->gap_at = 0;
+    t->pes_at = 0;
+    t->replay = 0;
+    t->renew = STN_TS_STAY;
+
+    stn_ts_units_doubt(&t->units);
+
+    if (stn_ts_start(t) != STN_OK) {
+        return stn_ts_fail(t, STN_NOMEM, "out of memory");
     }
 
-    if (told == STN_ES_ADTS
-        && stn_adts_header(&adts, pkt->data, n) == STN_ERROR
-        && stn_loas_header(pkt->data, n, &n) == STN_OK)
-    {
-        return STN_ES_LOAS;
-    }
-
-    return told;
+    return STN_OK;
 }
 
 
@@ -598,49 +464,106 @@ stn_ts_null(uint8_t *buf)
 }
 
 
-/* The next packet that libavformat is to see.  Returns STN_OK, STN_AGAIN at
- * the end, or negative. */
+/* The next packet that libavformat is to see.  Returns STN_OK; STN_AGAIN when
+ * it is to see no more, because of the end or of the next demuxer; or
+ * negative. */
 
 static int
 stn_ts_packet(stn_ts_t *t, const uint8_t **packet)
+{
+    if (t->renew == STN_TS_NOW) {
+        return STN_AGAIN;
+    }
+
+    if (stn_ts_replay(t, packet)) {
+        return STN_OK;
+    }
+
+    while (t->failed == STN_OK) {
+        if (stn_ts_sync_next(&t->sync, packet) == STN_AGAIN) {
+            if (t->ended) {
+                return STN_AGAIN;
+            }
+
+            stn_ts_fill(t);
+            continue;
+        }
+
+        if (!stn_ts_wanted(t, *packet)) {
+            continue;
+        }
+
+        if (t->renew != STN_TS_NOW) {
+            return STN_OK;
+        }
+
+        memcpy(t->kept, *packet, STN_TS_PACKET_LEN);
+        t->keeping = 1;
+
+        return STN_AGAIN;
+    }
+
+    return t->failed;
+}
+
+
+/* Whether there is a packet left that the last demuxer was not to see. */
+
+static int
+stn_ts_replay(stn_ts_t *t, const uint8_t **packet)
+{
+    if (t->replay < t->tables.n) {
+        *packet = t->tables.packets[t->replay++];
+        t->looking = 1;
+        return 1;
+    }
+
+    t->replay = STN_TS_TABLES_MAX;
+
+    if (!t->keeping) {
+        return 0;
+    }
+
+    t->keeping = 0;
+
+    if (t->stream < 0) {
+        t->stats.pid = 0;
+        return 0;
+    }
+
+    *packet = t->kept;
+
+    return 1;
+}
+
+
+static void
+stn_ts_fill(stn_ts_t *t)
 {
     int       n;
     size_t    size;
     uint8_t  *room;
 
-    for ( ;; ) {
-        while (stn_ts_sync_next(&t->sync, packet) == STN_OK) {
-            if (stn_ts_wanted(t, *packet)) {
-                return t->failed;
-            }
-        }
+    t->stats.garbage = t->sync.garbage;
 
-        t->stats.garbage = t->sync.garbage;
+    if (t->sync.run > STN_TS_GARBAGE_MAX) {
+        stn_ts_fail(t, STN_ERROR, "no MPEG transport stream");
+        return;
+    }
 
-        if (t->sync.run > STN_TS_GARBAGE_MAX) {
-            return stn_ts_fail(t, STN_ERROR, "no MPEG transport stream");
-        }
+    room = stn_ts_sync_room(&t->sync, &size);
 
-        if (t->ended) {
-            return STN_AGAIN;
-        }
+    n = t->read(t->data, room, size);
 
-        room = stn_ts_sync_room(&t->sync, &size);
+    if (n > 0) {
+        stn_ts_sync_feed(&t->sync, (size_t) n);
 
-        n = t->read(t->data, room, size);
-
-        if (n > 0) {
-            stn_ts_sync_feed(&t->sync, (size_t) n);
-
-        } else {
-            t->ended = 1;
-            t->cut = n < 0;
-        }
+    } else {
+        t->ended = 1;
+        t->cut = n < 0;
     }
 }
 
-
-/* Whether it is for libavformat to read, or for us to stop at. */
 
 static int
 stn_ts_wanted(stn_ts_t *t, const uint8_t *data)
@@ -657,11 +580,12 @@ stn_ts_wanted(stn_ts_t *t, const uint8_t *data)
     }
 
     if (p.pid == STN_TS_PID_PAT || stn_ts_is_marked(t->maps, p.pid)) {
+        stn_ts_tables_keep(&t->tables, &p, data);
         t->looking = 1;
         return 1;
     }
 
-    if (t->stats.pid && p.pid == t->stats.pid) {
+    if (t->stream >= 0 && p.pid == t->stats.pid) {
         return stn_ts_is_audio(t, &p);
     }
 
@@ -695,7 +619,10 @@ stn_ts_is_audio(stn_ts_t *t, const stn_ts_packet_t *p)
 
     if (t->follow.scrambled_run > STN_TS_SCRAMBLED_MAX) {
         stn_ts_fail(t, STN_UNSUPPORTED, "scrambled audio");
-        return 1;
+    }
+
+    if (wanted && p->start && t->renew == STN_TS_SOON) {
+        t->renew = STN_TS_NOW;
     }
 
     return wanted;
@@ -707,7 +634,8 @@ stn_ts_is_audio(stn_ts_t *t, const stn_ts_packet_t *p)
 static int
 stn_ts_look(stn_ts_t *t)
 {
-    int  rc, found;
+    int               stream;
+    const AVProgram  *program;
 
     if (!t->looking) {
         return STN_OK;
@@ -725,9 +653,9 @@ stn_ts_look(stn_ts_t *t)
 
     stn_ts_mark_all(t);
 
-    rc = stn_ts_find(t, &found);
+    program = stn_ts_find(t, &stream);
 
-    return rc == STN_OK && found >= 0 ? stn_ts_choose(t, found) : rc;
+    return program ? stn_ts_choose(t, program, stream) : t->failed;
 }
 
 
@@ -760,39 +688,43 @@ stn_ts_mark_all(stn_ts_t *t)
 }
 
 
-/* The stream of our track; -1 as long as no program with audio is known, or
- * when its map changed to one without. */
+/* The program, and the stream of our track; NULL as long as none with audio
+ * is known, or when its map changed to one without, or on failure. */
 
-static int
-stn_ts_find(stn_ts_t *t, int *found)
+static const AVProgram *
+stn_ts_find(stn_ts_t *t, int *stream)
 {
     unsigned          i, n, tracks, unknown;
     const AVProgram  *program;
 
-    *found = -1;
+    *stream = -1;
     unknown = t->ctx->nb_programs == 0;
 
     for (i = 0, n = 0; i < t->ctx->nb_programs && n < STN_TS_PROGRAMS; i++) {
         program = t->ctx->programs[i];
 
-        tracks = stn_ts_tracks(t, program, found);
+        tracks = stn_ts_tracks(t, program, stream);
+
+        if (*stream >= 0) {
+            t->stats.tracks = tracks;
+            return program;
+        }
 
         if (tracks) {
             t->stats.tracks = tracks;
-
-            return *found >= 0 ? STN_OK
-                   : stn_ts_fail(t, STN_UNSUPPORTED, "no such audio track");
+            stn_ts_fail(t, STN_UNSUPPORTED, "no such audio track");
+            return NULL;
         }
 
         n += !stn_ts_is_gone(program);
         unknown = unknown || program->pmt_version < 0;
     }
 
-    if (!unknown && t->stream < 0) {
-        return stn_ts_fail(t, STN_UNSUPPORTED, "no audio track");
+    if (!unknown && t->stats.tracks == 0) {
+        stn_ts_fail(t, STN_UNSUPPORTED, "no audio track");
     }
 
-    return STN_OK;
+    return NULL;
 }
 
 
@@ -808,7 +740,7 @@ stn_ts_is_gone(const AVProgram *program)
 /* How many audio tracks the program has; and which stream is ours. */
 
 static unsigned
-stn_ts_tracks(const stn_ts_t *t, const AVProgram *program, int *found)
+stn_ts_tracks(const stn_ts_t *t, const AVProgram *program, int *stream)
 {
     unsigned  i, n, index;
 
@@ -818,7 +750,7 @@ stn_ts_tracks(const stn_ts_t *t, const AVProgram *program, int *found)
         if (stn_ts_is_sound(t->ctx->streams[index]->codecpar)
             && ++n == t->track)
         {
-            *found = (int) index;
+            *stream = (int) index;
         }
     }
 
@@ -827,26 +759,57 @@ stn_ts_tracks(const stn_ts_t *t, const AVProgram *program, int *found)
 
 
 static int
-stn_ts_choose(stn_ts_t *t, int stream)
+stn_ts_choose(stn_ts_t *t, const AVProgram *program, int stream)
 {
+    unsigned         pid;
     const AVStream  *st;
 
     st = t->ctx->streams[stream];
+    pid = (unsigned) st->id % STN_TS_PIDS;
 
     if (stn_ts_kind(st->codecpar) < 0) {
         return stn_ts_fail(t, STN_UNSUPPORTED, "audio that is not carried");
     }
 
-    if (t->stream == stream) {
+    if (t->stream >= 0 && stn_ts_follows(t, program, pid)) {
         return STN_OK;
     }
 
     t->stream = stream;
-    t->stats.pid = (unsigned) st->id % STN_TS_PIDS;
-    t->gap_at = t->given;
-    stn_ts_track_init(&t->follow);
+    t->program = program->id;
+    t->version = program->pmt_version;
+
+    if (t->stats.pid != pid) {
+        t->stats.pid = pid;
+        t->gap_at = t->given;
+        stn_ts_track_init(&t->follow);
+    }
 
     return STN_OK;
+}
+
+
+/* Whether the map is another, and a new demuxer will read it. */
+
+static int
+stn_ts_follows(stn_ts_t *t, const AVProgram *program, unsigned pid)
+{
+    if (t->program == program->id && t->version == program->pmt_version) {
+        return t->renew != STN_TS_STAY;
+    }
+
+    if (t->renewed
+        >= STN_TS_RENEW_MAX + t->stats.packets / STN_TS_RENEW_PACKETS)
+    {
+        return 0;
+    }
+
+    t->program = program->id;
+    t->version = program->pmt_version;
+    t->renew = t->stats.pid == pid ? STN_TS_SOON : STN_TS_NOW;
+    t->renewed++;
+
+    return 1;
 }
 
 

@@ -411,8 +411,8 @@ takes_pes_packets_of_every_kind(void **state)
             stn_buf_reset(&b);
             ts_put_adts(&b, 2 * i, UNIT);
             ts_put_adts(&b, 2 * i + 1, UNIT);
-            ts_put_pes(&m, TS_PID, i % 5 ? TS_NO_PTS : i * 2 * FRAME, &b,
-                       told);
+            ts_put_pes(&m, TS_PID, i % 5 ? TS_NO_PTS : (int64_t) i * 2 * FRAME,
+                       &b, told);
         }
 
         stn_buf_free(&b);
@@ -454,7 +454,8 @@ units_lie_across_pes_packets(void **state)
     ts_put_tables(&m, TYPE_ADTS);
 
     for (at = 0; at < b.len; at += n) {
-        n = stn_min(1 + wire_random(&x) % 700, b.len - at);
+        n = 1 + wire_random(&x) % 700;
+        n = stn_min(n, b.len - at);
         stn_buf_reset(&piece);
         stn_buf_put(&piece, b.data + at, n);
 

@@ -18,14 +18,14 @@
 #define TS_DATA      "t/data/ts/"
 #define TS_PACKET    188
 
-#define TS_PID_MAP   0x100
+#define TS_PID_MAP   0x1000
 #define TS_PID       0x101
 
 /* The basis of wire_hash(). */
 #define TS_BASIS     0xcbf29ce484222325ULL
 
 #define TS_PTS_MASK  ((1LL << 33) - 1)
-#define TS_NO_PTS    -1
+#define TS_NO_PTS    ((int64_t) -1)
 
 
 /* Input, and how it is handed out. */
