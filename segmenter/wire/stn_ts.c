@@ -546,7 +546,10 @@ stn_ts_fill(stn_ts_t *t)
 
     t->stats.garbage = t->sync.garbage;
 
-    if (t->sync.run > STN_TS_GARBAGE_MAX) {
+    if (t->sync.run > STN_TS_GARBAGE_MAX
+        || t->sync.garbage > STN_TS_GARBAGE_MAX
+                             + t->stats.packets * STN_TS_PACKET_LEN)
+    {
         stn_ts_fail(t, STN_ERROR, "no MPEG transport stream");
         return;
     }

@@ -246,6 +246,76 @@ follows_a_map_that_changes(void **state)
 }
 
 
+/* Two hundred PES packets of 400 frames cut anywhere, with so many new maps
+ * between them. */
+
+static void
+put_with_maps(ts_mux_t *m, const stn_buf_t *frames, unsigned maps,
+    unsigned told)
+{
+    size_t             n;
+    unsigned           i;
+    stn_buf_t          piece;
+    const ts_stream_t  s = { TS_PID, TYPE_ADTS, NULL, 0 };
+
+    stn_buf_init(&piece, 65536);
+    n = frames->len / 200;
+
+    for (i = 0; i < 200; i++) {
+        if (i && i % (200 / maps) == 0) {
+            ts_put_map(m, i % 32, &s, 1);
+        }
+
+        stn_buf_reset(&piece);
+        stn_buf_put(&piece, frames->data + i * n,
+                    i == 199 ? frames->len - i * n : n);
+        ts_put_pes(m, TS_PID, i ? TS_NO_PTS : 0, &piece, told);
+    }
+
+    stn_buf_free(&piece);
+}
+
+
+/* A map with another number costs nothing, wherever units lie; and where there
+ * is one after the other, they are not all read anew. */
+
+static void
+loses_nothing_to_a_new_map(void **state)
+{
+    unsigned     i, told, maps;
+    ts_mux_t     m;
+    stn_buf_t    b;
+    ts_result_t  r;
+
+    (void) state;
+
+    stn_buf_init(&b, 1024 * 1024);
+
+    for (i = 0; i < 400; i++) {
+        ts_put_adts(&b, i, UNIT + i % 3 * 100);
+    }
+
+    for (told = 0; told < 2; told++) {
+        for (maps = 1; maps < 200; maps += 40) {
+            ts_mux_init(&m);
+            ts_put_tables(&m, TYPE_ADTS);
+            put_with_maps(&m, &b, maps, told);
+
+            r = run(&m, 1);
+
+            assert_int_equal(r.rc, STN_OK);
+            assert_int_equal(r.units, 400);
+            assert_int_equal(r.configs, 1);
+            assert_int_equal(r.step_min, FRAME);
+            assert_int_equal(r.step_max, FRAME);
+            assert_int_equal(r.stats.broken_units, 0);
+        }
+    }
+
+    stn_buf_free(&b);
+}
+
+
 static void
 goes_on_when_the_map_loses_its_audio(void **state)
 {
@@ -611,6 +681,7 @@ main(void)
         cmocka_unit_test(tells_scrambled_audio),
         cmocka_unit_test(counts_what_it_drops),
         cmocka_unit_test(follows_a_map_that_changes),
+        cmocka_unit_test(loses_nothing_to_a_new_map),
         cmocka_unit_test(goes_on_when_the_map_loses_its_audio),
         cmocka_unit_test(bytes_know_better_than_the_map),
         cmocka_unit_test(config_changes_with_the_headers),
