@@ -481,6 +481,8 @@ stn_ts_packet(stn_ts_t *t, const uint8_t **packet)
 
     while (t->failed == STN_OK) {
         if (stn_ts_sync_next(&t->sync, packet) == STN_AGAIN) {
+            t->stats.garbage = t->sync.garbage;
+
             if (t->ended) {
                 return STN_AGAIN;
             }
@@ -543,8 +545,6 @@ stn_ts_fill(stn_ts_t *t)
     int       n;
     size_t    size;
     uint8_t  *room;
-
-    t->stats.garbage = t->sync.garbage;
 
     if (t->sync.run > STN_TS_GARBAGE_MAX
         || t->sync.garbage > STN_TS_GARBAGE_MAX
