@@ -94,7 +94,8 @@ my %sent = (
     adts => { file => $aac },
     single => { file => $aac, options => [qw(-pes_payload_size 0)] },
     latm => { file => $aac, options => [qw(-mpegts_flags latm)] },
-    mono => { file => file('mono.m4a', HZ, qw(-ac 1 -ar 44100), @AAC) },
+    mono => { file => file('mono.m4a', HZ, '-af', 'pan=mono|c0=c0',
+                           '-ar', 44100, @AAC) },
     mpeg2 => { file => picture('mpeg2.mkv', 'mpeg2video') },
     track => { file => tracks('tracks.mkv', qw(-c:v mpeg2video)),
                options => [qw(-map 0)],
@@ -221,9 +222,8 @@ for my $name (grep { $session{$_} } qw(mpeg2 h264)) {
 
 is($session{adts}{video_messages}, 0, 'none where there is none');
 
-my $mono = Stentor::Media::init(($node->get("/live/mono/"
-    . playlist($node, 'mono')->{map}))->{body});
-is("$mono->{rate} $mono->{channels}", '44100 1', 'mono: as it was sent');
+my $mono = $node->stream('live/mono')->{renditions}[0];
+is("@$mono{qw(rate channels)}", '44100 1', 'mono: as it was sent');
 
 ok($_->stop(), 'an encoder leaves in order') for values %encoder;
 
