@@ -119,9 +119,13 @@ ngx_stentor_access_read(ngx_conf_t *cf, ngx_str_t *file,
 
     (void) ngx_close_file(fd);
 
-    if (n != -1 && rc != STN_OK) {
+    if (n != -1 && rc != STN_OK && k->keys.line) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\", line %ui: %s", file,
                            (ngx_uint_t) k->keys.line, k->keys.reason);
+
+    } else if (n != -1 && rc != STN_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", file,
+                           k->keys.reason);
     }
 
     return rc == STN_OK ? NGX_OK : NGX_ERROR;
