@@ -29,6 +29,10 @@
 #define NGX_STENTOR_SEGMENTS_MIN  6
 #define NGX_STENTOR_SEGMENTS_MAX  300
 
+/* So many target durations a playlist lists at least (RFC 8216bis section
+ * 6.2.2). */
+#define NGX_STENTOR_TARGETS_MIN   3
+
 /* Renditions of a stream, and the bytes of a rendition's name. */
 #define NGX_STENTOR_RENDITIONS     8
 #define NGX_STENTOR_RENDITION_MAX  32

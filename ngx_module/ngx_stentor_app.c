@@ -36,6 +36,7 @@ static ngx_int_t ngx_stentor_app_ask_param(ngx_str_t *value,
     ngx_stentor_ask_conf_t *ask);
 static ngx_uint_t ngx_stentor_app_aac_rate(ngx_uint_t rate);
 static char *ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app);
+static char *ngx_stentor_app_window(ngx_conf_t *cf, ngx_stentor_app_t *app);
 
 
 ngx_int_t
@@ -525,8 +526,6 @@ ngx_stentor_app_aac_rate(ngx_uint_t rate)
 static char *
 ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app)
 {
-    ngx_msec_t  segment;
-
     if (!ngx_stentor_app_aac_rate(app->rate)
         || app->channels < 1 || app->channels > 6)
     {
@@ -552,14 +551,9 @@ ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app)
         return NGX_CONF_ERROR;
     }
 
-    segment = app->part_duration * app->segment_parts;
-
-    if (app->window < segment * NGX_STENTOR_SEGMENTS_MIN
-        || app->window > segment * NGX_STENTOR_SEGMENTS_MAX)
-    {
+    if (app->max_bitrate < 8000 || app->max_bitrate > 3000 * 1024) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"window\" must be between 6 and 300 segments of "
-                           "%Mms", segment);
+                           "\"max_bitrate\" must be between 8k and 3000k");
         return NGX_CONF_ERROR;
     }
 
@@ -572,9 +566,36 @@ ngx_stentor_app_check(ngx_conf_t *cf, ngx_stentor_app_t *app)
         return NGX_CONF_ERROR;
     }
 
-    if (app->max_bitrate < 8000 || app->max_bitrate > 3000 * 1024) {
+    return ngx_stentor_app_window(cf, app);
+}
+
+
+static char *
+ngx_stentor_app_window(ngx_conf_t *cf, ngx_stentor_app_t *app)
+{
+    ngx_msec_t  segment, target;
+
+    segment = app->part_duration * app->segment_parts;
+
+    if (app->window < segment * NGX_STENTOR_SEGMENTS_MIN
+        || app->window > segment * NGX_STENTOR_SEGMENTS_MAX)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"max_bitrate\" must be between 8k and 3000k");
+                           "\"window\" must be between 6 and 300 segments of "
+                           "%Mms", segment);
+        return NGX_CONF_ERROR;
+    }
+
+    /* EXT-X-TARGETDURATION is in whole seconds, and at least one */
+
+    target = ngx_max((segment + 500) / 1000, 1) * 1000;
+
+    if (app->window < NGX_STENTOR_TARGETS_MIN * target) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"window\" must be at least %Mms: three target "
+                           "durations of segments of %Mms, which are "
+                           "\"part_duration\" times \"segment_parts\"",
+                           NGX_STENTOR_TARGETS_MIN * target, segment);
         return NGX_CONF_ERROR;
     }
 

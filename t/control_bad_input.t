@@ -26,6 +26,7 @@ my $from = $realip
 my $node = Stentor::Node->new(
     stentor => 'streams 2;',
     http_server => <<"END",
+        server_name radio.example *.wild.example;
         location /others/ { stentor_control 10.0.0.0/8 2001:db8::/32; }
         location /mine/ { stentor_control 192.0.2.1 127.0.0.0/8; }
         location /any { stentor_control any; $from }
@@ -138,7 +139,7 @@ refused('a megabyte', 413, qr/too long/,
         post('/control/open', ' ' x 1_000_000));
 
 my $c = $node->http();
-$c->send("POST /control/open HTTP/1.1\r\nHost: x\r\n"
+$c->send("POST /control/open HTTP/1.1\r\nHost: localhost\r\n"
          . "Transfer-Encoding: chunked\r\n\r\n"
          . sprintf("%x\r\n%s\r\n", 2000, ' ' x 2000) x 3 . "0\r\n\r\n",
          'POST');
@@ -186,6 +187,38 @@ for my $origin ('http://evil.example', 'null', 'http://localhost.evil.example',
     refused("origin '$origin'", 403, qr/other sites/,
             post('/control/open', $OPEN, Origin => $origin));
 }
+
+# --- pages of a site whose name has been pointed here: the browser takes them
+# for this one's own, and says nothing with GET
+
+for my $host ('evil.example', 'evil.example:8080', 'localhost.evil.example',
+              '127.0.0.1.evil.example', 'xlocalhost', 'a.wild.example')
+{
+    my %from = (Host => $host, Origin => "http://$host");
+    refused("host '$host'", 403, qr/other sites/,
+            post('/control/open', $OPEN, %from));
+    refused("host '$host', on the list", 403, qr/other sites/,
+            post('/mine/open', $OPEN, %from));
+
+    $c = $node->http();
+    $c->request('GET', '/control/streams', Host => $host);
+    refused("GET from '$host'", 403, qr/other sites/, $c);
+}
+
+for my $host ('127.0.0.1', '127.0.0.1:8080', '[::1]', '[::1]:8080',
+              'localhost:8080', 'LocalHost', 'radio.example',
+              'RADIO.example:81')
+{
+    is(post('/control/close', $OPEN, Host => $host,
+            Origin => "http://$host")->response()->{status}, 404,
+       "host '$host' is heard");
+}
+
+is(post('/any/close', $OPEN, Host => 'evil.example')->response()->{status},
+   404, '"any" leaves that to others');
+$c = $node->http();
+$c->send("GET /control/streams HTTP/1.0\r\n\r\n", 'GET');
+is($c->response()->{status}, 200, 'what names no host is no browser');
 
 # --- addresses
 

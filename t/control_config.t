@@ -59,7 +59,8 @@ sub reconfigure($node, $from, $to) {
 my $t0 = time();
 my $node = Stentor::Node->new(
     segment_parts => 2, window => '3072ms', linger => '300ms',
-    application => 'stream one; stream a/two; stream three;',
+    application => 'stream one; stream a/two; stream three; stream air;'
+                   . ' stream his;',
     stentor => 'application mono { audio rate=44100 channels=1;'
                . ' part_duration 200ms; window 8s; stream one; }',
     http_server => 'location /mono/ { stentor_hls; }',
@@ -127,12 +128,23 @@ state_is($node, 'live/one', 'hold by control', 'it is his now');
 
 # --- another configuration
 
-reconfigure($node, qr/stream three;/, 'stream four;');
+$b = broadcaster($node, name => 'air', media => $media);
+is($node->control('open', 'live/his')->{status}, 200, 'one is opened here');
+reconfigure($node, qr/stream three; stream air; stream his;/, 'stream four;');
 state_is($node, 'live/four', 'hold by config', 'open from the reload on');
+state_is($node, 'live/three', 'closed by broadcaster',
+         'one that is not in the configuration any more ends');
+ok(playlist($node, 'three')->{ended}, 'so does its playlist');
+state_is($node, 'live/air', 'live by broadcaster',
+         'one with a broadcaster is his');
+passes($node, 'live/air', 4);
+$b->stop();
+state_is($node, 'live/air', 'closed by broadcaster', 'and ends with him');
 passes($node, 'live/four', 4);
-is(state_of($node, 'live/three'), 'hold by config',
-   'one that is not in the configuration any more goes on');
-is($node->control('close', 'live/three')->{status}, 200, 'until it is closed');
+is(state_of($node, 'live/his'), 'hold by control',
+   'one that was opened by its operator goes on');
+is(state_of($node, 'live/a/two'), 'hold by config',
+   'and so does what is still in the configuration');
 
 conforms('one unbroken programme through all of it',
          @{ $witness->join()->{violations} });
@@ -178,6 +190,22 @@ for my $case (
 
     is($rc, defined $case->[1] ? 1 : 0, substr("checked: $case->[0]", 0, 60));
     like($said, $case->[1], 'with the reason') if $case->[1];
+}
+
+# parts of 200 ms
+for my $case (
+    [2, '2400ms',
+     qr/"window" must be at least 3000ms: .*"part_duration".*"segment_parts"/],
+    [2, '3s'],
+    [3, '3599ms', qr/"window" must be between 6 and 300 segments of 600ms/],
+    [3, '3600ms'],
+) {
+    my ($parts, $window, $reason) = @$case;
+    my ($rc, $said) = Stentor::Node->check(segment_parts => $parts,
+                                           window => $window);
+
+    is($rc, $reason ? 1 : 0, "checked: $window for segments of $parts parts");
+    like($said, $reason, 'with the reason') if $reason;
 }
 
 done_testing();

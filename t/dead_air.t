@@ -210,7 +210,8 @@ is(scalar(grep { $_->{event} ne 'dead_air' && exists $_->{active} }
           $hook->requests()), 0, 'no other alarm');
 is(join(' ', map { $_->{json}{event} }
         grep { $_->{json}{stream} eq 'held/s' } $hook->requests()),
-   'opened live hold dead_air live dead_air', 'held: in their order');
+   'opened live dead_air hold dead_air live',
+   'held: in their order, the cause first');
 
 # --- one ear, which has been dead all the while, and clipping
 
@@ -240,6 +241,44 @@ $node->wait_stream('bare/s', sub ($st) {
 });
 is_deeply(level('bare')->{alarms}, [], 'is no alarm');
 is(level('bare')->{silent_ms}, 0, 'and no silence');
+
+# --- one who is silent leaves, and comes back as silent as he was
+
+sub tells($want, $what) {
+    my @events;
+    ok($node->wait_until(sub {
+        @events = map { $_->{json} } grep { $_->{json}{stream} eq 'held/s' }
+                  $hook->requests();
+        splice(@events, 0, 6);
+        return @events >= split(' ', $want);
+    }), "$what: told");
+    is(join(' ', map { exists $_->{active} && !$_->{active}
+                       ? "$_->{event}-over" : $_->{event} } @events),
+       $want, $what);
+}
+
+$b{held}->play('silence');
+alarm_is('held', 'dead_air', 1, 3, 'silent once more');
+tells('dead_air hold', 'the first of two sessions');
+$b{held}->stop();
+$node->wait_stream('held/s', sub ($st) { !$st->{session} });
+$b{held} = start('held', 'silence');
+alarm_is('held', 'dead_air', 1, 3, 'it is still dead air');
+$frames = $node->stream('held/s')->{parts};
+$node->wait_stream('held/s', sub ($st) { $st->{parts} > $frames + 5 });
+tells('dead_air hold', 'of the second one nothing is told');
+$b{held}->play('tone');
+alarm_is('held', 'dead_air', 0, 2, 'until he is heard');
+tells('dead_air hold dead_air-over live', 'then it is over');
+
+# --- and one who does not come back
+
+$b{held}->play('silence');
+alarm_is('held', 'dead_air', 1, 3, 'silent for the last time');
+$b{held}->stop();
+tells('dead_air hold dead_air-over live dead_air hold dead_air-over closed',
+      'it is over when his stream ends');
+is($node->stream('held/s')->{repairs}{dead_airs}, 3, 'each was counted once');
 
 conforms("$_: one programme", @{ $witness{$_}->join()->{violations} })
     for qw(bare held);

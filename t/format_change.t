@@ -137,6 +137,36 @@ for ([ $witness, 'a listener' ], [ $delta, 'one who asks for deltas' ]) {
        'with three discontinuities');
 }
 
+# --- the network stalls, and what he sent before a change comes with it
+
+$s = publish($node, $stereo, name => 'piece');
+my ($from, $to) = (60, 67);
+play($s, $stereo, ($from + 0.5) * 1024 / 48000);
+
+my $due = time() + ($to + 1 - $from) * 1024 / 48000;
+my $bytes = join('', map {
+    $s->frame_bytes($stereo->{frames}[$_], int($s->{clock} += 1024 / 48))
+} $from .. $to) . $s->config_bytes($mono->{asc}, int($s->{clock}));
+
+sleep(0.01) while time() < $due;
+$s->send($bytes);
+play($s, $mono, 2);
+
+$node->wait_stream('live/piece', sub ($st) {
+    return $st->{repairs}{formats} == 1
+           && $st->{repairs}{live_frames} > $to + 60;
+}, $Stentor::Node::PATIENCE, 'both are played');
+($frames) = heard($node, 'piece');
+
+for ([ $stereo, $from - 20, $to ], [ $mono, 12, 70 ]) {
+    my ($media, $first, $last) = @$_;
+    my @run = @{ $media->{frames} }[$first .. $last];
+    ok(defined find_run($frames, \@run), "frames $first to $last at "
+       . "$media->{rate} Hz are heard") or diag(find_best($frames, \@run));
+}
+
+$s->unpublish();
+
 # --- too often
 
 $s = publish($node, $stereo, name => 'restless');

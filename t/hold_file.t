@@ -91,6 +91,8 @@ for my $case (
     like($said, qr/\[emerg\].*hold audio "\Q$dir\E\/$name" .*nginx\.conf:\d+/,
          'with its name and its line');
     like($said, $_, 'and the reason') for @reasons;
+    is(join("\n", grep { !/^nginx: / } split(/\n/, $said)), '',
+       'in words of nginx alone');
 
     ($rc, $said) = check($name, "stream one hold=$dir/$name;");
     is($rc, 1, "refused for a stream: $name");

@@ -308,7 +308,33 @@ $show->thaw();
 becomes('live', 'opened live hold live', 'and is back');
 $show->stop();
 becomes('closed', 'opened live hold live hold closed', 'and ends');
+
+# within the window it is the same stream that goes on
+$show = broadcaster($one);
+becomes('live', 'opened live hold live hold closed opened live',
+        'he comes back to what has ended');
+$show->stop();
+becomes('closed', 'opened live hold live hold closed opened live hold closed',
+        'and ends once more');
 is(scalar(grep { $_->{json}{stream} ne 'live/studio1' } $all->requests()),
    0, 'all of his stream');
 $one->done();
+
+# --- one that cannot be opened has not ended either
+
+my $none = Stentor::Webhook->start();
+my $full = Stentor::Node->new(zone => '8m', stentor =>
+    'application big { window 60s; max_bitrate 3000000; part_duration 200ms;'
+    . ' stream one; on_event ' . $none->url('/') . '; }',
+    application => 'on_event ' . $none->url('/') . ';');
+
+ok($full->wait_until(sub {
+    return $full->log() =~ /stream "big\/one" is not opened/;
+}), 'one that has no room');
+$show = broadcaster($full);
+is(join(' ', map { "$_->{json}{event} $_->{json}{stream}" }
+        $none->wait_for(2)), 'opened live/studio1 live live/studio1',
+   'is not told of');
+$show->stop();
+$full->stop('TERM');
 done_testing();

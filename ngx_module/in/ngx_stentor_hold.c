@@ -8,6 +8,7 @@
  */
 
 #include "ngx_stentor_hold.h"
+#include "pack/stn_cmaf.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -359,6 +360,8 @@ ngx_stentor_hold_check(ngx_conf_t *cf, ngx_str_t *file)
                            "hold audio \"%V\" cannot be read", file);
         return NGX_ERROR;
     }
+
+    stn_cmaf_quiet();
 
     reason = "cannot be decoded";
     rc = stn_hold_check(data, size, &ms, &reason);

@@ -41,6 +41,10 @@ static ngx_stentor_app_t *ngx_stentor_keeper_app(ngx_stentor_conf_t *scf,
     ngx_stentor_stream_t *st, ngx_str_t *full, ngx_str_t *name);
 static void ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k,
     ngx_stentor_app_t *app, ngx_stentor_stream_conf_t *stream);
+static void ngx_stentor_keeper_removed(ngx_stentor_keeper_t *k,
+    ngx_stentor_stream_t *st);
+static ngx_uint_t ngx_stentor_keeper_names(ngx_stentor_conf_t *scf,
+    ngx_stentor_stream_t *st);
 
 
 ngx_int_t
@@ -116,6 +120,8 @@ ngx_stentor_keeper_look(ngx_stentor_keeper_t *k)
 
     for (i = 0; i < k->scf->store->nstreams; i++) {
         st = ngx_stentor_store_stream(k->scf->store, i);
+
+        ngx_stentor_keeper_removed(k, st);
 
         if (ngx_stentor_load(&st->wanted) && ngx_stentor_keeper_mine(i)) {
             ngx_stentor_keeper_open(k, st, NGX_STENTOR_BY_CONTROL);
@@ -338,4 +344,61 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
 
     (void) ngx_stentor_live_open(k->lives, app, &stream->name,
                                  NGX_STENTOR_BY_CONFIG);
+}
+
+
+/* A stream that the configuration does not name any more is its broadcaster's,
+ * as if he had opened it: without one its time to linger is up.  The workers
+ * of the former configuration, which keep it, must have been told to go. */
+
+static void
+ngx_stentor_keeper_removed(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
+{
+    if (!ngx_stentor_load(&st->pinned)
+        || ngx_current_msec - k->born < NGX_STENTOR_KEEPER_YOUNG_MS
+        || ngx_stentor_keeper_names(k->scf, st))
+    {
+        return;
+    }
+
+    st->pinned = 0;
+
+    /* it may be the operator's, too */
+
+    (void) ngx_atomic_cmp_set(&st->opened_by, NGX_STENTOR_BY_CONFIG,
+                              NGX_STENTOR_BY_BROADCASTER);
+}
+
+
+/* Whether the configuration names the stream, in whatever application. */
+
+static ngx_uint_t
+ngx_stentor_keeper_names(ngx_stentor_conf_t *scf, ngx_stentor_stream_t *st)
+{
+    size_t                      len;
+    ngx_uint_t                  i, n;
+    ngx_stentor_app_t          *app;
+    ngx_stentor_stream_conf_t  *stream;
+
+    app = scf->apps.elts;
+
+    for (i = 0; i < scf->apps.nelts; i++) {
+        len = app[i].name.len;
+        stream = app[i].streams.elts;
+
+        for (n = 0; n < app[i].streams.nelts; n++) {
+
+            if (st->name_len == len + 1 + stream[n].name.len
+                && ngx_memcmp(st->name, app[i].name.data, len) == 0
+                && st->name[len] == '/'
+                && ngx_memcmp(st->name + len + 1, stream[n].name.data,
+                              stream[n].name.len)
+                   == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }

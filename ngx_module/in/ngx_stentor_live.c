@@ -40,6 +40,8 @@ static ngx_int_t ngx_stentor_live_yield(ngx_stentor_lives_t *lives,
     ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_fight(ngx_stentor_lives_t *lives,
     ngx_str_t *key, ngx_stentor_source_t *source);
+static ngx_stentor_live_t *ngx_stentor_live_join(ngx_stentor_lives_t *lives,
+    ngx_str_t *key, ngx_stentor_source_t *source);
 static ngx_int_t ngx_stentor_live_arrive(ngx_stentor_live_t *live,
     ngx_stentor_source_t *source);
 static ngx_stentor_live_t *ngx_stentor_live_create(ngx_stentor_lives_t *lives,
@@ -134,11 +136,7 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
         return rc;
     }
 
-    live = ngx_stentor_live_find(lives, &key);
-
-    if (live && ngx_stentor_live_arrive(live, source) != NGX_OK) {
-        live = NULL;
-    }
+    live = ngx_stentor_live_join(lives, &key, source);
 
     if (live == NULL) {
 
@@ -161,6 +159,10 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
             ngx_stentor_live_free(live);
             return NGX_ERROR;
         }
+    }
+
+    if (live->source == source) {
+        return NGX_OK;
     }
 
     if (live->source) {
@@ -375,7 +377,9 @@ ngx_stentor_live_yield(ngx_stentor_lives_t *lives, ngx_str_t *key,
     ngx_stentor_live_t    *live;
     ngx_stentor_stream_t  *st;
 
-    if (!source->yields) {
+    /* who has the stream keeps it, in another format too */
+
+    if (!source->yields || source->live) {
         return NGX_OK;
     }
 
@@ -407,7 +411,7 @@ ngx_stentor_live_fight(ngx_stentor_lives_t *lives, ngx_str_t *key,
 
     st = ngx_stentor_store_find(lives->store, key);
 
-    if (st == NULL || st->session.id == 0 || source->waited
+    if (st == NULL || st->session.id == 0 || source->waited || source->live
         || !ngx_stentor_store_owned(st))
     {
         return NGX_OK;
@@ -463,12 +467,37 @@ ngx_stentor_live_taken_by(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
 }
 
 
+/* The live of that name, if there is one and it takes the source. */
+
+static ngx_stentor_live_t *
+ngx_stentor_live_join(ngx_stentor_lives_t *lives, ngx_str_t *key,
+    ngx_stentor_source_t *source)
+{
+    ngx_stentor_live_t  *live;
+
+    live = ngx_stentor_live_find(lives, key);
+
+    if (live && ngx_stentor_live_arrive(live, source) != NGX_OK) {
+        live = NULL;
+    }
+
+    /* the one that he has fed so far may have lost the stream */
+
+    if (live != source->live) {
+        ngx_stentor_live_detach(source);
+    }
+
+    return live;
+}
+
+
 /* Tells the thread that a source has come, unless it is past listening. */
 
 static ngx_int_t
 ngx_stentor_live_arrive(ngx_stentor_live_t *live,
     ngx_stentor_source_t *source)
 {
+    stn_fifo_t  units;
     ngx_uint_t  ending;
 
     pthread_mutex_lock(&live->mutex);
@@ -476,6 +505,21 @@ ngx_stentor_live_arrive(ngx_stentor_live_t *live,
     ending = live->ending;
 
     if (!ending) {
+
+        /* one who changes again before the thread has seen it: what was in
+         * between is forgotten */
+
+        if (live->source != source) {
+            stn_fifo_reset(&live->before);
+            live->changes = 0;
+
+        } else if (!live->arrived) {
+            units = live->before;
+            live->before = live->units;
+            live->units = units;
+            live->changes = 1;
+        }
+
         stn_fifo_reset(&live->units);
         live->format = source->format;
         live->bitrate = source->bitrate;
@@ -506,9 +550,11 @@ ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     }
 
     if (stn_fifo_init(&live->units, NGX_STENTOR_LIVE_QUEUE) != STN_OK
+        || stn_fifo_init(&live->before, NGX_STENTOR_LIVE_QUEUE) != STN_OK
         || stn_fifo_init(&live->taken, NGX_STENTOR_LIVE_QUEUE) != STN_OK)
     {
         stn_fifo_free(&live->units);
+        stn_fifo_free(&live->before);
         ngx_free(live);
         return NULL;
     }
@@ -781,6 +827,7 @@ ngx_stentor_live_free(ngx_stentor_live_t *live)
     pthread_cond_destroy(&live->cond);
     pthread_mutex_destroy(&live->mutex);
     stn_fifo_free(&live->units);
+    stn_fifo_free(&live->before);
     stn_fifo_free(&live->taken);
     ngx_free(live);
 }

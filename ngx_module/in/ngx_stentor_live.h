@@ -133,9 +133,13 @@ struct ngx_stentor_live_s {
     pthread_mutex_t           mutex;
     pthread_cond_t            cond;
     stn_fifo_t                units;
+    stn_fifo_t                before;      /* of who has come with changes:
+                                              what he sent before them */
     stn_format_t              format;      /* of the source that came last */
     uint32_t                  bitrate;     /* announced; 0: not */
     unsigned                  arrived:1;   /* a source has come */
+    unsigned                  changes:1;   /* the one that was there, with
+                                              another format */
     unsigned                  left:1;      /* it has gone */
     unsigned                  quit:1;      /* the stream is to be let go */
     unsigned                  relieved:1;  /* likewise, when its broadcaster
@@ -207,7 +211,8 @@ void ngx_stentor_lives_exit(ngx_stentor_lives_t *lives);
 /*
  * Attaches a source that sends source->format to the live of its app and name
  * (which ngx_stentor_name_check() has passed), which is made if it is not here;
- * another source that was attached is told TAKEN, unless this one yields.
+ * another source that was attached is told TAKEN, unless this one yields.  One
+ * that is attached already goes on in another format, behind what it has fed.
  * source->bitrate is used if the stream is opened.
  *
  * Returns NGX_OK; NGX_AGAIN when encoders fight for the name: to be tried

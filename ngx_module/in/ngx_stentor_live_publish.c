@@ -145,7 +145,7 @@ ngx_stentor_live_let_in(ngx_stentor_live_t *live)
         live->claim.stream->wanted = 0;
         ngx_stentor_wake_all(live->lives->store);
 
-        if (!live->claim.resume) {
+        if (!live->claim.resume || live->claim.again) {
             ngx_stentor_live_event(live, "opened", NULL);
         }
     }

@@ -36,6 +36,7 @@ static ngx_uint_t ngx_stentor_live_yield(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_wait(ngx_stentor_live_t *live);
 static void ngx_stentor_live_sleep(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_due(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_changing(ngx_stentor_live_t *live);
 static int64_t ngx_stentor_live_alarm_us(ngx_stentor_live_t *live);
 static void ngx_stentor_live_take(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_comforted(ngx_stentor_live_t *live);
@@ -50,6 +51,7 @@ static void ngx_stentor_live_look(ngx_stentor_live_t *live);
 static void ngx_stentor_live_loop(ngx_stentor_live_t *live);
 static void ngx_stentor_live_over(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_lingered(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_deserted(ngx_stentor_live_t *live);
 static void ngx_stentor_live_end(ngx_stentor_live_t *live);
 static int64_t ngx_stentor_live_clock(clockid_t id);
 
@@ -255,14 +257,33 @@ ngx_stentor_live_sleep(ngx_stentor_live_t *live)
 
 
 /* Under the mutex: whether the event loop has left something.  Units that the
- * stream has no room for are not a reason to wake up. */
+ * stream has no room for are not a reason to wake up, nor is what they must go
+ * before. */
 
 static ngx_uint_t
 ngx_stentor_live_due(ngx_stentor_live_t *live)
 {
-    return live->quit || live->arrived || live->left
-           || (!live->stuck && !live->coming
-               && (live->units.count || live->taken.count));
+    if (live->quit || (live->arrived && !ngx_stentor_live_changing(live))) {
+        return 1;
+    }
+
+    if (live->left && !live->arrived && live->units.count == 0) {
+        return 1;
+    }
+
+    return !live->stuck && !live->coming
+           && (live->units.count || live->before.count || live->taken.count);
+}
+
+
+/* Under the mutex: whether somebody goes on in another format who has to be
+ * heard to the end of the one before. */
+
+static ngx_uint_t
+ngx_stentor_live_changing(ngx_stentor_live_t *live)
+{
+    return live->arrived && live->changes && !live->quit
+           && (live->before.count || live->taken.count);
 }
 
 
@@ -289,11 +310,23 @@ ngx_stentor_live_take(ngx_stentor_live_t *live)
 {
     stn_fifo_t  units;
 
+    if (ngx_stentor_live_changing(live)) {
+
+        if (live->taken.count == 0) {
+            units = live->taken;
+            live->taken = live->before;
+            live->before = units;
+        }
+
+        return;
+    }
+
     if (live->arrived) {
         live->comes = live->format;
         live->coming = 1;
         live->arrived = 0;
         live->leaving = 0;
+        stn_fifo_reset(&live->before);
         stn_fifo_reset(&live->taken);
     }
 
@@ -491,6 +524,16 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
     }
 
     ngx_stentor_live_let_in(live);
+
+    /* the cause before what it leads to: dead air before hold audio */
+
+    if (!live->stream.present
+        && (live->stream.ending || ngx_stentor_live_deserted(live)))
+    {
+        stn_stream_forget(&live->stream);
+    }
+
+    ngx_stentor_live_alarms(live);
     ngx_stentor_live_count(live);
 
     return NGX_OK;
@@ -528,14 +571,12 @@ ngx_stentor_live_leaves(ngx_stentor_live_t *live)
 }
 
 
-/* Now and then: the levels for status, alarms, and the loop. */
+/* Now and then: the levels for status, and the loop. */
 
 static void
 ngx_stentor_live_look(ngx_stentor_live_t *live)
 {
     int64_t  now;
-
-    ngx_stentor_live_alarms(live);
 
     now = ngx_stentor_live_now(live);
 
@@ -617,9 +658,18 @@ ngx_stentor_live_over(ngx_stentor_live_t *live)
 static ngx_uint_t
 ngx_stentor_live_lingered(ngx_stentor_live_t *live)
 {
-    return live->gone_us
-           && live->claim.stream->opened_by == NGX_STENTOR_BY_BROADCASTER
+    return live->claim.stream->opened_by == NGX_STENTOR_BY_BROADCASTER
            && stn_stream_drained(&live->stream)
+           && ngx_stentor_live_deserted(live);
+}
+
+
+/* Whether its source has been gone for so long that he is not coming back. */
+
+static ngx_uint_t
+ngx_stentor_live_deserted(ngx_stentor_live_t *live)
+{
+    return live->gone_us
            && ngx_stentor_live_now(live)
               >= live->gone_us + (int64_t) live->app->linger * 1000;
 }

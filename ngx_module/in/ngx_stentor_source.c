@@ -63,9 +63,7 @@ ngx_stentor_source_config(ngx_stentor_lives_t *lives,
         return NGX_OK;
     }
 
-    /* another one in mid-session: he comes anew */
-
-    ngx_stentor_live_detach(source);
+    /* or another one in mid-session: he goes on with that */
 
     source->format = format;
 

@@ -11,7 +11,7 @@
  * A wish is written into the store; the keepers and live threads of whatever
  * worker act on it, and the answer waits until it is done.  Only addresses on
  * the directive's list are served, loopback by default, and no page of
- * another site that somebody's browser shows.
+ * another site that somebody's browser shows, be its name pointed here.
  */
 
 #include "store/ngx_stentor_wake.h"
@@ -58,6 +58,7 @@ typedef struct {
 static ngx_int_t ngx_http_stentor_control_handler(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_stentor_control_allowed(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_stentor_control_foreign(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_stentor_control_renamed(ngx_http_request_t *r);
 static void ngx_http_stentor_control_verb(ngx_http_request_t *r,
     ngx_str_t *verb);
 static void ngx_http_stentor_control_body(ngx_http_request_t *r);
@@ -161,6 +162,13 @@ ngx_http_stentor_control_handler(ngx_http_request_t *r)
         return ngx_http_stentor_control_refuse(r, NGX_HTTP_FORBIDDEN,
                                   "pages of other sites may not control the "
                                   "node");
+    }
+
+    if (ngx_http_stentor_control_renamed(r)) {
+        return ngx_http_stentor_control_refuse(r, NGX_HTTP_FORBIDDEN,
+                                  "pages of other sites may not control the "
+                                  "node: this host is no \"server_name\" of "
+                                  "it");
     }
 
     ngx_http_stentor_control_verb(r, &verb);
@@ -281,6 +289,47 @@ ngx_http_stentor_control_foreign(ngx_http_request_t *r)
               != 0
            || origin.data[origin.len - r->headers_in.host->value.len - 1]
               != '/';
+}
+
+
+/* A site may point its own name here (DNS rebinding): its pages are then this
+ * host's own to the browser, which names it as the host.  An address has no
+ * owner who could do that, and "localhost" and the operator's names neither. */
+
+static ngx_uint_t
+ngx_http_stentor_control_renamed(ngx_http_request_t *r)
+{
+    ngx_str_t                        *host;
+    ngx_uint_t                        i;
+    ngx_http_server_name_t           *name;
+    ngx_http_core_srv_conf_t         *cscf;
+    ngx_http_stentor_control_conf_t  *ccf;
+
+    ccf = ngx_http_get_module_loc_conf(r, ngx_http_stentor_control_module);
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    /* without the port, in lower case; empty: no browser's */
+
+    host = &r->headers_in.server;
+
+    if (ccf->any || host->len == 0 || host->data[0] == '['
+        || ngx_inet_addr(host->data, host->len) != INADDR_NONE
+        || (host->len == 9 && ngx_memcmp(host->data, "localhost", 9) == 0))
+    {
+        return 0;
+    }
+
+    name = cscf->server_names.elts;
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+        if (name[i].name.len == host->len
+            && ngx_memcmp(name[i].name.data, host->data, host->len) == 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -145,6 +145,7 @@ ngx_stentor_claim_settle(ngx_stentor_claim_t *claim, const char **names,
 
     st = claim->stream;
     claim->resume = 0;
+    claim->again = 0;
 
     if (!ngx_stentor_store_valid(claim)) {
         claim->reason = "another session has claimed the stream";
@@ -165,6 +166,7 @@ ngx_stentor_claim_settle(ngx_stentor_claim_t *claim, const char **names,
                <= ngx_stentor_store_retention(st))
         {
             claim->resume = 1;
+            claim->again = (st->state == NGX_STENTOR_CLOSED);
             st->session.seq += st->session.seq % 2;
             ngx_stentor_save(&st->state, NGX_STENTOR_OPEN);
         }
@@ -667,11 +669,18 @@ ngx_stentor_claim_end(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
         return NGX_DECLINED;
     }
 
-    st->closed_ms = ngx_stentor_store_now();
     st->closing = 0;
     st->live = 0;
 
-    if (st->state == NGX_STENTOR_OPENING) {
+    /* it has ended before, and no more came of it */
+
+    if (st->state == NGX_STENTOR_CLOSED) {
+        return NGX_DECLINED;
+    }
+
+    st->closed_ms = ngx_stentor_store_now();
+
+    if (st->state != NGX_STENTOR_OPEN) {
         ngx_stentor_claim_release(store, st);
         return NGX_DECLINED;
     }

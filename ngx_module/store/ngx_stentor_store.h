@@ -367,6 +367,7 @@ typedef struct {
     ngx_pid_t                former;         /* whose it was before */
     ngx_atomic_uint_t        epoch;
     ngx_uint_t               resume;         /* boolean: go on behind edge */
+    ngx_uint_t               again;          /* boolean: it had ended */
     ngx_stentor_record_t     edge[NGX_STENTOR_RENDITIONS];
     uint64_t                 last_msn;       /* ever used; 0: none */
     const char              *reason;         /* why a claim failed */
@@ -478,8 +479,8 @@ void ngx_stentor_store_count(ngx_stentor_store_t *store, ngx_uint_t slot,
 
 /* Ends the stream for its readers, who may read on for its retention.  Returns
  * NGX_OK; NGX_DECLINED when it goes on without us: it is somebody else's, or
- * shall be, for the operator or the configuration want it open; or when it has
- * had no readers yet. */
+ * shall be, for the operator or the configuration want it open; or when it was
+ * not open: it has had no readers yet, or has ended before. */
 ngx_int_t ngx_stentor_store_close(ngx_stentor_claim_t *claim);
 
 /*

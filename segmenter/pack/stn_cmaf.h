@@ -22,7 +22,7 @@ typedef struct stn_cmaf_s  stn_cmaf_t;
 
 
 /* Keeps libav from writing to standard error, for the whole process: what it
- * has to say comes back as return codes.  Called once, before any thread. */
+ * has to say comes back as return codes.  Called before any thread. */
 void stn_cmaf_quiet(void);
 
 /* Opens a muxer for AAC or Opus and writes its init segment (ftyp, moov) to

@@ -160,6 +160,13 @@ stn_level_reset(stn_level_t *l)
 }
 
 
+void
+stn_level_forget(stn_level_t *l)
+{
+    l->alarm.alarms &= ~STN_LEVEL_DEAD;
+}
+
+
 int
 stn_level_feed(stn_level_t *l, const stn_pcm_t *pcm)
 {

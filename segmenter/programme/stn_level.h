@@ -95,6 +95,9 @@ void stn_level_close(stn_level_t *l);
  * only when sound has returned. */
 void stn_level_reset(stn_level_t *l);
 
+/* Ends the alarm of dead air: nobody is there to be silent. */
+void stn_level_forget(stn_level_t *l);
+
 /*
  * Measures any number of samples.  Audio may change its rate, channels and
  * layout at any time: the block under way is then dropped, all else goes on.

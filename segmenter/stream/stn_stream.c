@@ -879,5 +879,12 @@ stn_stream_add(stn_programme_stats_t *to, const stn_programme_stats_t *from)
 unsigned
 stn_stream_alarms(const stn_stream_t *s)
 {
-    return s->present ? stn_level_alarms(s->level) : 0;
+    return stn_level_alarms(s->level) & (s->present ? ~0u : STN_LEVEL_DEAD);
+}
+
+
+void
+stn_stream_forget(stn_stream_t *s)
+{
+    stn_level_forget(s->level);
 }

@@ -171,8 +171,12 @@ unsigned stn_stream_drained(const stn_stream_t *s);
 /* What was done so far. */
 void stn_stream_stats(const stn_stream_t *s, stn_programme_stats_t *stats);
 
-/* What is the matter with the broadcaster (bits of stn_level.h). */
+/* What is the matter with the broadcaster (bits of stn_level.h).  Dead air
+ * outlasts him: whoever comes next has to be heard first. */
 unsigned stn_stream_alarms(const stn_stream_t *s);
+
+/* He has left for good: dead air is over, too. */
+void stn_stream_forget(stn_stream_t *s);
 
 
 #endif /* STN_STREAM_H */

@@ -21,11 +21,11 @@ use Stentor::RTMP;
 my %running;
 
 
-# start(port =>, media => Media::fixture(), name => 'studio1', app => 'live',
-# ts => first timestamp in ms, video => bytes sent ten times a second,
-# encoder => metadata, sounds => { name => fixture of the same format }: what
-# play() may switch to).  Returns once the server has said Publish.Start, or
-# dies with what it said.
+# start(port =>, media => Media::fixture() or packets(), name => 'studio1',
+# app => 'live', ts => first timestamp in ms, video => bytes sent ten times a
+# second, encoder => metadata, sounds => { name => fixture of the same format }:
+# what play() may switch to).  Returns once the server has said Publish.Start,
+# or dies with what it said.
 
 sub start($class, %o) {
     $o{media} //= Stentor::Media::fixture();
@@ -61,7 +61,7 @@ sub start($class, %o) {
 
 sub broadcast($ctl, $say, %o) {
     my $media = $o{media};
-    my $s = Stentor::RTMP->open(%o, asc => $media->{asc});
+    my $s = Stentor::RTMP->open(%o, %$media{qw(asc fourcc legacy)});
     $s->metadata(encoder => $o{encoder} // 'test') if $s;
     print {$say} "ready\n";
 

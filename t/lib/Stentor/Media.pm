@@ -50,11 +50,61 @@ sub make_fixture($path, %o) {
                '-y', '-f', 'lavfi', '-i',
                $o{source} // "sine=frequency=$o{freq}:sample_rate=$o{rate}",
                '-t', $o{seconds}, '-ac', $o{channels}, '-ar', $o{rate},
-               '-c:a', 'aac', '-b:a', $o{bitrate}, '-f', 'adts',
-               "$path.$$");
+               '-c:a', $o{encoder} // 'aac', '-b:a', $o{bitrate},
+               '-strict', '-2', '-f', $o{format} // 'adts', "$path.$$");
 
     system(@cmd) == 0 or die "ffmpeg makes no fixture: $?\n";
     rename("$path.$$", $path) or die "$path: $!\n";
+}
+
+
+# What each codec is called in FLV (a four character code of Enhanced RTMP, or
+# for MP3 the byte that FLV always had), and how ffmpeg makes it.
+my %CODECS = (
+    mp3 => { legacy => "\x2f", encoder => 'libmp3lame' },
+    opus => { fourcc => 'Opus', encoder => 'libopus' },
+    flac => { fourcc => 'fLaC', encoder => 'flac' },
+    ac3 => { fourcc => 'ac-3', encoder => 'ac3' },
+    eac3 => { fourcc => 'ec-3', encoder => 'eac3' },
+);
+
+
+# packets('opus', freq => 440, ...): like fixture(), of another codec; asc is
+# what a sequence header of it has.  Undefined when this ffmpeg makes none.
+
+sub packets($codec, %o) {
+    my %c = %{ $CODECS{$codec} };
+
+    %o = (freq => 440, rate => 48000, channels => 2, seconds => 6,
+          bitrate => '128k', encoder => $c{encoder}, format => 'mp4', %o);
+    return undef
+        if `ffmpeg -hide_banner -encoders 2>&1` !~ /^ \S+ $c{encoder} /m;
+
+    my $file = File::Temp->new(TEMPLATE => 'stentor-XXXXXX', TMPDIR => 1);
+    make_fixture("$file", %o);
+    my $bytes = Stentor::Node::slurp("$file");
+    my $what = 'packet=duration,size,pos';
+    my @packets = map { [ /(\d+)/g ] } grep { /\d/ }
+        `ffprobe -v error -of csv=p=0 -show_entries $what $file`;
+
+    return {
+        %c, rate => $o{rate}, channels => $o{channels},
+        asc => sequence_header($codec, $bytes, %o),
+        samples => $packets[1][0],
+        frames => [ map { substr($bytes, $_->[2], $_->[1]) } @packets ],
+    };
+}
+
+
+# Opus: an identification header (RFC 7845 5.1), FLAC: a STREAMINFO, as dfLa
+# has it behind four bytes of its own and four of a block's header.
+
+sub sequence_header($codec, $bytes, %o) {
+    return pack('a8 C C v V v C', 'OpusHead', 1, $o{channels}, 312, 48000,
+                0, 0) if $codec eq 'opus';
+    return substr($bytes, index($bytes, 'dfLa') + 12, 34)
+        if $codec eq 'flac';
+    return $codec eq 'mp3' ? undef : '';
 }
 
 

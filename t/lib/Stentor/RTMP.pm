@@ -397,26 +397,46 @@ sub metadata($self, %fields) {
 
 
 sub audio($self, $body, $ts, %o) {
-    return $self->send_message(AUDIO, $body, csid => 4, ts => $ts,
-                               sid => $self->{sid}, %o);
+    return $self->send($self->audio_bytes($body, $ts, %o));
 }
 
 
 sub config($self, $asc, $ts = 0) {
-    return $self->audio("\xaf\x00$asc", $ts);
+    return $self->send($self->config_bytes($asc, $ts));
 }
 
 
-sub frame($self, $aac, $ts, %o) {
-    return $self->audio("\xaf\x01$aac", $ts, %o);
+sub frame($self, $data, $ts, %o) {
+    return $self->send($self->frame_bytes($data, $ts, %o));
 }
 
 
-# The bytes frame() would send, for tests that cut them.
+# What a message of audio begins with, for a sequence header (0) or a frame
+# (1): of AAC, or of what the session was opened with: fourcc (Enhanced RTMP)
+# or legacy (a codec of FLV's own, which has no header).
 
-sub frame_bytes($self, $aac, $ts, %o) {
-    return message(AUDIO, "\xaf\x01$aac", csid => 4, ts => $ts,
-                   sid => $self->{sid}, size => $self->{chunk_size}, %o);
+sub tag($self, $type) {
+    return $self->{legacy} if defined $self->{legacy};
+    return chr(0x90 | $type) . $self->{fourcc} if defined $self->{fourcc};
+    return "\xaf" . chr($type);
+}
+
+
+# The bytes that these two send, for tests that cut or join them.
+
+sub config_bytes($self, $asc, $ts = 0) {
+    return $self->audio_bytes($self->tag(0) . $asc, $ts);
+}
+
+
+sub frame_bytes($self, $data, $ts, %o) {
+    return $self->audio_bytes($self->tag(1) . $data, $ts, %o);
+}
+
+
+sub audio_bytes($self, $body, $ts, %o) {
+    return message(AUDIO, $body, csid => 4, ts => $ts, sid => $self->{sid},
+                   size => $self->{chunk_size}, %o);
 }
 
 
