@@ -41,6 +41,7 @@ stn_timeline_reset(stn_timeline_t *t)
 {
     t->first = 0;
     t->late = 0;
+    t->patience = 0;
     t->crowded = 0;
     t->stale_since = 0;
     t->stale_by = 0;
@@ -163,8 +164,9 @@ stn_timeline_place(stn_timeline_t *t, int64_t ts, int64_t pos, int64_t now,
     }
 
     if (pos - at > stn_timeline_samples(t, STN_TIMELINE_REPAIR_MS)
-        || now - t->stale_since
-           > stn_timeline_samples(t, STN_TIMELINE_STALE_MS))
+        || (now > t->patience
+            && now - t->stale_since
+               > stn_timeline_samples(t, STN_TIMELINE_STALE_MS)))
     {
         return stn_timeline_resync(t, at, pos, now, fill);
     }
@@ -302,6 +304,8 @@ stn_timeline_judge(stn_timeline_t *t, int64_t ts, int64_t now)
                > stn_timeline_samples(t, STN_TIMELINE_JUDGE_MS))
     {
         t->offset -= t->late;
+        t->patience = now + t->late
+                      + stn_timeline_samples(t, STN_TIMELINE_STALE_MS);
         t->late = 0;
         t->spliced = 1;
     }

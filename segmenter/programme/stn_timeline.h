@@ -69,6 +69,8 @@ typedef struct {
     int64_t      stale_by;     /* how late units were then, samples */
     int64_t      late;         /* samples that what is taken for a recording
                                   plays behind its time; 0: nothing is */
+    int64_t      patience;     /* until then late units only catch up with
+                                  what is held already */
     stn_drift_t  drift;        /* of his timestamps, with that first offset */
     double       bias;         /* how far beyond the next frame's place units
                                   belong; an average */

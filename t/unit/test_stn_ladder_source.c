@@ -413,6 +413,39 @@ a_recording_is_played_whole(void **state)
 }
 
 
+/* Held up for two seconds on its way to a running programme: it is played so
+ * much later, until it is known to be no recording. */
+
+static void
+a_late_start_is_brought_back(void **state)
+{
+    caster_t      c;
+    ladder_rig_t  r;
+
+    (void) state;
+
+    begin(&r, &c, &sweeps);
+    caster_send(&c, &r, r.now_us + 3 * SEC);
+    stn_ladder_leave(r.l);
+    ladder_run(&r, r.now_us + 3 * SEC);
+
+    caster_init(&c, &sweeps, &r);
+    assert_int_equal(stn_ladder_arrive(r.l, &sweeps.format), STN_OK);
+    ladder_run(&r, r.now_us + 2 * SEC);
+
+    while (caster_arrives(&c) <= r.now_us) {
+        assert_int_equal(caster_put(&c, &r), STN_OK);
+    }
+
+    caster_send(&c, &r, r.now_us + 12 * SEC);
+
+    assert_int_equal(stn_ladder_stats(r.l)->resyncs, 0);
+    assert_in_range(stn_ladder_stats(r.l)->stale_dropped, 85, 105);
+
+    ladder_free(&r);
+}
+
+
 static void
 garbage_is_left_out(void **state)
 {
@@ -625,6 +658,7 @@ main(void)
         cmocka_unit_test(lost_units_do_not_move_the_rest),
         cmocka_unit_test(units_may_come_in_heaps),
         cmocka_unit_test(a_recording_is_played_whole),
+        cmocka_unit_test(a_late_start_is_brought_back),
         cmocka_unit_test(garbage_is_left_out),
     };
 

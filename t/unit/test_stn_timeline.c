@@ -199,7 +199,7 @@ static void
 tells_a_recording_from_a_late_start(void **state)
 {
     int             ms, how;
-    int64_t         offset;
+    int64_t         offset, pos, fill;
     stn_timeline_t  t;
 
     enum { HELD_UP, FAST, CROWDED_BEFORE, CROWDED_LATER };
@@ -229,11 +229,28 @@ tells_a_recording_from_a_late_start(void **state)
 
         assert_int_equal(t.late, 0);
 
-        if (how == HELD_UP) {
-            assert_true(llabs(offset - t.offset - SAMPLES(3000)) <= 2 * FRAME);
-        } else {
+        if (how != HELD_UP) {
             assert_true(t.offset == offset);
+            continue;
         }
+
+        assert_true(llabs(offset - t.offset - SAMPLES(3000)) <= 2 * FRAME);
+
+        /* a ladder holds all that was late, decoded: nothing goes on until
+         * that has been played */
+
+        pos = NOW + SAMPLES(ms + 3000);
+
+        for ( ; ms < STN_TIMELINE_JUDGE_MS + 2900; ms += 20) {
+            assert_int_equal(stn_timeline_place(&t, TS(3000 + ms), pos,
+                                                NOW + SAMPLES(ms), &fill),
+                             STN_TIMELINE_DROP);
+        }
+
+        assert_int_equal(stn_timeline_place(&t, TS(6200 + ms), pos,
+                                            NOW + SAMPLES(ms + 3200), &fill),
+                         STN_TIMELINE_FILL);
+        assert_int_equal(t.resyncs, 0);
     }
 }
 
