@@ -28,7 +28,8 @@ my %FIELDS = (
     ingest => [qw(connections sessions handshake_failures protocol_errors
         timeouts refused_application refused_name refused_codec refused_closed
         refused_full refused_play refused_webhook webhook_failures
-        refused_bitrate refused_taken takeovers bytes video_messages
+        refused_bitrate refused_taken refused_key refused_attempts
+        refused_sessions takeovers bytes video_messages
         video_bytes)],
     hls => [qw(playlists parts segments inits not_modified bad_requests
         not_found waiters holds hold_timeouts pending pending_refused renders

@@ -24,14 +24,11 @@ static ngx_int_t ngx_stentor_access_read(ngx_conf_t *cf, ngx_str_t *file,
 static void ngx_stentor_access_warn(ngx_conf_t *cf, ngx_str_t *file,
     ngx_file_info_t *fi);
 static void ngx_stentor_access_cleanup(void *data);
+static ngx_int_t ngx_stentor_access_encrypted(ngx_stentor_access_t *a);
 static ngx_int_t ngx_stentor_access_refuse(ngx_stentor_access_t *a,
     stn_access_e verdict);
 static ngx_int_t ngx_stentor_access_wait(ngx_stentor_access_t *a);
 static int64_t ngx_stentor_access_now(void);
-
-
-const char  ngx_stentor_access_too_many[] =
-    "too many failed attempts from this address: try again later";
 
 
 char *
@@ -119,9 +116,13 @@ ngx_stentor_access_read(ngx_conf_t *cf, ngx_str_t *file,
 
     (void) ngx_close_file(fd);
 
-    if (n != -1 && rc != STN_OK) {
+    if (n != -1 && rc != STN_OK && k->keys.line) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\", line %ui: %s", file,
                            (ngx_uint_t) k->keys.line, k->keys.reason);
+
+    } else if (n != -1 && rc != STN_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", file,
+                           k->keys.reason);
     }
 
     return rc == STN_OK ? NGX_OK : NGX_ERROR;
@@ -157,7 +158,7 @@ ngx_stentor_access_check(ngx_stentor_access_t *a)
     const stn_keys_t *keys;
 
     if (a->app->keys == NULL) {
-        return NGX_OK;
+        return ngx_stentor_access_encrypted(a);
     }
 
     keys = &a->app->keys->keys;
@@ -167,7 +168,7 @@ ngx_stentor_access_check(ngx_stentor_access_t *a)
     if (a->user.len) {
         verdict = stn_keys_user_may(keys, &a->user, &app, &name);
 
-    } else if (a->params->user.len
+    } else if (a->params->user.len && a->params->pass.len
                && ngx_stentor_admission_waits(a->scf->store, a->address))
     {
         return ngx_stentor_access_wait(a);
@@ -177,13 +178,25 @@ ngx_stentor_access_check(ngx_stentor_access_t *a)
                                  ngx_stentor_access_now());
     }
 
-    if (verdict == STN_ACCESS_OK
-        || (verdict == STN_ACCESS_NO_KEY && a->encrypted))
-    {
+    if (verdict == STN_ACCESS_OK) {
         return NGX_OK;
     }
 
-    return ngx_stentor_access_refuse(a, verdict);
+    return (verdict == STN_ACCESS_NO_KEY && a->encrypted)
+           ? ngx_stentor_access_encrypted(a)
+           : ngx_stentor_access_refuse(a, verdict);
+}
+
+
+/* Who needs no key.  If it is a passphrase that he needs, that can be guessed,
+ * as a password can. */
+
+static ngx_int_t
+ngx_stentor_access_encrypted(ngx_stentor_access_t *a)
+{
+    return (a->encrypted
+            && ngx_stentor_admission_waits(a->scf->store, a->address))
+           ? ngx_stentor_access_wait(a) : NGX_OK;
 }
 
 
@@ -208,7 +221,7 @@ static ngx_int_t
 ngx_stentor_access_wait(ngx_stentor_access_t *a)
 {
     a->verdict = STN_ACCESS_FAILED;
-    a->reason = ngx_stentor_access_too_many;
+    a->reason = "too many failed attempts from this address: try again later";
     a->counter = NGX_STENTOR_INGEST_REFUSED_ATTEMPTS;
 
     return NGX_DECLINED;

@@ -25,8 +25,9 @@ typedef struct {
     ngx_str_t               *name;      /* of the stream */
     const stn_params_t      *params;
     stn_str_t                user;      /* as who he is known; or empty */
-    ngx_uint_t               encrypted; /* boolean: with the stream's own
-                                           passphrase, or libsrt refuses him */
+    ngx_uint_t               encrypted; /* boolean: a passphrase is all that he
+                                           needs, and without it libsrt
+                                           refuses him */
     uint32_t                 address;   /* ngx_stentor_admission_key() */
 
     /* why he may not */
@@ -37,17 +38,14 @@ typedef struct {
 } ngx_stentor_access_t;
 
 
-/* Why nothing is even tried. */
-extern const char  ngx_stentor_access_too_many[];
-
 /* publish_key_file FILE; a directive's handler, conf is the application. */
 char *ngx_stentor_access_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Whether he may publish.  An application without a key file lets in anybody.
  * Failures are counted by address; from one that has too many of them passwords
- * are not even tried, since only they can be guessed.  Returns NGX_OK, or
- * NGX_DECLINED with the reason.
+ * and passphrases are not even tried, since only they can be guessed.  Returns
+ * NGX_OK, or NGX_DECLINED with the reason.
  */
 ngx_int_t ngx_stentor_access_check(ngx_stentor_access_t *a);
 

@@ -157,18 +157,8 @@ ngx_stentor_srt_knock_key(ngx_stentor_srt_visit_t *v, ngx_str_t *name)
     a.address = v->from;
 
     kind = ngx_stentor_access_passphrase(v->app, name, &passphrase);
-    a.encrypted = (kind == STN_KEYS_OWN);
-
-    /* a passphrase can be guessed, as a password can */
-
-    if ((kind != STN_KEYS_NONE || v->port->conf->passphrase.len)
-        && ngx_stentor_admission_waits(a.scf->store, v->from))
-    {
-        return ngx_stentor_srt_knock_refuse(v,
-                                          NGX_STENTOR_INGEST_REFUSED_ATTEMPTS,
-                                          SRT_REJX_OVERLOAD,
-                                          ngx_stentor_access_too_many);
-    }
+    a.encrypted = (kind == STN_KEYS_OWN
+                   || (v->app->keys == NULL && v->port->conf->passphrase.len));
 
     if (kind != STN_KEYS_NONE
         && srt_setsockflag(v->socket, SRTO_PASSPHRASE, passphrase.data,

@@ -16,6 +16,10 @@
 /* Ticks of "forgiven at", since the zone was born. */
 #define NGX_STENTOR_ADMISSION_TICK_MS  100
 
+/* More failures than an address can have at once: what is to be forgiven
+ * later than they are was entered before the clock was set back. */
+#define NGX_STENTOR_ADMISSION_MOST  100
+
 
 static ngx_int_t ngx_stentor_admission_count(ngx_stentor_store_t *store,
     uint32_t key, ngx_uint_t all, ngx_uint_t per_address);
@@ -186,9 +190,11 @@ ngx_stentor_admission_now(ngx_stentor_store_t *store)
 void
 ngx_stentor_admission_fail(ngx_stentor_store_t *store, uint32_t key)
 {
-    uint32_t            now, until;
+    uint32_t            now, until, failure;
     ngx_atomic_t       *entry;
     ngx_atomic_uint_t   value;
+
+    failure = NGX_STENTOR_FAILURE_MS / NGX_STENTOR_ADMISSION_TICK_MS;
 
     if (key == 0) {
         return;
@@ -200,8 +206,8 @@ ngx_stentor_admission_fail(ngx_stentor_store_t *store, uint32_t key)
 
     until = (ngx_stentor_admission_key_of(value) == key) ? (uint32_t) value
                                                          : 0;
-    until = ngx_max(until, now)
-            + NGX_STENTOR_FAILURE_MS / NGX_STENTOR_ADMISSION_TICK_MS;
+    until = ngx_max(until, now) + failure;
+    until = ngx_min(until, now + NGX_STENTOR_ADMISSION_MOST * failure);
 
     /* a failure that another one comes upon at the same time is forgiven */
 
@@ -230,10 +236,10 @@ ngx_stentor_admission_waits(ngx_stentor_store_t *store, uint32_t key)
     }
 
     ahead = (int64_t) (uint32_t) value - ngx_stentor_admission_now(store);
+    ahead *= NGX_STENTOR_ADMISSION_TICK_MS;
 
-    return ahead * NGX_STENTOR_ADMISSION_TICK_MS
-           > (int64_t) (NGX_STENTOR_FAILURES_BURST - 1)
-             * NGX_STENTOR_FAILURE_MS;
+    return ahead > (NGX_STENTOR_FAILURES_BURST - 1) * NGX_STENTOR_FAILURE_MS
+           && ahead <= NGX_STENTOR_ADMISSION_MOST * NGX_STENTOR_FAILURE_MS;
 }
 
 

@@ -41,13 +41,13 @@ use constant HANDSHAKE => 1 + 1536 + 1536;
 
 # --- the connection
 
-# connect(port => , host => '127.0.0.1', chunk_size => 4096, ...): the TCP
-# connection only.
+# connect(port => , host => '127.0.0.1', from => an address of this host,
+# chunk_size => 4096, ...): the TCP connection only.
 
 sub connect($class, %o) {
     my $host = $o{host} // '127.0.0.1';
-    my $s = IO::Socket::INET->new(PeerAddr => "$host:$o{port}",
-                                  Timeout => 5)
+    my $s = IO::Socket::INET->new(PeerAddr => "$host:$o{port}", Timeout => 5,
+                                  $o{from} ? (LocalAddr => $o{from}) : ())
         or die "connect to $o{port}: $@\n";
 
     setsockopt($s, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -334,14 +334,20 @@ sub on_status($self, $seconds = $TIMEOUT) {
 
 # --- a session, step by step
 
-sub connect_app($self, $app, %extra) {
-    my $txn = $self->command('connect', {
+# What is said to a connect: [_result or _error, ...], undef when nothing is.
+
+sub ask_connect($self, $app, %extra) {
+    return $self->answer($self->command('connect', {
         app => $app, type => 'nonprivate',
         flashVer => 'FMLE/3.0 (compatible; FMSc/1.0)',
         tcUrl => "rtmp://127.0.0.1:$self->{port}/$app", %extra,
-    });
+    }));
+}
 
-    my $v = $self->answer($txn) or die "connect is not answered\n";
+
+sub connect_app($self, $app, %extra) {
+    my $v = $self->ask_connect($app, %extra)
+        or die "connect is not answered\n";
     die "connect: $v->[0] " . ($v->[3]{code} // '') . "\n"
         if $v->[0] ne '_result';
 

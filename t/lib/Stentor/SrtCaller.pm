@@ -38,11 +38,13 @@ use constant {
 };
 
 
-# new(port =>, host => '127.0.0.1'): a socket that has said nothing.
+# new(port =>, host => '127.0.0.1', from => an address of this host): a socket
+# that has said nothing.
 
 sub new($class, %o) {
     my $socket = IO::Socket::IP->new(Proto => 'udp',
-        PeerHost => $o{host} // '127.0.0.1', PeerPort => $o{port})
+        PeerHost => $o{host} // '127.0.0.1', PeerPort => $o{port},
+        $o{from} ? (LocalHost => $o{from}) : ())
         or die "udp socket: $@\n";
 
     return bless {
