@@ -61,7 +61,7 @@ my $session;
 $listener->run(sub ($l) {
     my $st = $node->stream('live/studio1');
     $session = $st->{session} if $st->{session};
-    return $st->{state} eq 'hold' && $st->{repairs}{live_frames} > 0;
+    return $st->{state} eq 'hold' && $encoder->gone();
 }, SECONDS + 15);
 
 ok($node->wait_until(sub { $encoder->gone() }), 'he has sent all of it');
