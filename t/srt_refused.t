@@ -228,7 +228,7 @@ useless('something else', 'protocol_errors',
 useless('no audio', 'refused_codec', qr/has ended: no audio track/,
         pieces(ts('video', split(' ', $picture))));
 useless('an unknown codec', 'refused_codec',
-        qr/has ended: audio of an unknown codec/,
+        qr/has ended: audio that is not carried/,
         pieces(ts('pcm', split(' ', "$silent -c:a s302m -strict -2"))));
 useless('one that is not passed through', 'refused_codec',
         qr/has ended: MP3 audio is not passed through/,

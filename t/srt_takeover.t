@@ -69,12 +69,14 @@ sub session($name = 'studio1') {
 # Waits for another session, by that protocol.
 
 sub is_on_air($what, $protocol, $former) {
+    my $s;
+
     ok($node->wait_until(sub {
-        my $s = session();
+        $s = session();
         return $s && $s->{protocol} eq $protocol && $s->{id} != $former;
     }), "$what: he has the stream") or diag($node->log());
 
-    return session()->{id};
+    return $s->{id} // 0;
 }
 
 

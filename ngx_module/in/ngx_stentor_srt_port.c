@@ -296,9 +296,6 @@ ngx_stentor_srt_port_session(ngx_stentor_srt_port_t *port, SRTSOCKET sock)
     s->source.protocol = "srt";
 
     if (stn_fifo_init(&s->units, NGX_STENTOR_SRT_QUEUE) != STN_OK
-        || ngx_stentor_srt_port_set(sock, SRTO_RCVSYN, 1) == SRT_ERROR
-        || ngx_stentor_srt_port_set(sock, SRTO_RCVTIMEO,
-                                    NGX_STENTOR_SRT_TICK_MS) == SRT_ERROR
         || ngx_stentor_srt_port_identify(s) != NGX_OK)
     {
         ngx_stentor_srt_free(s);

@@ -18,6 +18,7 @@ static ngx_uint_t ngx_stentor_srt_session_admitted(ngx_stentor_srt_t *s);
 static void ngx_stentor_srt_session_demux(ngx_stentor_srt_t *s);
 static int ngx_stentor_srt_session_read(void *data, uint8_t *buf,
     size_t size);
+static void ngx_stentor_srt_session_listen(ngx_stentor_srt_t *s);
 static ngx_uint_t ngx_stentor_srt_session_silent(ngx_stentor_srt_t *s);
 static ngx_uint_t ngx_stentor_srt_session_config(ngx_stentor_srt_t *s,
     stn_ts_event_t *ev);
@@ -37,9 +38,18 @@ ngx_stentor_srt_session_run(void *data)
 {
     ngx_stentor_srt_t *s = data;
 
+    int  events;
+
     s->heard = ngx_stentor_srt_session_now();
 
-    if (ngx_stentor_srt_session_admitted(s)) {
+    events = SRT_EPOLL_IN|SRT_EPOLL_ERR;
+    s->eid = srt_epoll_create();
+
+    if (srt_epoll_add_usock(s->eid, s->socket, &events) == SRT_ERROR) {
+        ngx_stentor_srt_session_fail(s, NGX_STENTOR_COUNTERS,
+                                     "out of memory or descriptors");
+
+    } else if (ngx_stentor_srt_session_admitted(s)) {
         s->ts = stn_ts_open(ngx_stentor_srt_session_read, s, s->track);
 
         if (s->ts) {
@@ -50,6 +60,7 @@ ngx_stentor_srt_session_run(void *data)
         stn_ts_close(s->ts);
     }
 
+    (void) srt_epoll_release(s->eid);
     (void) srt_close(s->socket);
 
     pthread_mutex_lock(&s->mutex);
@@ -152,10 +163,28 @@ ngx_stentor_srt_session_read(void *data, uint8_t *buf, size_t size)
             return n;
         }
 
-        if (n == 0 || srt_getlasterror(NULL) != SRT_ETIMEOUT) {
+        if (n == 0 || srt_getlasterror(NULL) != SRT_EASYNCRCV) {
             return 0;
         }
+
+        ngx_stentor_srt_session_listen(s);
     }
+}
+
+
+/* Waits for a packet whose time has come.  A socket that blocks would not do:
+ * when its time-out (SRTO_RCVTIMEO) is over libsrt 1.5 gives out what is there,
+ * however long before its time, and nothing is left of the latency. */
+
+static void
+ngx_stentor_srt_session_listen(ngx_stentor_srt_t *s)
+{
+    int        n;
+    SRTSOCKET  ready;
+
+    n = 1;
+    (void) srt_epoll_wait(s->eid, &ready, &n, NULL, NULL,
+                          NGX_STENTOR_SRT_TICK_MS, NULL, NULL, NULL, NULL);
 }
 
 

@@ -58,6 +58,7 @@ typedef struct {
     /* the thread's */
 
     pthread_t                 thread;
+    int                       eid;         /* libsrt's epoll, of socket */
     stn_ts_t                 *ts;
     ngx_msec_t                heard;       /* monotonic, when audio last came */
     ngx_msec_t                measured;    /* when statistics were taken */
