@@ -326,7 +326,7 @@ unlike($node->log() . $node->stderr(), qr/\Q$SECRET\E|\Q$WRONG\E/,
 unlike($node->log(), qr/^\[alert\] forged/m, 'no line was forged');
 $node->done('TERM');
 
-my $port = Stentor::Node::free_udp_port();
+my $port = Stentor::Node::free_port('udp');
 Stentor::Node::spew("$dir/short", "ninechars\nmore of it that is long enough");
 Stentor::Node::spew("$dir/empty", '');
 

@@ -27,6 +27,7 @@ static void ngx_stentor_srts_drain(ngx_stentor_srts_t *srts);
 static ngx_stentor_srt_t *ngx_stentor_srts_arrived(ngx_stentor_srts_t *srts);
 static ngx_stentor_srt_t *ngx_stentor_srts_news(ngx_stentor_srts_t *srts);
 static void ngx_stentor_srts_released(ngx_stentor_srts_t *srts);
+static void ngx_stentor_srts_let_go(ngx_stentor_srts_t *srts);
 static void ngx_stentor_srt_arrive(ngx_stentor_srt_t *s);
 static void ngx_stentor_srt_entered(void *data, ngx_int_t rc);
 static void ngx_stentor_srt_reject(ngx_stentor_srt_t *s);
@@ -107,6 +108,11 @@ ngx_stentor_srts_timer(ngx_event_t *ev)
 
     if (ngx_exiting) {
         ngx_stentor_srts_quit(srts);
+
+        if (!srts->running) {
+            ngx_stentor_srts_let_go(srts);
+        }
+
         return;
     }
 
@@ -358,7 +364,28 @@ ngx_stentor_srts_released(ngx_stentor_srts_t *srts)
     pthread_join(srts->thread, NULL);
     srts->running = 0;
 
+    ngx_stentor_srts_let_go(srts);
     ngx_stentor_save(&srts->scf->store->head->srt_pid, 0);
+}
+
+
+/* A worker may stay long after its configuration, for other broadcasters; the
+ * next configuration may not have these ports. */
+
+static void
+ngx_stentor_srts_let_go(ngx_stentor_srts_t *srts)
+{
+    ngx_uint_t               i;
+    ngx_stentor_srt_conf_t  *conf;
+
+    conf = srts->scf->srt.elts;
+
+    for (i = 0; i < srts->scf->srt.nelts; i++) {
+        if (conf[i].fd != (ngx_socket_t) -1) {
+            ngx_close_socket(conf[i].fd);
+            conf[i].fd = (ngx_socket_t) -1;
+        }
+    }
 }
 
 
@@ -584,6 +611,8 @@ static void
 ngx_stentor_srt_dismiss(ngx_stentor_srt_t *s, ngx_stentor_counter_e counter,
     const char *reason)
 {
+    ngx_uint_t  ended;
+
     ngx_stentor_live_detach(&s->source);
 
     pthread_mutex_lock(&s->mutex);
@@ -594,9 +623,16 @@ ngx_stentor_srt_dismiss(ngx_stentor_srt_t *s, ngx_stentor_counter_e counter,
     }
 
     s->quit = 1;
+    ended = s->ended;
     pthread_cond_signal(&s->cond);
 
     pthread_mutex_unlock(&s->mutex);
+
+    /* its thread has left units that nobody will make room for any more */
+
+    if (ended) {
+        ngx_stentor_srt_tell(s);
+    }
 }
 
 

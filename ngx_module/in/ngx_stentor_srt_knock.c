@@ -339,7 +339,9 @@ ngx_stentor_srt_knock_over(ngx_stentor_srts_t *srts, SRTSOCKET sock)
 
 
 /* Who was let in, and then did not get through his handshake: he has another
- * passphrase, or none, or encrypts where there is none. */
+ * passphrase, or none, or encrypts where there is none.  Who got through and
+ * hung up before he was accepted, leaves a broken socket; libsrt closes those
+ * that it refuses. */
 
 void
 ngx_stentor_srt_knocks_look(ngx_stentor_srts_t *srts)
@@ -359,12 +361,15 @@ ngx_stentor_srt_knocks_look(ngx_stentor_srts_t *srts)
             continue;
         }
 
-        ngx_stentor_srts_count(srts, NGX_STENTOR_INGEST_HANDSHAKE_FAILURES, 1);
-        ngx_stentor_admission_fail(srts->scf->store, knock->from);
+        if (state != SRTS_BROKEN) {
+            ngx_stentor_srts_count(srts, NGX_STENTOR_INGEST_HANDSHAKE_FAILURES,
+                                   1);
+            ngx_stentor_admission_fail(srts->scf->store, knock->from);
 
-        ngx_log_error(NGX_LOG_INFO, &srts->log, 0,
-                      "srt caller %s failed the handshake: not the passphrase "
-                      "of his stream", knock->address);
+            ngx_log_error(NGX_LOG_INFO, &srts->log, 0,
+                          "srt caller %s failed the handshake: not the "
+                          "passphrase of his stream", knock->address);
+        }
 
         *knock = srts->knocks[--srts->nknocks];
     }

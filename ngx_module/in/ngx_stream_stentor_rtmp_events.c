@@ -13,7 +13,8 @@
 #include "ngx_stream_stentor_rtmp.h"
 
 
-/* How long a refused broadcaster is read, to let the reason arrive. */
+/* How long he who is refused is read, to let the reason arrive, and he who has
+ * ended, to let him close. */
 #define NGX_STREAM_STENTOR_RTMP_LINGER  2000
 
 
@@ -313,7 +314,15 @@ ngx_stream_stentor_rtmp_close(ngx_stream_stentor_rtmp_t *ctx)
 
     ctx->ended = 1;
 
-    return ctx->event.type == STN_RTMP_EV_CLOSE ? NGX_DONE : NGX_OK;
+    /* he closes now: to GStreamer, a server that is faster is an error */
+
+    if (ctx->event.type == STN_RTMP_EV_CLOSE) {
+        ngx_stentor_door_leave(&ctx->door);
+        ctx->closing = 1;
+        ngx_add_timer(ctx->connection->read, NGX_STREAM_STENTOR_RTMP_LINGER);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -88,6 +88,7 @@ stn_es_feed(stn_es_t *es, const uint8_t *data, size_t len)
     es->pos = 0;
     es->fresh = es->buf.len;
     es->unstamped = 1;
+    es->begun = 0;
 
     return stn_buf_put(&es->buf, data, len);
 }
@@ -204,6 +205,11 @@ stn_es_begin(stn_es_t *es)
 {
     int  rc;
 
+    if (!es->begun && es->pos >= es->fresh) {
+        es->begun = 1;
+        es->skipped = 0;
+    }
+
     rc = stn_es_kinds[es->kind].frame(es, es->buf.data + es->pos,
                                       es->frame_len);
     if (rc == STN_OK) {
@@ -211,6 +217,7 @@ stn_es_begin(stn_es_t *es)
     }
 
     es->broken++;
+    es->skipped++;
     es->pos += es->frame_len;
     es->frame_len = 0;
 
@@ -250,8 +257,10 @@ stn_es_take(stn_es_t *es, stn_es_unit_t *u)
     } while (rc == STN_OK && u->len == 0);
 
     if (rc == STN_OK) {
-        u->stamped = es->unstamped && es->pos >= es->fresh;
+        u->stamped = es->unstamped && es->begun;
+        u->skipped = es->skipped;
         es->unstamped = es->unstamped && !u->stamped;
+        es->skipped = 0;
         es->refused = 0;
         return STN_OK;
     }

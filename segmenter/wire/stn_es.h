@@ -46,8 +46,9 @@ typedef struct {
     size_t          config_len; /* 0: there is none (AC-3, MP3, Opus) */
     uint32_t        samples;    /* in it, of the core of AAC */
     uint32_t        rate;       /* Hz, of those */
-    unsigned        stamped;    /* boolean: the first unit that begins in the
-                                   payload fed last, whose PTS is its own */
+    unsigned        stamped;    /* boolean: the PTS of the payload fed last is
+                                   its own, or that of the first of skipped */
+    unsigned        skipped;    /* frames right before it that gave no unit */
 } stn_es_unit_t;
 
 
@@ -57,7 +58,9 @@ typedef struct {
     size_t          pos;        /* what is read next */
     size_t          frame_len;  /* of the frame being taken apart; 0: none */
     size_t          fresh;      /* where the payload fed last begins */
-    unsigned        unstamped;  /* boolean: no unit began in it so far */
+    unsigned        unstamped;  /* boolean: no unit in it had its PTS so far */
+    unsigned        begun;      /* boolean: a frame began in it */
+    unsigned        skipped;    /* frames since the last unit, or since then */
     unsigned        resync;     /* boolean: stepping over garbage */
     unsigned        refused;    /* frames in a row */
     stn_es_unit_t   single;     /* the unit of a frame that has one */

@@ -23,11 +23,12 @@
 /* The least that is asked for at once: an SRT payload fits. */
 #define STN_TS_READ_MIN      1500
 
-/* Input without a packet before it is no transport stream. */
+/* Bytes without a packet among them, or more of them than of packets: then it
+ * is no transport stream. */
 #define STN_TS_GARBAGE_MAX   (1024 * 1024)
 
-/* Programs that are looked into, and that may be named in all; streams that
- * may come in the life of one object. */
+/* Programs that are looked into; programs and streams that tables may name
+ * before they are too many. */
 #define STN_TS_PROGRAMS      8
 #define STN_TS_PROGRAMS_MAX  512
 #define STN_TS_STREAMS_MAX   512
@@ -113,7 +114,9 @@ void stn_ts_close(stn_ts_t *t);
  * AC-3 and E-AC-3 as whole frames, without a config.
  *
  * A unit's ts is the PTS of its PES packet (2.4.3.7), unwrapped from 33 bits,
- * or where the unit before it ends.  Units with bytes missing are dropped.
+ * or where the unit before it ends.  Units with bytes missing are dropped.  A
+ * PES packet that does not tell its length ends where the next one begins, and
+ * its units come then.
  *
  * Returns STN_OK with ev filled, END included, which comes again and again; or
  * negative, with stn_ts_reason(): STN_ERROR when it was cut off or is no

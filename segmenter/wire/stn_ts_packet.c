@@ -205,3 +205,28 @@ stn_ts_track_repeated(const stn_ts_track_t *t, const stn_ts_packet_t *p)
     return p->cc == t->cc && p->len == t->len && !p->discontinuity
            && memcmp(p->payload, t->payload, p->len) == 0;
 }
+
+
+void
+stn_ts_tables_keep(stn_ts_tables_t *t, const stn_ts_packet_t *p,
+    const uint8_t *data)
+{
+    unsigned         i, n;
+    stn_ts_packet_t  old;
+
+    if (p->start) {
+        for (i = 0, n = 0; i < t->n; i++) {
+            stn_ts_packet_read(&old, t->packets[i]);
+
+            if (old.pid != p->pid) {
+                memmove(t->packets[n++], t->packets[i], STN_TS_PACKET_LEN);
+            }
+        }
+
+        t->n = n;
+    }
+
+    if (t->n < STN_TS_TABLES_MAX) {
+        memcpy(t->packets[t->n++], data, STN_TS_PACKET_LEN);
+    }
+}

@@ -92,4 +92,19 @@ void stn_ts_track_init(stn_ts_track_t *t);
 int stn_ts_track_follow(stn_ts_track_t *t, const stn_ts_packet_t *p);
 
 
+/* The packets of tables that came last, of each PID those since a section
+ * began: what a demuxer that starts in mid-stream wants first. */
+
+#define STN_TS_TABLES_MAX    32
+
+typedef struct {
+    unsigned  n;
+    uint8_t   packets[STN_TS_TABLES_MAX][STN_TS_PACKET_LEN];
+} stn_ts_tables_t;
+
+/* Keeps one more, unless there is no room; data is the whole packet p. */
+void stn_ts_tables_keep(stn_ts_tables_t *t, const stn_ts_packet_t *p,
+    const uint8_t *data);
+
+
 #endif /* STN_TS_PACKET_H */

@@ -33,15 +33,14 @@
 #define WIRE_CUTS       8
 
 
+/* The file at path, to be freed. */
+
 static inline uint8_t *
-wire_load(const char *name, size_t *len)
+wire_load_path(const char *path, size_t *len)
 {
-    char      path[256];
     long      n;
     FILE     *f;
     uint8_t  *p;
-
-    snprintf(path, sizeof(path), WIRE_DATA "%s", name);
 
     f = fopen(path, "rb");
     if (f == NULL) {
@@ -59,6 +58,17 @@ wire_load(const char *name, size_t *len)
     fclose(f);
 
     return p;
+}
+
+
+static inline uint8_t *
+wire_load(const char *name, size_t *len)
+{
+    char  path[256];
+
+    snprintf(path, sizeof(path), WIRE_DATA "%s", name);
+
+    return wire_load_path(path, len);
 }
 
 

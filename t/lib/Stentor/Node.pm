@@ -18,7 +18,6 @@ use Cwd ();
 use File::Path ();
 use File::Temp ();
 use IO::Socket::INET;
-use IO::Socket::IP;
 use JSON::PP ();
 use POSIX ();
 use Test::More ();
@@ -83,32 +82,13 @@ sub free_port($proto = 'tcp') {
 }
 
 
-# A UDP port likewise, its lock the TCP socket.
-
-sub free_udp_port($host = '127.0.0.1') {
-    for (1 .. 500) {
-        my $port = 20000 + int(rand(10000));
-        my %at = (LocalHost => $host, LocalPort => $port);
-
-        my $lock = IO::Socket::IP->new(Proto => 'tcp', Listen => 1, %at)
-            or next;
-        my $probe = IO::Socket::IP->new(Proto => 'udp', %at) or next;
-
-        close($probe);
-        push(@locks, $lock);
-        return $port;
-    }
-
-    die "no free UDP port in 20000-29999\n";
-}
-
-
 # new(%o) starts a node and returns when it answers.  Sizes and times as in
 # nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
 # zone; log (error_log level), reuseport (each worker its own socket),
 # slow_threads (new threads begin up to so many ms late); snippets: main,
 # events, stentor, application, stream_server, http, http_server, location;
-# plain => 1 leaves Stentor out; srt => [parameters, ...] has SRT ports.
+# plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
+# in its log; srt => [parameters, ...] has SRT ports.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -138,7 +118,7 @@ sub prepare($class, %o) {
     mkdir("$self->{dir}/temp");
     $self->{rtmp} = free_port();
     $self->{http_port} = free_port();
-    $self->{srt_ports} = [ map { free_udp_port() } @{ $self->{srt} // [] } ];
+    $self->{srt_ports} = [ map { free_port('udp') } @{ $self->{srt} // [] } ];
 
     $self->write_conf();
 
@@ -612,6 +592,7 @@ sub dirt($self) {
                           |exited\ with\ fatal|Sanitizer|runtime\ error:/x;
         next if $line =~ /process (\d+) exited on signal 9/
                 && $self->{killed}{$1};
+        next if $self->{expected} && $line =~ $self->{expected};
         push(@bad, $line);
     }
 
