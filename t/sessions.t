@@ -143,18 +143,25 @@ my $at = length($node->log());
 my $stuffing = "\x47\x1f\xff\x10" . "\xff" x 184;
 my $much = sub { $stuffing x 7 };
 
-$c = Stentor::SrtCaller->connect(port => $node->port_srt(),
-                                 streamid => 'slim/s', from => $ben);
-is($c->{code}, 0, 'one who sends too much: let in');
-ok($c->run($much, 0.005), 'and hung up on');
-empties();
+
+
+sub sends($name) {
+    return Stentor::SrtCaller->connect(port => $node->port_srt(),
+        streamid => "slim/$name", from => $ben);
+}
+
+
+for my $name (qw(a b c d e)) {
+    $c = sends($name);
+    is($c->{code}, 0, "$name sends too much: let in");
+    ok($c->run($much, 0.0002), 'and hung up on');
+    empties();
+}
+
 like(substr($node->log(), $at), qr/refused: more than 64000 bit\/s are not/,
      'the log says why');
-is(ingest()->{refused_bitrate}, 1, 'he is counted once');
-
-$c = Stentor::SrtCaller->connect(port => $node->port_srt(),
-                                 streamid => 'slim/s', from => $ben);
-is($c->{code}, OVERLOAD, 'and told so when he comes again');
+is(ingest()->{refused_bitrate}, 5, 'each is counted, once');
+is(sends('a')->{code}, OVERLOAD, 'and told so when he comes again');
 
 # --- whom a webhook is asked about
 
