@@ -22,6 +22,8 @@ typedef struct {
     const uint8_t  *data;      /* owned by whoever hands the unit on */
     size_t          len;       /* bytes */
     int64_t         ts;        /* STN_TS_HZ ticks, unwrapped to 64 bits */
+    int64_t         arrived;   /* when it came, microseconds since the Unix
+                                  epoch, if whoever hands it on says so */
     int32_t         level;     /* RMS, hundredths of a dB; 0: not measured */
 } stn_au_t;
 

@@ -4,7 +4,7 @@
 /*
  * The queue of access units (see stn_fifo.h).  Units lie one behind the other:
  *
- *     head                tail            a unit: | len, level, ts | bytes |
+ *     head                tail            a unit: | its fields | bytes |
  *      v                   v
  *     |unit|unit|unit|unit|          free          |
  *
@@ -22,7 +22,10 @@ typedef struct {
     uint32_t  len;
     int32_t   level;
     int64_t   ts;
+    int64_t   arrived;
 } stn_fifo_unit_t;
+
+#define STN_FIFO_ALIGN  sizeof(int64_t)
 
 
 /* There is no room. */
@@ -72,11 +75,8 @@ stn_fifo_reset(stn_fifo_t *f)
 static size_t
 stn_fifo_span(size_t len)
 {
-    size_t  align;
-
-    align = sizeof(stn_fifo_unit_t);
-
-    return align + (len + align - 1) / align * align;
+    return sizeof(stn_fifo_unit_t)
+           + (len + STN_FIFO_ALIGN - 1) / STN_FIFO_ALIGN * STN_FIFO_ALIGN;
 }
 
 
@@ -140,6 +140,7 @@ stn_fifo_put(stn_fifo_t *f, const stn_au_t *au)
     u.len = (uint32_t) au->len;
     u.level = au->level;
     u.ts = au->ts;
+    u.arrived = au->arrived;
 
     memcpy(f->data + f->tail, &u, sizeof(u));
     memcpy(f->data + f->tail + sizeof(u), au->data, au->len);
@@ -166,6 +167,7 @@ stn_fifo_peek(const stn_fifo_t *f, stn_au_t *au)
     au->data = f->data + f->head + sizeof(u);
     au->len = u.len;
     au->ts = u.ts;
+    au->arrived = u.arrived;
     au->level = u.level;
 
     return STN_OK;

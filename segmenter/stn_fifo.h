@@ -23,7 +23,7 @@ typedef struct {
 } stn_fifo_t;
 
 
-/* Makes a queue of size bytes (16 of them are spent on each unit).
+/* Makes a queue of size bytes (24 of them are spent on each unit).
  * Returns STN_OK or STN_NOMEM. */
 int stn_fifo_init(stn_fifo_t *f, size_t size);
 

@@ -347,6 +347,8 @@ ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         return NULL;
     }
 
+    ngx_stentor_live_wind(live);
+
     live->lives = lives;
     live->app = app;
     live->log = *lives->log;
@@ -433,6 +435,7 @@ ngx_int_t
 ngx_stentor_live_feed(ngx_stentor_source_t *source, const stn_au_t *au)
 {
     int                  rc;
+    stn_au_t             unit;
     ngx_stentor_live_t  *live;
 
     live = source->live;
@@ -441,9 +444,12 @@ ngx_stentor_live_feed(ngx_stentor_source_t *source, const stn_au_t *au)
         return NGX_DECLINED;
     }
 
+    unit = *au;
+    unit.arrived = ngx_stentor_live_now(live);
+
     pthread_mutex_lock(&live->mutex);
 
-    rc = stn_fifo_put(&live->units, au);
+    rc = stn_fifo_put(&live->units, &unit);
     live->full = (rc != STN_OK);
 
     pthread_cond_signal(&live->cond);

@@ -128,6 +128,9 @@ struct ngx_stentor_live_s {
     ngx_uint_t                vacant;      /* boolean: claim it only when it
                                               has no owner */
 
+    int64_t                   clock_us;    /* Unix time minus monotonic, as of
+                                              its start */
+
     /* between the event loop and the thread, under the mutex */
 
     pthread_mutex_t           mutex;
@@ -160,7 +163,6 @@ struct ngx_stentor_live_s {
     ngx_stentor_claim_t       claim;
     ngx_stentor_live_rendition_t  renditions[NGX_STENTOR_RENDITIONS];
     stn_programme_stats_t     counted;     /* as of the last count */
-    int64_t                   clock_us;    /* Unix time minus monotonic */
     int64_t                   gone_us;     /* when the source left; 0: here */
     int64_t                   shown_us;    /* when levels were last shown */
     int64_t                   paused_us;   /* no part before that */
@@ -266,6 +268,11 @@ ngx_int_t ngx_stentor_live_format_of(ngx_stentor_store_t *store,
 /* What the live's application encodes, for the library; 0 renditions: it is
  * passed through. */
 void ngx_stentor_live_conf(ngx_stentor_app_t *app, stn_stream_conf_t *conf);
+
+/* Unix time in microseconds, by a clock that is never set back; and setting
+ * it, before anybody asks.  Any thread. */
+int64_t ngx_stentor_live_now(ngx_stentor_live_t *live);
+void ngx_stentor_live_wind(ngx_stentor_live_t *live);
 
 /* The thread's function; its argument is the live. */
 void *ngx_stentor_live_run(void *data);

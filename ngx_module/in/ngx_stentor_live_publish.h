@@ -60,8 +60,6 @@ void ngx_stentor_live_levels(ngx_stentor_live_t *live);
 /* Tells, once, of what has begun to be the matter with him, or has ended. */
 void ngx_stentor_live_alarms(ngx_stentor_live_t *live);
 
-/* Unix time in microseconds, by a clock that is never set back. */
-int64_t ngx_stentor_live_now(ngx_stentor_live_t *live);
 
 /* Says how the live ends. */
 void ngx_stentor_live_fail(ngx_stentor_live_t *live,

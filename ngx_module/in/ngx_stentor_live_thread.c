@@ -61,11 +61,6 @@ ngx_stentor_live_run(void *data)
 {
     ngx_stentor_live_t *live = data;
 
-    /* Unix time at the start, then a clock that is never set back */
-
-    live->clock_us = ngx_stentor_live_clock(CLOCK_REALTIME)
-                     - ngx_stentor_live_clock(CLOCK_MONOTONIC);
-
     if (ngx_stentor_live_begin(live) == NGX_OK) {
 
         while (!ngx_stentor_live_wait(live)) {
@@ -84,6 +79,14 @@ ngx_stentor_live_run(void *data)
     ngx_stentor_live_end(live);
 
     return NULL;
+}
+
+
+void
+ngx_stentor_live_wind(ngx_stentor_live_t *live)
+{
+    live->clock_us = ngx_stentor_live_clock(CLOCK_REALTIME)
+                     - ngx_stentor_live_clock(CLOCK_MONOTONIC);
 }
 
 
@@ -454,7 +457,11 @@ ngx_stentor_live_units(ngx_stentor_live_t *live)
 
     while (stn_fifo_peek(&live->taken, &au) == STN_OK) {
 
-        live->stuck = (stn_stream_feed(&live->stream, &au, now) != STN_OK);
+        /* how long it has waited for this thread is not his clock's fault */
+
+        live->stuck = (stn_stream_feed(&live->stream, &au,
+                                       live->stuck ? now : au.arrived)
+                       != STN_OK);
 
         if (live->stuck) {
             return;

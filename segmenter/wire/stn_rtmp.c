@@ -383,7 +383,8 @@ static void
 stn_rtmp_frame(stn_rtmp_t *s, const stn_flv_audio_t *tag,
     const stn_rtmp_msg_t *m, stn_rtmp_event_t *ev)
 {
-    stn_au_t  au = { tag->data, tag->len, m->time * (STN_TS_HZ / 1000), 0 };
+    stn_au_t  au = { .data = tag->data, .len = tag->len,
+                     .ts = m->time * (STN_TS_HZ / 1000) };
 
     const stn_flv_audio_t  none = { .codec = tag->codec };
 

@@ -12,7 +12,7 @@
 
 
 /* What a unit takes at least, and at most beyond its bytes. */
-#define SPAN_MIN   16
+#define SPAN_MIN   24
 #define SPAN_OVER  31
 
 #define MODEL_MAX  4096
@@ -242,7 +242,8 @@ holds_units_up_to_its_last_byte(void **state)
 
     (void) state;
 
-    assert_int_equal(stn_fifo_init(&f, 4 * 64), STN_OK);
+    assert_int_equal(stn_fifo_init(&f, 4 * (SPAN_MIN + sizeof(data))),
+                     STN_OK);
 
     for (i = 0; i < 4; i++) {
         assert_int_equal(put(&f, data, sizeof(data), i), STN_OK);
