@@ -5,7 +5,8 @@
 
 # The most sessions of the node and of an address: who is one too many is told
 # so, by RTMP and by SRT, and places are given back however a session ends,
-# the death of its worker and a reload included.
+# the death of its worker and a reload included.  Who sends too much by SRT is
+# told so when he comes again (by RTMP: on_publish.t).
 
 use v5.36;
 
@@ -35,7 +36,7 @@ my $node = Stentor::Node->new(
                . ' application mute { on_publish ' . $hook->url('/mute')
                . ' timeout=30s; }'
                . ' application deny { on_publish ' . $hook->url('/deny')
-               . '; }',
+               . '; } application slim { ingest_max_bitrate 64000; }',
     stream_server => 'stentor_rtmp_media_timeout 60s;',
     srt => ['media_timeout=60s'],
 );
@@ -135,6 +136,32 @@ is($c->{code}, 0, 'another address');
 $_->shutdown() for @c, $c;
 empties();
 ok(room_for($ann), 'they leave: there is room');
+
+# --- who sends too much by SRT
+
+my $at = length($node->log());
+my $stuffing = "\x47\x1f\xff\x10" . "\xff" x 184;
+my $much = sub { $stuffing x 7 };
+
+
+
+sub sends($name) {
+    return Stentor::SrtCaller->connect(port => $node->port_srt(),
+        streamid => "slim/$name", from => $ben);
+}
+
+
+for my $name (qw(a b c d e)) {
+    $c = sends($name);
+    is($c->{code}, 0, "$name sends too much: let in");
+    ok($c->run($much, 0.0002), 'and hung up on');
+    empties();
+}
+
+like(substr($node->log(), $at), qr/refused: more than 64000 bit\/s are not/,
+     'the log says why');
+is(ingest()->{refused_bitrate}, 5, 'each is counted, once');
+is(sends('a')->{code}, OVERLOAD, 'and told so when he comes again');
 
 # --- whom a webhook is asked about
 

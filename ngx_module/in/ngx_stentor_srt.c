@@ -654,7 +654,7 @@ ngx_stentor_srt_account(ngx_stentor_srt_t *s)
 
     pthread_mutex_unlock(&s->mutex);
 
-    if (source->bytes != s->counted
+    if (source->bytes != s->counted && !s->quit
         && ngx_stentor_door_meter(&s->door, source->bytes - s->counted)
            != NGX_OK)
     {

@@ -158,7 +158,9 @@ sub knows($class, $directive, %o) {
 sub environment($self) {
     my @preload;
 
-    chomp(@preload = `gcc -print-file-name=libasan.so`) if $ENV{STENTOR_ASAN};
+    # with the C++ library, whose throw it wraps: libsrt throws
+    chomp(@preload = map { `gcc -print-file-name=$_` }
+                     qw(libasan.so libstdc++.so.6)) if $ENV{STENTOR_ASAN};
     push(@preload, slow_threads()) if $self->{slow_threads};
 
     return (LD_PRELOAD => join(' ', @preload),
