@@ -3,8 +3,8 @@
 # Copyright (c) 2026, the Stentor authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-# The real OBS pushes a tone, over RTMP and RTMPS at once, and a player hears
-# that tone: its frequency, its level, no gap and no click.  Skipped where OBS
+# The real OBS pushes a tone, over RTMP, RTMPS and SRT with a passphrase, all at
+# once, and a player hears that tone: its frequency, its level, no gap and no click.  Skipped where OBS
 # is not installed, in CI, too: what it sends is replayed in rtmp_encoders.t.
 # What was heard is told with prove -v.
 
@@ -41,7 +41,10 @@ my ($trusted, $other) = map {
 my ($pem, $key) = $trusted->issue('localhost');
 my $port = Stentor::Node::free_port();
 
+my $secret = 'a passphrase for OBS';
+
 my $node = Stentor::Node->new(window => '20s', linger => '60s',
+    srt => ["latency=500ms 'passphrase=$secret'"],
     stream => "ssl_certificate $pem; ssl_certificate_key $key;"
         . " server { listen 127.0.0.1:$port ssl; stentor_rtmp; }");
 
@@ -50,6 +53,9 @@ my %PUSH = (
               to => ['rtmp://127.0.0.1:' . $node->port_rtmp() . '/live'] },
     rtmps => { hz => 520, to => ["rtmps://localhost:$port/live"],
                options => ['--ca', $trusted->{pem}] },
+    srt => { hz => 440, to => [$node->srt_url()], app => 'live/',
+             options => ['--password', $secret], encoder => qr/^libsrt/,
+             left => 'has ended: broadcaster closed the connection' },
 );
 
 
@@ -73,7 +79,8 @@ for my $name (sort keys %PUSH) {
     my $p = $PUSH{$name};
 
     $p->{pid} = obs($name, '--hz', $p->{hz}, '--db', Stentor::Tone::DB,
-                    @{ $p->{options} // [] }, @{ $p->{to} }, "obs-$name");
+                    @{ $p->{options} // [] }, @{ $p->{to} },
+                    ($p->{app} // '') . "obs-$name");
 }
 
 for my $name (sort keys %PUSH) {
@@ -87,7 +94,8 @@ for my $name (sort keys %PUSH) {
     my $session = $node->stream("live/obs-$name")->{session} // {};
 
     is($session->{protocol}, $name, "$name: the protocol in the status");
-    like($session->{encoder}, qr/obs/i, "$name: it is OBS");
+    like($session->{encoder}, $PUSH{$name}{encoder} // qr/obs/i,
+         "$name: it is OBS");
     Stentor::Tone::is_heard($node, "obs-$name", $PUSH{$name}{hz},
                             "OBS over $name");
 }
@@ -96,7 +104,9 @@ for my $name (sort keys %PUSH) {
     waitpid($PUSH{$name}{pid}, 0);
     is($?, 0, "$name: OBS stops when told") or diag(said($name));
 
-    like($node->log(), qr{broadcaster ended stream "live/obs-$name"},
+    my $left = $PUSH{$name}{left};
+    like($node->log(), $left ? qr{stream "live/obs-$name" $left}
+                             : qr{broadcaster ended stream "live/obs-$name"},
          "$name: and leaves in order");
 
     my $repairs = $node->stream("live/obs-$name")->{repairs};
