@@ -3,10 +3,10 @@
 # Copyright (c) 2026, the Stentor authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-# The real OBS pushes a tone, over RTMP, RTMPS and SRT with a passphrase, all at
-# once, and a player hears that tone: its frequency, its level, no gap and no click.  Skipped where OBS
-# is not installed, in CI, too: what it sends is replayed in rtmp_encoders.t.
-# What was heard is told with prove -v.
+# The real OBS pushes a tone, over RTMP, RTMPS and SRT with a passphrase, all
+# at once, and a player hears that tone: its frequency, its level, no gap and
+# no click.  Skipped where OBS is not installed, in CI, too: what it sends is
+# replayed in rtmp_encoders.t. What was heard is told with prove -v.
 
 use v5.36;
 
