@@ -150,6 +150,35 @@ refused(standard('joes', 'u=joe'), 1401, 'no stream key', 'without password');
 refused(standard('one', 'u=joe', "s=$joe->{value}"), 1403,
         'user may not publish this stream', 'not his stream');
 
+# --- two stream ids in a handshake: what is judged is what he gets
+
+sub two_ids(@ids) {
+    return Stentor::SrtCaller->connect(port => $node->port_srt(),
+        from => an_address(), kinds => 5, raw => join('', map {
+            Stentor::SrtCaller::extension(@$_)
+        } [Stentor::SrtCaller::HSREQ,
+           pack('NNnn', Stentor::SrtCaller::LIBSRT, Stentor::SrtCaller::FLAGS,
+                120, 120)],
+          map { [Stentor::SrtCaller::SID, Stentor::SrtCaller::swap($_)] }
+          @ids));
+}
+
+
+my $with_key = standard('static', "key=$static->{value}");
+my $at = length($node->log());
+
+for my $ids ([$with_key, 'live/evil'], ['live/evil', $with_key],
+             [$with_key, ''], ['', $with_key],
+             [$with_key, 'live/evil?' . 'x' x 600])
+{
+    my $c = two_ids(@$ids);
+    $c->shutdown();
+}
+
+enters($with_key, 'live/static', 'after those with two stream ids');
+unlike(substr($node->log(), $at), qr{ publishes stream "(?!live/static")},
+       'of whom none got a stream that is not his');
+
 # --- passphrases: who does not encrypt
 
 sub locked($name, @pairs) { return standard($name, @pairs) =~ s/live/enc/r }
@@ -226,7 +255,7 @@ like(ffmpeg(locked('own'), 'over', $own->{value}, LOCKED), qr/^on air 128 /,
 
 # what ffmpeg prints of a refusal is libsrt's: that there is a reason of ours
 my $SAYS = qr/REJECT .* Application-defined rejection reason/;
-my $at = length($node->log());
+$at = length($node->log());
 my $before = ingest();
 
 for my $case (['own', $wrong, 'another passphrase'],

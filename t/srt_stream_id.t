@@ -37,7 +37,7 @@ my $node = Stentor::Node->new(linger => '1s', zone => '256m',
     stentor => 'application other { part_duration 200ms; window 8s; }');
 
 
-sub on_air($stream) {
+sub is_live($stream) {
     my $st = $node->stream($stream);
     return $st && $st->{state} eq 'live' && $st->{session};
 }
@@ -55,7 +55,7 @@ sub arrives($id, $stream, $port = PLAIN) {
 
     $c->run(sub {
         return undef if $at >= length($ts);
-        return undef if ($heard = on_air($stream)) && ($c->{closed} = 1);
+        return undef if ($heard = is_live($stream)) && ($c->{closed} = 1);
 
         my $piece = substr($ts, $at, Stentor::SrtCaller::PAYLOAD);
         $at += length($piece);
@@ -144,10 +144,10 @@ for my $id ('', 'nothing/bare') {
 
 # --- real callers: what they make of it
 
-sub is_real($what, $stream, $caller) {
-    ok($node->wait_until(sub { on_air($stream) }), "$what: is $stream")
+sub is_real($what, $stream, $caller = undef) {
+    ok($node->wait_until(sub { is_live($stream) }), "$what: is $stream")
         or diag(Stentor::Node::slurp("$dir/log"), $node->log());
-    $caller->kill_it();
+    $caller->kill_it() if $caller;
 }
 
 
@@ -178,15 +178,18 @@ SKIP: {
         my $pid = fork() // die "fork: $!\n";
 
         if ($pid == 0) {
-            open(STDERR, '>', "$dir/log");
+            POSIX::setpgid(0, 0);
+            open(STDOUT, '>', "$dir/log");
+            open(STDERR, '>&', \*STDOUT);
             exec('sh', '-c', 'ffmpeg -nostdin -loglevel error -re -i "$1" '
                  . '-c copy -f mpegts - | exec srt-live-transmit -q file://con '
                  . '"$2"', 'sh', $file,
                  $node->srt_url() . "?streamid=$id") or POSIX::_exit(127);
         }
 
-        is_real("srt-live-transmit, $what", $stream,
-                bless({ pid => $pid }, 'Stentor::Encoder'));
+        is_real("srt-live-transmit, $what", $stream);
+        kill('KILL', -$pid);
+        waitpid($pid, 0);
     }
 }
 

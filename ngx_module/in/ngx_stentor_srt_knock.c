@@ -40,7 +40,7 @@ static int ngx_stentor_srt_knock_again(ngx_stentor_srt_visit_t *v,
 static int ngx_stentor_srt_knock_refuse(ngx_stentor_srt_visit_t *v,
     ngx_stentor_counter_e counter, int code, const char *reason);
 static ngx_uint_t ngx_stentor_srt_knock_remember(ngx_stentor_srt_visit_t *v,
-    const char *address);
+    const char *address, const char *streamid);
 
 
 /* On a thread of libsrt's that all of the port's traffic goes through: it
@@ -70,7 +70,7 @@ ngx_stentor_srt_knock(void *data, SRTSOCKET sock, int version,
                                         "its libsrt is older than 1.3")
            : ngx_stentor_srt_knock_judge(&v, streamid);
 
-    if (code == 0 && !ngx_stentor_srt_knock_remember(&v, address)) {
+    if (code == 0 && !ngx_stentor_srt_knock_remember(&v, address, streamid)) {
         code = ngx_stentor_srt_knock_refuse(&v, NGX_STENTOR_INGEST_REFUSED_FULL,
                                            SRT_REJX_OVERLOAD,
                                            "too many callers at once");
@@ -292,7 +292,7 @@ ngx_stentor_srt_stream(ngx_stentor_conf_t *scf, ngx_stentor_srt_conf_t *conf,
 
 static ngx_uint_t
 ngx_stentor_srt_knock_remember(ngx_stentor_srt_visit_t *v,
-    const char *address)
+    const char *address, const char *streamid)
 {
     ngx_uint_t                room;
     ngx_stentor_srts_t       *srts;
@@ -310,6 +310,8 @@ ngx_stentor_srt_knock_remember(ngx_stentor_srt_visit_t *v,
         knock->from = v->from;
         ngx_cpystrn((u_char *) knock->address, (u_char *) address,
                     sizeof(knock->address));
+        ngx_cpystrn((u_char *) knock->streamid, (u_char *) streamid,
+                    sizeof(knock->streamid));
     }
 
     pthread_mutex_unlock(&srts->mutex);
@@ -320,21 +322,32 @@ ngx_stentor_srt_knock_remember(ngx_stentor_srt_visit_t *v,
 
 /* He has been accepted. */
 
-void
-ngx_stentor_srt_knock_over(ngx_stentor_srts_t *srts, SRTSOCKET sock)
+ngx_int_t
+ngx_stentor_srt_knock_over(ngx_stentor_srts_t *srts, SRTSOCKET sock,
+    char *streamid)
 {
-    ngx_uint_t  i;
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_stentor_srt_knock_t  *knock;
+
+    rc = NGX_DECLINED;
 
     pthread_mutex_lock(&srts->mutex);
 
     for (i = 0; i < srts->nknocks; i++) {
-        if (srts->knocks[i].socket == sock) {
-            srts->knocks[i] = srts->knocks[--srts->nknocks];
+        knock = &srts->knocks[i];
+
+        if (knock->socket == sock) {
+            ngx_memcpy(streamid, knock->streamid, sizeof(knock->streamid));
+            *knock = srts->knocks[--srts->nknocks];
+            rc = NGX_OK;
             break;
         }
     }
 
     pthread_mutex_unlock(&srts->mutex);
+
+    return rc;
 }
 
 

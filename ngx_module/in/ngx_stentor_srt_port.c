@@ -31,8 +31,9 @@ static void ngx_stentor_srt_port_complain(ngx_stentor_srt_port_t *port,
 static void ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts,
     SRTSOCKET listener);
 static ngx_stentor_srt_t *ngx_stentor_srt_port_session(
-    ngx_stentor_srt_port_t *port, SRTSOCKET sock);
-static ngx_int_t ngx_stentor_srt_port_identify(ngx_stentor_srt_t *s);
+    ngx_stentor_srt_port_t *port, SRTSOCKET sock, const char *streamid);
+static ngx_int_t ngx_stentor_srt_port_identify(ngx_stentor_srt_t *s,
+    const char *streamid);
 static void ngx_stentor_srt_port_encoder(ngx_stentor_srt_t *s);
 static void ngx_stentor_srt_port_close(ngx_stentor_srts_t *srts);
 
@@ -225,6 +226,7 @@ static void
 ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts, SRTSOCKET listener)
 {
     int                 err, len;
+    char                streamid[STN_STREAM_ID_MAX + 1];
     SRTSOCKET           sock;
     ngx_uint_t          i;
     ngx_sockaddr_t      sa;
@@ -237,11 +239,10 @@ ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts, SRTSOCKET listener)
         return;
     }
 
-    ngx_stentor_srt_knock_over(srts, sock);
-
     for (i = 0; srts->ports[i].socket != listener; i++) { /* void */ }
 
-    s = ngx_stentor_srt_port_session(&srts->ports[i], sock);
+    s = (ngx_stentor_srt_knock_over(srts, sock, streamid) == NGX_OK)
+        ? ngx_stentor_srt_port_session(&srts->ports[i], sock, streamid) : NULL;
 
     if (s == NULL) {
         (void) srt_close(sock);
@@ -271,7 +272,8 @@ ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts, SRTSOCKET listener)
 
 
 static ngx_stentor_srt_t *
-ngx_stentor_srt_port_session(ngx_stentor_srt_port_t *port, SRTSOCKET sock)
+ngx_stentor_srt_port_session(ngx_stentor_srt_port_t *port, SRTSOCKET sock,
+    const char *streamid)
 {
     ngx_stentor_srt_t  *s;
     pthread_condattr_t  attr;
@@ -296,7 +298,7 @@ ngx_stentor_srt_port_session(ngx_stentor_srt_port_t *port, SRTSOCKET sock)
     s->source.protocol = "srt";
 
     if (stn_fifo_init(&s->units, NGX_STENTOR_SRT_QUEUE) != STN_OK
-        || ngx_stentor_srt_port_identify(s) != NGX_OK)
+        || ngx_stentor_srt_port_identify(s, streamid) != NGX_OK)
     {
         ngx_stentor_srt_free(s);
         return NULL;
@@ -306,20 +308,18 @@ ngx_stentor_srt_port_session(ngx_stentor_srt_port_t *port, SRTSOCKET sock)
 }
 
 
-/* Reads his stream id again: it was good when he knocked. */
+/* Reads his stream id again: the one that was good when he knocked, and not
+ * what libsrt has made of his handshake since. */
 
 static ngx_int_t
-ngx_stentor_srt_port_identify(ngx_stentor_srt_t *s)
+ngx_stentor_srt_port_identify(ngx_stentor_srt_t *s, const char *streamid)
 {
-    int        len;
-    char       streamid[STN_STREAM_ID_MAX + 1];
+    size_t     len;
     ngx_str_t  name;
 
-    len = sizeof(streamid);
+    len = ngx_strlen(streamid);
 
-    if (srt_getsockflag(s->socket, SRTO_STREAMID, streamid, &len) == SRT_ERROR
-        || stn_stream_id_read(&s->id, streamid, (size_t) len) != STN_OK)
-    {
+    if (stn_stream_id_read(&s->id, streamid, len) != STN_OK) {
         return NGX_ERROR;
     }
 
@@ -332,7 +332,7 @@ ngx_stentor_srt_port_identify(ngx_stentor_srt_t *s)
 
     s->request = name;
     s->source.name = name;
-    s->hash = ngx_murmur_hash2((u_char *) streamid, (size_t) len);
+    s->hash = ngx_murmur_hash2((u_char *) streamid, len);
 
     return NGX_OK;
 }

@@ -93,6 +93,7 @@ typedef struct {
     SRTSOCKET                 socket;
     uint32_t                  from;        /* ngx_stentor_admission_key() */
     char                      address[NGX_STENTOR_ADDRESS_MAX];
+    char                      streamid[STN_STREAM_ID_MAX + 1];
 } ngx_stentor_srt_knock_t;
 
 #define NGX_STENTOR_SRT_KNOCKS  64
@@ -168,9 +169,13 @@ void *ngx_stentor_srt_session_run(void *data);
 int ngx_stentor_srt_knock(void *data, SRTSOCKET sock, int version,
     const struct sockaddr *peer, const char *streamid);
 
-/* Who knocked has been accepted; and: what has become of the others, of whom
- * libsrt has refused some since, is counted and logged. */
-void ngx_stentor_srt_knock_over(ngx_stentor_srts_t *srts, SRTSOCKET sock);
+/* Who knocked has been accepted: sets streamid, of STN_STREAM_ID_MAX + 1 bytes,
+ * to what was judged then.  Returns NGX_OK, or NGX_DECLINED when nobody has
+ * knocked with that socket, or he is known to be gone.  And: what has become
+ * of the others, of whom libsrt has refused some since, is counted and
+ * logged. */
+ngx_int_t ngx_stentor_srt_knock_over(ngx_stentor_srts_t *srts,
+    SRTSOCKET sock, char *streamid);
 void ngx_stentor_srt_knocks_look(ngx_stentor_srts_t *srts);
 
 /* Writes an address without its port to text, of NGX_STENTOR_ADDRESS_MAX
