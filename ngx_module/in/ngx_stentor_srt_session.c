@@ -40,8 +40,6 @@ ngx_stentor_srt_session_run(void *data)
 
     int  events;
 
-    s->heard = ngx_stentor_srt_session_now();
-
     events = SRT_EPOLL_IN|SRT_EPOLL_ERR;
     s->eid = srt_epoll_create();
 
@@ -50,6 +48,7 @@ ngx_stentor_srt_session_run(void *data)
                                      "out of memory or descriptors");
 
     } else if (ngx_stentor_srt_session_admitted(s)) {
+        s->heard = ngx_stentor_srt_session_now();
         s->ts = stn_ts_open(ngx_stentor_srt_session_read, s, s->track);
 
         if (s->ts) {
