@@ -158,7 +158,9 @@ sub knows($class, $directive, %o) {
 sub environment($self) {
     my @preload;
 
-    chomp(@preload = `gcc -print-file-name=libasan.so`) if $ENV{STENTOR_ASAN};
+    # libasan has to find what libsrt throws with before libsrt is there
+    chomp(@preload = map { scalar(`gcc -print-file-name=$_`) }
+                     qw(libasan.so libstdc++.so.6)) if $ENV{STENTOR_ASAN};
     push(@preload, slow_threads()) if $self->{slow_threads};
 
     return (LD_PRELOAD => join(' ', @preload),
