@@ -217,7 +217,11 @@ ngx_stentor_srt_session_config(ngx_stentor_srt_t *s, stn_ts_event_t *ev)
 
     s->codec = ev->config.codec;
     s->config_len = ev->config.len;
-    ngx_memcpy(s->config, ev->config.data, ev->config.len);
+
+    if (ev->config.len) {
+        ngx_memcpy(s->config, ev->config.data, ev->config.len);
+    }
+
     s->configured = 1;
 
     pthread_mutex_unlock(&s->mutex);
