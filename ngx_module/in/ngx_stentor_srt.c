@@ -323,6 +323,9 @@ ngx_stentor_srts_arrived(ngx_stentor_srts_t *srts)
 }
 
 
+/* News of a session that has not arrived yet wait for it: it has sent a wake-up
+ * of its own. */
+
 static ngx_stentor_srt_t *
 ngx_stentor_srts_news(ngx_stentor_srts_t *srts)
 {
@@ -333,7 +336,7 @@ ngx_stentor_srts_news(ngx_stentor_srts_t *srts)
 
     pthread_mutex_lock(&srts->mutex);
 
-    if (!ngx_queue_empty(&srts->news)) {
+    if (ngx_queue_empty(&srts->arrived) && !ngx_queue_empty(&srts->news)) {
         q = ngx_queue_head(&srts->news);
         ngx_queue_remove(q);
         s = ngx_queue_data(q, ngx_stentor_srt_t, news);

@@ -253,7 +253,18 @@ ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts, SRTSOCKET listener)
     s->door.from = ngx_stentor_admission_key(srts->scf->store, &sa.sockaddr);
     ngx_stentor_srt_port_encoder(s);
 
+    /* a thread that ends at once must not be heard of before its session is */
+
+    pthread_mutex_lock(&srts->mutex);
+
     err = pthread_create(&s->thread, NULL, ngx_stentor_srt_session_run, s);
+
+    if (err == 0) {
+        srts->n++;
+        ngx_queue_insert_tail(&srts->arrived, &s->queue);
+    }
+
+    pthread_mutex_unlock(&srts->mutex);
 
     if (err) {
         ngx_log_error(NGX_LOG_ERR, &srts->log, err, "pthread_create() failed");
@@ -261,11 +272,6 @@ ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts, SRTSOCKET listener)
         ngx_stentor_srt_free(s);
         return;
     }
-
-    pthread_mutex_lock(&srts->mutex);
-    srts->n++;
-    ngx_queue_insert_tail(&srts->arrived, &s->queue);
-    pthread_mutex_unlock(&srts->mutex);
 
     ngx_stentor_srts_wake(srts);
 }

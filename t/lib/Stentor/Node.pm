@@ -158,8 +158,8 @@ sub knows($class, $directive, %o) {
 sub environment($self) {
     my @preload;
 
-    # with the C++ library, whose throw it wraps: libsrt throws
-    chomp(@preload = map { `gcc -print-file-name=$_` }
+    # libasan has to find what libsrt throws with before libsrt is there
+    chomp(@preload = map { scalar(`gcc -print-file-name=$_`) }
                      qw(libasan.so libstdc++.so.6)) if $ENV{STENTOR_ASAN};
     push(@preload, slow_threads()) if $self->{slow_threads};
 
