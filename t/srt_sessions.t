@@ -24,7 +24,7 @@ need('ffmpeg');
 use constant {
     ROUNDS => 5,
     AT_ONCE => 10,
-    MEMORY => 8 << 20,                 # what malloc() keeps for its threads
+    MEMORY => 24 << 20,        # what malloc() and dead threads' stacks keep
 };
 
 my $dir = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1, CLEANUP => 1);

