@@ -36,6 +36,7 @@
 
 typedef struct {
     ngx_array_t              *allow;     /* of ngx_cidr_t; NULL: loopback */
+    ngx_array_t              *names;     /* of ngx_str_t: the server's */
     ngx_uint_t                any;       /* boolean: whoever gets here */
     ngx_uint_t                enable;    /* boolean */
 } ngx_http_stentor_control_conf_t;
@@ -89,6 +90,8 @@ static ngx_int_t ngx_http_stentor_control_json(ngx_http_request_t *r,
 static ngx_int_t ngx_http_stentor_control_header(ngx_http_request_t *r,
     const char *key, const char *value);
 static void *ngx_http_stentor_control_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_stentor_control_merge_loc_conf(ngx_conf_t *cf,
+    void *parent, void *child);
 static char *ngx_http_stentor_control(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -118,7 +121,8 @@ static ngx_http_module_t  ngx_http_stentor_control_module_ctx = {
 
     ngx_http_stentor_control_create_loc_conf,
                                            /* create location configuration */
-    NULL                                   /* merge location configuration */
+    ngx_http_stentor_control_merge_loc_conf
+                                           /* merge location configuration */
 };
 
 
@@ -299,14 +303,11 @@ ngx_http_stentor_control_foreign(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_stentor_control_renamed(ngx_http_request_t *r)
 {
-    ngx_str_t                        *host;
+    ngx_str_t                        *host, *name;
     ngx_uint_t                        i;
-    ngx_http_server_name_t           *name;
-    ngx_http_core_srv_conf_t         *cscf;
     ngx_http_stentor_control_conf_t  *ccf;
 
     ccf = ngx_http_get_module_loc_conf(r, ngx_http_stentor_control_module);
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
     /* without the port, in lower case; empty: no browser's */
 
@@ -319,11 +320,11 @@ ngx_http_stentor_control_renamed(ngx_http_request_t *r)
         return 0;
     }
 
-    name = cscf->server_names.elts;
+    name = ccf->names->elts;
 
-    for (i = 0; i < cscf->server_names.nelts; i++) {
-        if (name[i].name.len == host->len
-            && ngx_memcmp(name[i].name.data, host->data, host->len) == 0)
+    for (i = 0; i < ccf->names->nelts; i++) {
+        if (name[i].len == host->len
+            && ngx_memcmp(name[i].data, host->data, host->len) == 0)
         {
             return 0;
         }
@@ -851,6 +852,44 @@ static void *
 ngx_http_stentor_control_create_loc_conf(ngx_conf_t *cf)
 {
     return ngx_pcalloc(cf->pool, sizeof(ngx_http_stentor_control_conf_t));
+}
+
+
+/* nginx forgets the array of a server's names when it has hashed them. */
+
+static char *
+ngx_http_stentor_control_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child)
+{
+    ngx_http_stentor_control_conf_t *ccf = child;
+
+    ngx_str_t                 *name;
+    ngx_uint_t                 i;
+    ngx_http_server_name_t    *sn;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    if (!ccf->enable) {
+        return NGX_CONF_OK;
+    }
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    sn = cscf->server_names.elts;
+
+    ccf->names = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+    if (ccf->names == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+        name = ngx_array_push(ccf->names);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = sn[i].name;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
