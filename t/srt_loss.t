@@ -41,7 +41,7 @@ system(qw(ffmpeg -nostdin -loglevel error -y -f aac -i),
 my $node = Stentor::Node->new(window => (SECONDS + 15) . 's', linger => '60s',
                               srt => ['']);
 my $proxy = Stentor::UdpProxy->new(port => $node->port_srt(), loss => 5,
-    delay => 60, jitter => 25, reorder => 2, reorder_by => 20);
+    delay => 120, jitter => 50, reorder => 2, reorder_by => 20);
 
 my $encoder = Stentor::Encoder->start(
     file => "$dir/noise.m4a", format => 'mpegts', log => "$dir/log",
@@ -80,7 +80,7 @@ is($srt->{latency_ms}, LATENCY_MS, 'the latency he asked for');
 cmp_ok($srt->{lost}, '>', 20, 'status: what was lost');
 cmp_ok($srt->{retransmitted}, '>', 20, 'status: what was sent again');
 is($srt->{dropped}, 0, 'status: nothing was given up');
-cmp_ok($srt->{rtt_ms}, '>', 100, 'status: the way there and back');
+cmp_ok($srt->{rtt_ms}, '>', 200, 'status: the way there and back');
 
 my $repairs = $node->stream('live/studio1')->{repairs};
 is("@$repairs{qw(gaps_filled resyncs stale_dropped broken)}", '0 0 0 0',
