@@ -14,6 +14,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Stentor::Encoder;
 use Stentor::Kit;
 use Stentor::SrtCaller;
 use Stentor::Webhook;
@@ -22,8 +23,11 @@ use Stentor::Webhook;
 need('ffmpeg');
 
 my $KEY = 'hush5ecret';
-my $ts = Stentor::Node::slurp("$FindBin::Bin/data/ts/adts.ts");
+my $dir = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $dead_port = Stentor::Node::free_port();
+
+system(qw(ffmpeg -nostdin -loglevel error -y -f lavfi -i sine=440:r=48000),
+       qw(-t 120 -c:a aac), "$dir/tone.m4a") == 0 or die "no tone.m4a: $?\n";
 
 my %answers = (
     object => [{ status => 200, body => '{}' }],
@@ -52,16 +56,12 @@ sub calls($id) {
                                        streamid => $id);
 }
 
-# Sends for a while, as an encoder does; true when it was not hung up on.
+# An encoder, which stays as long as it is let.
 
-sub sends($c, $seconds = 0.6) {
-    my $at = 0;
-
-    return !$c->run(sub {
-        my $piece = substr($ts, $at, Stentor::SrtCaller::PAYLOAD);
-        $at = ($at + length($piece)) % length($ts);
-        return $piece;
-    }, 0.03, $seconds);
+sub encoder($id) {
+    return Stentor::Encoder->start(file => "$dir/tone.m4a", format => 'mpegts',
+        url => $node->srt_url(), log => "$dir/log",
+        options => ['-srt_streamid', $id]);
 }
 
 sub is_on_air($stream, $what) {
@@ -71,10 +71,17 @@ sub is_on_air($stream, $what) {
 }
 
 
-my $good = calls("object/s1?key=$KEY&track=1");
-is($good->{code}, 0, 'who is asked for is connected meanwhile');
-ok(sends($good), 'and stays, when the answer is good');
-is_on_air('object/s1', 'he is on the air');
+sub goes_on($stream, $what) {
+    my $frames = $node->stream($stream)->{session}{audio_frames};
+
+    ok($node->wait_stream($stream, sub ($st) {
+        return $st->{session} && $st->{session}{audio_frames} > $frames;
+    }), $what);
+}
+
+
+my $good = encoder("object/s1?key=$KEY&track=1");
+is_on_air('object/s1', 'he is on the air, when the answer is good');
 
 my ($asked) = $hook->requests('/object');
 my $json = JSON::PP::decode_json($asked->{body});
@@ -83,8 +90,7 @@ is($json->{name}, 's1', 'and the name');
 is_deeply($json->{params}, { key => $KEY, track => '1' },
           'and what came with it');
 
-my $renamed = calls('#!::r=rename/secret,m=publish');
-ok(sends($renamed), 'renamed: he stays');
+my $renamed = encoder('#!::r=rename/secret,m=publish');
 is_on_air('rename/public/one', 'renamed: under the other name');
 ok(!$node->stream('rename/secret'), 'and not under his own');
 
@@ -105,36 +111,28 @@ my $other = calls('deny/s2');
 ok($other->hung_up(), 'another stream of the same address is asked for anew');
 is(scalar($hook->requests('/deny')), 2, 'at the webhook, too');
 
-my $first = calls('yields/s1');
-ok(sends($first), 'takeover: the first one stays');
-is_on_air('yields/s1', 'takeover: he has the stream');
+my $first = encoder('yields/s1');
+is_on_air('yields/s1', 'takeover: the first one has the stream');
 
-my $second = calls('yields/s1');
-ok(!sends($second, 5), 'takeover: the second one is hung up on');
+ok(calls('yields/s1')->hung_up(), 'takeover: the second one is hung up on');
 is(calls('yields/s1')->{code}, 1409, 'takeover: code 1409');
-ok(sends($first), 'takeover: the first one goes on');
+goes_on('yields/s1', 'takeover: the first one goes on');
 
 # nobody waits for a webhook but he whom it is asked about
 
-my $slow = calls('slow/s1');
-my $before = $node->stream('object/s1')->{session}{audio_frames};
-ok(sends($good), 'slow: others go on');
-$node->wait_stream('object/s1', sub ($st) {
-    return $st->{session}{audio_frames} > $before;
-}, 5, 'slow: others are heard');
-ok(sends($slow, 2), 'slow: he is let in');
-is_on_air('slow/s1', 'slow: and heard');
+my $slow = encoder('slow/s1');
+goes_on('object/s1', 'slow: others are heard');
+is_on_air('slow/s1', 'slow: he is let in');
 
-my $open = calls('mute/s1');
-ok(sends($open, 1.5), 'no answer, and open: let in');
-is_on_air('mute/s1', 'no answer, and open: heard');
+my $open = encoder('mute/s1');
+is_on_air('mute/s1', 'no answer, and open: let in');
 
 my $ingest = $node->status()->{ingest};
 is($ingest->{refused_webhook}, 3, 'refusals are counted');
 is($ingest->{webhook_failures}, 2, 'and failures');
 is($ingest->{refused_taken}, 1, 'and who may not take a stream');
 
-$_->shutdown() for $good, $renamed, $first, $slow, $open;
+$_->stop() for $good, $renamed, $first, $slow, $open;
 ok($node->wait_status(sub ($s) { $s->{ingest}{sessions} == 0 }), 'all leave');
 unlike($node->log() . $node->stderr(), qr/$KEY/, 'no key in the log');
 
