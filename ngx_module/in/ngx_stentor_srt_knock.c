@@ -24,6 +24,7 @@ typedef struct {
     ngx_stentor_srt_port_t  *port;
     SRTSOCKET                socket;
     uint32_t                 from;     /* ngx_stentor_admission_key() */
+    ngx_uint_t               secret;   /* boolean: a passphrase is set */
     ngx_stentor_app_t       *app;
     stn_stream_id_t          id;
     const char              *reason;   /* why he is refused */
@@ -41,6 +42,8 @@ static int ngx_stentor_srt_knock_refuse(ngx_stentor_srt_visit_t *v,
     ngx_stentor_counter_e counter, int code, const char *reason);
 static ngx_uint_t ngx_stentor_srt_knock_remember(ngx_stentor_srt_visit_t *v,
     const char *address, const char *streamid);
+static void ngx_stentor_srt_knock_failed(ngx_stentor_srts_t *srts,
+    ngx_stentor_srt_knock_t *knock);
 
 
 /* On a thread of libsrt's that all of the port's traffic goes through: it
@@ -157,6 +160,7 @@ ngx_stentor_srt_knock_key(ngx_stentor_srt_visit_t *v, ngx_str_t *name)
     a.address = v->from;
 
     kind = ngx_stentor_access_passphrase(v->app, name, &passphrase);
+    v->secret = (kind != STN_KEYS_NONE || v->port->conf->passphrase.len);
     a.encrypted = (kind == STN_KEYS_OWN
                    || (v->app->keys == NULL && v->port->conf->passphrase.len));
 
@@ -308,6 +312,7 @@ ngx_stentor_srt_knock_remember(ngx_stentor_srt_visit_t *v,
         knock = &srts->knocks[srts->nknocks++];
         knock->socket = v->socket;
         knock->from = v->from;
+        knock->secret = v->secret;
         ngx_cpystrn((u_char *) knock->address, (u_char *) address,
                     sizeof(knock->address));
         ngx_cpystrn((u_char *) knock->streamid, (u_char *) streamid,
@@ -353,8 +358,8 @@ ngx_stentor_srt_knock_over(ngx_stentor_srts_t *srts, SRTSOCKET sock,
 
 /* Who was let in, and then did not get through his handshake: he has another
  * passphrase, or none, or encrypts where there is none.  Who got through and
- * hung up before he was accepted, leaves a broken socket; libsrt closes those
- * that it refuses. */
+ * hung up before he was accepted, leaves a broken socket, for a while; libsrt
+ * closes those that it refuses. */
 
 void
 ngx_stentor_srt_knocks_look(ngx_stentor_srts_t *srts)
@@ -375,19 +380,30 @@ ngx_stentor_srt_knocks_look(ngx_stentor_srts_t *srts)
         }
 
         if (state != SRTS_BROKEN) {
-            ngx_stentor_srts_count(srts, NGX_STENTOR_INGEST_HANDSHAKE_FAILURES,
-                                   1);
-            ngx_stentor_admission_fail(srts->scf->store, knock->from);
-
-            ngx_log_error(NGX_LOG_INFO, &srts->log, 0,
-                          "srt caller %s failed the handshake: not the "
-                          "passphrase of his stream", knock->address);
+            ngx_stentor_srt_knock_failed(srts, knock);
         }
 
         *knock = srts->knocks[--srts->nknocks];
     }
 
     pthread_mutex_unlock(&srts->mutex);
+}
+
+
+static void
+ngx_stentor_srt_knock_failed(ngx_stentor_srts_t *srts,
+    ngx_stentor_srt_knock_t *knock)
+{
+    ngx_stentor_srts_count(srts, NGX_STENTOR_INGEST_HANDSHAKE_FAILURES, 1);
+
+    if (knock->secret) {
+        ngx_stentor_admission_fail(srts->scf->store, knock->from);
+    }
+
+    ngx_log_error(NGX_LOG_INFO, &srts->log, 0,
+                  "srt caller %s failed the handshake: %s", knock->address,
+                  knock->secret ? "not the passphrase of his stream"
+                                : "he encrypts, or hung up at once");
 }
 
 

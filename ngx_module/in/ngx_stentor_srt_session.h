@@ -92,6 +92,7 @@ typedef struct {
 typedef struct {
     SRTSOCKET                 socket;
     uint32_t                  from;        /* ngx_stentor_admission_key() */
+    ngx_uint_t                secret;      /* boolean: a passphrase is set */
     char                      address[NGX_STENTOR_ADDRESS_MAX];
     char                      streamid[STN_STREAM_ID_MAX + 1];
 } ngx_stentor_srt_knock_t;
