@@ -13,6 +13,10 @@
 /* It looks around this often even when there is nothing to do. */
 #define NGX_STENTOR_ASK_IDLE_MS  60000
 
+/* The event loop's time-out is the one that counts; libcurl's is there so that
+ * no question is posted for ever. */
+#define NGX_STENTOR_ASK_SPARE_MS  1000
+
 
 static ngx_uint_t ngx_stentor_ask_over(ngx_stentor_asks_t *asks);
 static void ngx_stentor_ask_drop_cancelled(ngx_stentor_asks_t *asks);
@@ -107,8 +111,8 @@ ngx_stentor_ask_begin(ngx_stentor_asks_t *asks)
         ask->post.url = ask->url;
         ask->post.body = ask->body;
         ask->post.len = ngx_strlen(ask->body);
-        ask->post.connect_timeout = ask->timeout;
-        ask->post.timeout = ask->timeout;
+        ask->post.connect_timeout = ask->timeout + NGX_STENTOR_ASK_SPARE_MS;
+        ask->post.timeout = ask->timeout + NGX_STENTOR_ASK_SPARE_MS;
         ask->post.answer_max = NGX_STENTOR_ASK_ANSWER_MAX;
         ask->post.answer = &ask->text;
         ask->post.data = ask;
