@@ -128,9 +128,9 @@ my $open = encoder('mute/s1');
 is_on_air('mute/s1', 'no answer, and open: let in');
 
 my $ingest = $node->status()->{ingest};
-is($ingest->{refused_webhook}, 3, 'refusals are counted');
+is($ingest->{refused_webhook}, 5, 'refusals are counted, each time');
 is($ingest->{webhook_failures}, 2, 'and failures');
-is($ingest->{refused_taken}, 1, 'and who may not take a stream');
+is($ingest->{refused_taken}, 2, 'and who may not take a stream');
 
 $_->stop() for $good, $renamed, $first, $slow, $open;
 ok($node->wait_status(sub ($s) { $s->{ingest}{sessions} == 0 }), 'all leave');

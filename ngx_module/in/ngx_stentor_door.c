@@ -43,6 +43,9 @@ static ngx_int_t ngx_stentor_door_name(ngx_stentor_door_t *door,
 static ngx_int_t ngx_stentor_door_refuse(ngx_stentor_door_t *door,
     ngx_stentor_door_refusal_e refusal, ngx_stentor_counter_e counter,
     const char *reason);
+static ngx_int_t ngx_stentor_door_decline(ngx_stentor_door_t *door,
+    ngx_stentor_door_refusal_e refusal, ngx_stentor_counter_e counter,
+    const char *reason);
 static void ngx_stentor_door_count(ngx_stentor_door_t *door,
     ngx_stentor_counter_e counter);
 
@@ -330,15 +333,10 @@ ngx_stentor_door_denied(ngx_stentor_door_t *door,
                   "broadcaster is refused: %V says so, status %l",
                   &door->app->on_publish.label, answer->status);
 
-    ngx_stentor_door_count(door, NGX_STENTOR_INGEST_REFUSED_WEBHOOK);
-
-    door->refusal = NGX_STENTOR_DOOR_DENIED;
-    ngx_cpystrn((u_char *) door->reason,
-                (u_char *) (answer->reason[0] ? answer->reason
-                                              : "publishing is denied"),
-                sizeof(door->reason));
-
-    return NGX_DECLINED;
+    return ngx_stentor_door_decline(door, NGX_STENTOR_DOOR_DENIED,
+                                    NGX_STENTOR_INGEST_REFUSED_WEBHOOK,
+                                    answer->reason[0] ? answer->reason
+                                                  : "publishing is denied");
 }
 
 
@@ -459,9 +457,21 @@ ngx_stentor_door_refuse(ngx_stentor_door_t *door,
     ngx_log_error(NGX_LOG_INFO, door->log, 0,
                   "broadcaster is refused: %s", reason);
 
+    return ngx_stentor_door_decline(door, refusal, counter, reason);
+}
+
+
+/* Counts it, and keeps what he is to be told; whoever calls has logged it. */
+
+static ngx_int_t
+ngx_stentor_door_decline(ngx_stentor_door_t *door,
+    ngx_stentor_door_refusal_e refusal, ngx_stentor_counter_e counter,
+    const char *reason)
+{
     ngx_stentor_door_count(door, counter);
 
     door->refusal = refusal;
+    door->counter = counter;
     ngx_cpystrn((u_char *) door->reason, (u_char *) reason,
                 sizeof(door->reason));
 

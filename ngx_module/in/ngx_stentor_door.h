@@ -79,6 +79,7 @@ typedef struct {
     /* or refused */
 
     ngx_stentor_door_refusal_e   refusal;
+    ngx_stentor_counter_e        counter;     /* what has counted it */
     char                         reason[NGX_STENTOR_ASK_REASON_MAX + 1];
 
     /* the door's own */

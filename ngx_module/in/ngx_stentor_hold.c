@@ -8,10 +8,10 @@
  */
 
 #include "ngx_stentor_hold.h"
+#include "ngx_stentor_thread.h"
 #include "pack/stn_cmaf.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 
 /* Bits a second and channel: better than what most broadcasters send, so
@@ -194,8 +194,7 @@ static ngx_stentor_hold_t *
 ngx_stentor_hold_begin(ngx_stentor_holds_t *holds, ngx_str_t *file,
     const stn_format_t *format)
 {
-    int                  err;
-    sigset_t             all, former;
+    ngx_err_t            err;
     ngx_stentor_hold_t  *hold;
 
     if (holds->n == NGX_STENTOR_HOLDS) {
@@ -208,12 +207,7 @@ ngx_stentor_hold_begin(ngx_stentor_holds_t *holds, ngx_str_t *file,
     hold->file = *file;
     hold->format = *format;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-
-    err = pthread_create(&hold->thread, NULL, ngx_stentor_hold_make, hold);
-
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    err = ngx_stentor_thread(&hold->thread, ngx_stentor_hold_make, hold);
 
     if (err) {
         ngx_log_error(NGX_LOG_ERR, &holds->log, err,

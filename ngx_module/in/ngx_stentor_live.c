@@ -8,8 +8,8 @@
  */
 
 #include "ngx_stentor_live_may.h"
+#include "ngx_stentor_thread.h"
 
-#include <signal.h>
 
 
 /* An exiting worker stays while it has lives; looked at this often. */
@@ -402,21 +402,12 @@ ngx_stentor_live_hold(ngx_stentor_app_t *app, ngx_str_t *key)
 }
 
 
-/* Signals are for the event loop: the thread is born with all of them
- * blocked. */
-
 static ngx_int_t
 ngx_stentor_live_start(ngx_stentor_live_t *live)
 {
-    int       err;
-    sigset_t  all, former;
+    ngx_err_t  err;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-
-    err = pthread_create(&live->thread, NULL, ngx_stentor_live_run, live);
-
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    err = ngx_stentor_thread(&live->thread, ngx_stentor_live_run, live);
 
     if (err) {
         ngx_log_error(NGX_LOG_ERR, &live->log, err,

@@ -8,8 +8,8 @@
  */
 
 #include "ngx_stentor_srt_session.h"
+#include "ngx_stentor_thread.h"
 
-#include <signal.h>
 #include <srt/access_control.h>
 #include <sys/eventfd.h>
 
@@ -69,22 +69,9 @@ ngx_stentor_srts_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
         return NULL;
     }
 
-    c = ngx_get_connection(srts->fd, cycle->log);
+    c = ngx_stentor_wake_connect(srts->fd, ngx_stentor_srts_handler, srts,
+                                 cycle->log);
     if (c == NULL) {
-        return NULL;
-    }
-
-    c->data = srts;
-    c->log = cycle->log;
-    c->read->log = cycle->log;
-    c->read->handler = ngx_stentor_srts_handler;
-
-    /* like nginx's own channel: not a client left over when a worker exits */
-    c->read->channel = 1;
-
-    srts->connection = c;
-
-    if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
         return NULL;
     }
 
@@ -145,14 +132,13 @@ ngx_stentor_srts_claim(ngx_stentor_srts_t *srts)
 }
 
 
-/* Signals are for the event loop: the thread, and libsrt's that it makes, are
- * born with all of them blocked. */
+/* The threads of libsrt's are the port thread's children: they have its mask
+ * of signals. */
 
 static void
 ngx_stentor_srts_start(ngx_stentor_srts_t *srts)
 {
-    int                      err;
-    sigset_t                 all, former;
+    ngx_err_t                err;
     ngx_uint_t               i;
     ngx_stentor_srt_conf_t  *conf;
 
@@ -164,12 +150,7 @@ ngx_stentor_srts_start(ngx_stentor_srts_t *srts)
         srts->ports[i].socket = SRT_INVALID_SOCK;
     }
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-
-    err = pthread_create(&srts->thread, NULL, ngx_stentor_srt_port_run, srts);
-
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    err = ngx_stentor_thread(&srts->thread, ngx_stentor_srt_port_run, srts);
 
     if (err) {
         ngx_log_error(NGX_LOG_ERR, &srts->log, err,
@@ -219,13 +200,7 @@ ngx_stentor_srts_exit(ngx_stentor_srts_t *srts)
 void
 ngx_stentor_srts_wake(ngx_stentor_srts_t *srts)
 {
-    ssize_t   n;
-    uint64_t  one;
-
-    one = 1;
-    n = write(srts->fd, &one, sizeof(one));
-
-    (void) n;
+    ngx_stentor_wake_write(srts->fd);
 }
 
 
@@ -266,17 +241,13 @@ ngx_stentor_srt_tell(ngx_stentor_srt_t *s)
 static void
 ngx_stentor_srts_handler(ngx_event_t *rev)
 {
-    ssize_t              n;
-    uint64_t             times;
     ngx_connection_t    *c;
     ngx_stentor_srts_t  *srts;
 
     c = rev->data;
     srts = c->data;
 
-    n = read(srts->fd, &times, sizeof(times));
-    (void) n;
-
+    ngx_stentor_wake_read(srts->fd);
     ngx_stentor_srts_drain(srts);
 }
 
@@ -485,6 +456,7 @@ ngx_stentor_srt_reject(ngx_stentor_srt_t *s)
     r->from = s->door.from;
     r->id = s->hash;
     r->code = codes[s->door.refusal];
+    r->counter = s->door.counter;
     r->until_ms = ngx_stentor_store_now() + NGX_STENTOR_SRT_REFUSAL_MS;
 
     pthread_mutex_unlock(&srts->mutex);

@@ -9,6 +9,7 @@
  */
 
 #include "ngx_stentor_srt_conf.h"
+#include "stn_base.h"
 
 
 /* libsrt takes passphrases of these lengths (SRTO_PASSPHRASE). */
@@ -26,16 +27,45 @@ static char *ngx_stentor_srt_address(ngx_conf_t *cf,
     ngx_stentor_srt_conf_t *srt);
 static char *ngx_stentor_srt_param(ngx_conf_t *cf,
     ngx_stentor_srt_conf_t *srt, ngx_str_t *value);
-static ngx_int_t ngx_stentor_srt_time(ngx_str_t *value, ngx_msec_t *ms);
-static ngx_int_t ngx_stentor_srt_text(ngx_str_t *value, ngx_str_t *text);
+static char *ngx_stentor_srt_latency(ngx_conf_t *cf,
+    ngx_stentor_srt_conf_t *srt, ngx_str_t *value);
+static char *ngx_stentor_srt_media_timeout(ngx_conf_t *cf,
+    ngx_stentor_srt_conf_t *srt, ngx_str_t *value);
+static char *ngx_stentor_srt_keylen(ngx_conf_t *cf,
+    ngx_stentor_srt_conf_t *srt, ngx_str_t *value);
+static char *ngx_stentor_srt_stream_name(ngx_conf_t *cf,
+    ngx_stentor_srt_conf_t *srt, ngx_str_t *value);
+static char *ngx_stentor_srt_app_name(ngx_conf_t *cf,
+    ngx_stentor_srt_conf_t *srt, ngx_str_t *value);
+static char *ngx_stentor_srt_passphrase(ngx_conf_t *cf,
+    ngx_stentor_srt_conf_t *srt, ngx_str_t *value);
+static ngx_uint_t ngx_stentor_srt_fits(ngx_str_t *passphrase);
 static char *ngx_stentor_srt_passphrase_file(ngx_conf_t *cf,
     ngx_stentor_srt_conf_t *srt, ngx_str_t *value);
-static ngx_int_t ngx_stentor_srt_keylen(ngx_str_t *value, ngx_uint_t *n);
 static char *ngx_stentor_srt_open(ngx_conf_t *cf,
     ngx_stentor_srt_conf_t *srt);
 static ngx_socket_t ngx_stentor_srt_inherited(ngx_conf_t *cf,
     ngx_stentor_srt_conf_t *srt);
 static void ngx_stentor_srt_cleanup(void *data);
+
+
+/* What a parameter's handler returns of a value that it cannot take; other
+ * texts are what nginx says of the directive. */
+static char  ngx_stentor_srt_invalid[] = "is invalid";
+
+static const struct {
+    ngx_str_t   name;
+    char     *(*handler)(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
+                         ngx_str_t *value);
+} ngx_stentor_srt_params[] = {
+    { ngx_string("latency"), ngx_stentor_srt_latency },
+    { ngx_string("media_timeout"), ngx_stentor_srt_media_timeout },
+    { ngx_string("passphrase"), ngx_stentor_srt_passphrase },
+    { ngx_string("passphrase_file"), ngx_stentor_srt_passphrase_file },
+    { ngx_string("pbkeylen"), ngx_stentor_srt_keylen },
+    { ngx_string("stream"), ngx_stentor_srt_stream_name },
+    { ngx_string("application"), ngx_stentor_srt_app_name },
+};
 
 
 char *
@@ -136,9 +166,10 @@ static char *
 ngx_stentor_srt_param(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
     ngx_str_t *value)
 {
-    u_char     *p;
-    ngx_int_t   rc;
-    ngx_str_t   name, v;
+    u_char      *p;
+    char        *rv;
+    ngx_str_t    name, v;
+    ngx_uint_t   i;
 
     p = ngx_strlchr(value->data, value->data + value->len, '=');
 
@@ -149,90 +180,112 @@ ngx_stentor_srt_param(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
     }
 
     name.data = value->data;
-    name.len = p - value->data + 1;
+    name.len = p - value->data;
     v.data = p + 1;
-    v.len = value->len - name.len;
+    v.len = value->len - name.len - 1;
 
-    if (ngx_strncmp(name.data, "latency=", 8) == 0) {
-        rc = ngx_stentor_srt_time(&v, &srt->latency);
+    rv = ngx_stentor_srt_invalid;
 
-        if (srt->latency > NGX_STENTOR_SRT_LATENCY_MAX) {
-            rc = NGX_ERROR;
+    for (i = 0; i < stn_nelems(ngx_stentor_srt_params); i++) {
+        if (ngx_stentor_srt_params[i].name.len == name.len
+            && ngx_memcmp(ngx_stentor_srt_params[i].name.data, name.data,
+                          name.len) == 0)
+        {
+            rv = ngx_stentor_srt_params[i].handler(cf, srt, &v);
         }
-
-    } else if (ngx_strncmp(name.data, "media_timeout=", 14) == 0) {
-        rc = ngx_stentor_srt_time(&v, &srt->media_timeout);
-
-    } else if (ngx_strncmp(name.data, "passphrase=", 11) == 0) {
-        srt->passphrase = v;
-        rc = NGX_OK;
-
-    } else if (ngx_strncmp(name.data, "passphrase_file=", 16) == 0) {
-        return ngx_stentor_srt_passphrase_file(cf, srt, &v);
-
-    } else if (ngx_strncmp(name.data, "pbkeylen=", 9) == 0) {
-        rc = ngx_stentor_srt_keylen(&v, &srt->pbkeylen);
-
-    } else if (ngx_strncmp(name.data, "stream=", 7) == 0) {
-        rc = ngx_stentor_srt_text(&v, &srt->stream);
-
-    } else if (ngx_strncmp(name.data, "application=", 12) == 0) {
-        rc = ngx_stentor_srt_text(&v, &srt->application);
-
-    } else {
-        rc = NGX_ERROR;
     }
 
-    if (rc != NGX_OK) {
+    if (rv == ngx_stentor_srt_invalid) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" of srt \"%V\"", &name,
+                           "invalid parameter \"%V=\" of srt \"%V\"", &name,
                            &srt->text);
         return NGX_CONF_ERROR;
     }
 
-    if (srt->passphrase.data
-        && (srt->passphrase.len < NGX_STENTOR_SRT_PASSPHRASE_MIN
-            || srt->passphrase.len > NGX_STENTOR_SRT_PASSPHRASE_MAX))
-    {
-        return "has a passphrase that is not of 10 to 79 characters";
-    }
-
-    return NGX_CONF_OK;
+    return rv;
 }
 
 
-static ngx_int_t
-ngx_stentor_srt_time(ngx_str_t *value, ngx_msec_t *ms)
+static char *
+ngx_stentor_srt_latency(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
+    ngx_str_t *value)
 {
-    *ms = ngx_parse_time(value, 0);
+    srt->latency = ngx_parse_time(value, 0);
 
-    return (*ms == (ngx_msec_t) NGX_ERROR) ? NGX_ERROR : NGX_OK;
+    return (srt->latency == (ngx_msec_t) NGX_ERROR
+            || srt->latency > NGX_STENTOR_SRT_LATENCY_MAX)
+           ? ngx_stentor_srt_invalid : NGX_CONF_OK;
 }
 
 
-static ngx_int_t
-ngx_stentor_srt_text(ngx_str_t *value, ngx_str_t *text)
+static char *
+ngx_stentor_srt_media_timeout(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
+    ngx_str_t *value)
 {
-    *text = *value;
+    srt->media_timeout = ngx_parse_time(value, 0);
 
-    return ngx_stentor_name_check(text);
+    return srt->media_timeout == (ngx_msec_t) NGX_ERROR
+           ? ngx_stentor_srt_invalid : NGX_CONF_OK;
 }
 
 
-static ngx_int_t
-ngx_stentor_srt_keylen(ngx_str_t *value, ngx_uint_t *n)
+static char *
+ngx_stentor_srt_keylen(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
+    ngx_str_t *value)
 {
     ngx_int_t  len;
 
     len = ngx_atoi(value->data, value->len);
 
     if (len != 16 && len != 24 && len != 32) {
-        return NGX_ERROR;
+        return ngx_stentor_srt_invalid;
     }
 
-    *n = (ngx_uint_t) len;
+    srt->pbkeylen = (ngx_uint_t) len;
 
-    return NGX_OK;
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_stentor_srt_stream_name(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
+    ngx_str_t *value)
+{
+    srt->stream = *value;
+
+    return ngx_stentor_name_check(value) == NGX_OK
+           ? NGX_CONF_OK : ngx_stentor_srt_invalid;
+}
+
+
+static char *
+ngx_stentor_srt_app_name(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
+    ngx_str_t *value)
+{
+    srt->application = *value;
+
+    return ngx_stentor_name_check(value) == NGX_OK
+           ? NGX_CONF_OK : ngx_stentor_srt_invalid;
+}
+
+
+static char *
+ngx_stentor_srt_passphrase(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
+    ngx_str_t *value)
+{
+    srt->passphrase = *value;
+
+    return ngx_stentor_srt_fits(value)
+           ? NGX_CONF_OK
+           : "has a passphrase that is not of 10 to 79 characters";
+}
+
+
+static ngx_uint_t
+ngx_stentor_srt_fits(ngx_str_t *passphrase)
+{
+    return passphrase->len >= NGX_STENTOR_SRT_PASSPHRASE_MIN
+           && passphrase->len <= NGX_STENTOR_SRT_PASSPHRASE_MAX;
 }
 
 
@@ -279,14 +332,10 @@ ngx_stentor_srt_passphrase_file(ngx_conf_t *cf, ngx_stentor_srt_conf_t *srt,
     srt->passphrase.data = p;
     srt->passphrase.len = strcspn((char *) p, "\r\n");
 
-    if (srt->passphrase.len < NGX_STENTOR_SRT_PASSPHRASE_MIN
-        || srt->passphrase.len > NGX_STENTOR_SRT_PASSPHRASE_MAX)
-    {
-        return "has a passphrase_file whose first line is not of 10 to 79 "
-               "characters";
-    }
-
-    return NGX_CONF_OK;
+    return ngx_stentor_srt_fits(&srt->passphrase)
+           ? NGX_CONF_OK
+           : "has a passphrase_file whose first line is not of 10 to 79 "
+             "characters";
 }
 
 

@@ -42,6 +42,8 @@ static int ngx_stentor_srt_knock_refuse(ngx_stentor_srt_visit_t *v,
     ngx_stentor_counter_e counter, int code, const char *reason);
 static ngx_uint_t ngx_stentor_srt_knock_remember(ngx_stentor_srt_visit_t *v,
     const char *address, const char *streamid);
+static SRT_SOCKSTATUS ngx_stentor_srt_knock_next(ngx_stentor_srts_t *srts,
+    ngx_stentor_srt_knock_t *knock);
 static void ngx_stentor_srt_knock_failed(ngx_stentor_srts_t *srts,
     ngx_stentor_srt_knock_t *knock);
 
@@ -220,8 +222,10 @@ ngx_stentor_srt_knock_again(ngx_stentor_srt_visit_t *v, const char *streamid)
     uint32_t                    id;
     ngx_uint_t                  i;
     ngx_stentor_srts_t         *srts;
+    ngx_stentor_counter_e       counter;
     ngx_stentor_srt_refusal_t  *r;
 
+    counter = NGX_STENTOR_COUNTERS;
     srts = v->port->srts;
     id = ngx_murmur_hash2((u_char *) streamid, strlen(streamid));
     now = ngx_stentor_store_now();
@@ -234,14 +238,15 @@ ngx_stentor_srt_knock_again(ngx_stentor_srt_visit_t *v, const char *streamid)
 
         if (r->from == v->from && r->id == id && r->until_ms > now) {
             code = r->code;
+            counter = r->counter;
         }
     }
 
     pthread_mutex_unlock(&srts->mutex);
 
-    v->reason = "it was refused a moment ago";
-
-    return code;
+    return code ? ngx_stentor_srt_knock_refuse(v, counter, code,
+                                               "it was refused a moment ago")
+                : 0;
 }
 
 
@@ -359,34 +364,50 @@ ngx_stentor_srt_knock_over(ngx_stentor_srts_t *srts, SRTSOCKET sock,
 /* Who was let in, and then did not get through his handshake: he has another
  * passphrase, or none, or encrypts where there is none.  Who got through and
  * hung up before he was accepted, leaves a broken socket, for a while; libsrt
- * closes those that it refuses. */
+ * closes those that it refuses.  Nothing is logged under the mutex: libsrt's
+ * thread waits for it, and all of a port's packets for that. */
 
 void
 ngx_stentor_srt_knocks_look(ngx_stentor_srts_t *srts)
 {
-    ngx_uint_t                i;
-    SRT_SOCKSTATUS            state;
-    ngx_stentor_srt_knock_t  *knock;
+    SRT_SOCKSTATUS           state;
+    ngx_stentor_srt_knock_t  knock;
+
+    while ((state = ngx_stentor_srt_knock_next(srts, &knock)) != SRTS_INIT) {
+        if (state != SRTS_BROKEN) {
+            ngx_stentor_srt_knock_failed(srts, &knock);
+        }
+    }
+}
+
+
+/* Takes one who has come to an end out of those that knocked.  Returns how, or
+ * SRTS_INIT when there is none. */
+
+static SRT_SOCKSTATUS
+ngx_stentor_srt_knock_next(ngx_stentor_srts_t *srts,
+    ngx_stentor_srt_knock_t *knock)
+{
+    ngx_uint_t      i;
+    SRT_SOCKSTATUS  state, found;
+
+    found = SRTS_INIT;
 
     pthread_mutex_lock(&srts->mutex);
 
-    for (i = 0; i < srts->nknocks; /* void */ ) {
-        knock = &srts->knocks[i];
-        state = srt_getsockstate(knock->socket);
+    for (i = 0; i < srts->nknocks && found == SRTS_INIT; i++) {
+        state = srt_getsockstate(srts->knocks[i].socket);
 
-        if (state < SRTS_BROKEN) {
-            i++;
-            continue;
+        if (state >= SRTS_BROKEN) {
+            found = state;
+            *knock = srts->knocks[i];
+            srts->knocks[i] = srts->knocks[--srts->nknocks];
         }
-
-        if (state != SRTS_BROKEN) {
-            ngx_stentor_srt_knock_failed(srts, knock);
-        }
-
-        *knock = srts->knocks[--srts->nknocks];
     }
 
     pthread_mutex_unlock(&srts->mutex);
+
+    return found;
 }
 
 

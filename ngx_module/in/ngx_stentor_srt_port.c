@@ -241,10 +241,19 @@ ngx_stentor_srt_port_accept(ngx_stentor_srts_t *srts, SRTSOCKET listener)
 
     for (i = 0; srts->ports[i].socket != listener; i++) { /* void */ }
 
-    s = (ngx_stentor_srt_knock_over(srts, sock, streamid) == NGX_OK)
-        ? ngx_stentor_srt_port_session(&srts->ports[i], sock, streamid) : NULL;
+    /* who has hung up again is not remembered any more */
+
+    if (ngx_stentor_srt_knock_over(srts, sock, streamid) != NGX_OK) {
+        (void) srt_close(sock);
+        return;
+    }
+
+    s = ngx_stentor_srt_port_session(&srts->ports[i], sock, streamid);
 
     if (s == NULL) {
+        ngx_log_error(NGX_LOG_ERR, &srts->log, 0,
+                      "srt session is not begun: out of memory");
+        ngx_stentor_srts_count(srts, NGX_STENTOR_INGEST_REFUSED_FULL, 1);
         (void) srt_close(sock);
         return;
     }

@@ -106,7 +106,8 @@ typedef struct {
 typedef struct {
     uint32_t                  from;        /* ngx_stentor_admission_key(), */
     uint32_t                  id;          /* and a hash of his stream id */
-    int                       code;        /* to be told then */
+    int                       code;        /* to be told then, */
+    ngx_stentor_counter_e     counter;     /* and what counts it */
     int64_t                   until_ms;    /* Unix time */
 } ngx_stentor_srt_refusal_t;
 
@@ -133,7 +134,6 @@ struct ngx_stentor_srts_s {
     /* the event loop's */
 
     ngx_queue_t               sessions;
-    ngx_connection_t         *connection;  /* on fd */
     ngx_event_t               timer;       /* tries to get the ports, or lets
                                               go of them */
     unsigned                  running:1;   /* there is a port thread */

@@ -8,8 +8,8 @@
  */
 
 #include "ngx_stentor_post.h"
+#include "ngx_stentor_thread.h"
 
-#include <signal.h>
 
 
 /* When libcurl cannot even wait. */
@@ -119,9 +119,6 @@ ngx_int_t
 ngx_stentor_post_start(ngx_stentor_poster_t *poster, void *(*run)(void *),
     void *data)
 {
-    int       err;
-    sigset_t  all, former;
-
     if (poster->multi) {
         return NGX_OK;
     }
@@ -133,14 +130,7 @@ ngx_stentor_post_start(ngx_stentor_poster_t *poster, void *(*run)(void *),
 
     ngx_stentor_post_pin();
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-
-    err = pthread_create(&poster->thread, NULL, run, data);
-
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-
-    if (err) {
+    if (ngx_stentor_thread(&poster->thread, run, data) != 0) {
         curl_multi_cleanup(poster->multi);
         poster->multi = NULL;
         return NGX_ERROR;

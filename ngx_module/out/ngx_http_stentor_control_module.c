@@ -57,6 +57,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_stentor_control_handler(ngx_http_request_t *r);
+static const char *ngx_http_stentor_control_forbidden(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_stentor_control_allowed(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_stentor_control_foreign(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_stentor_control_renamed(ngx_http_request_t *r);
@@ -147,6 +148,7 @@ ngx_http_stentor_control_handler(ngx_http_request_t *r)
 {
     ngx_int_t            rc;
     ngx_str_t            verb;
+    const char          *reason;
     ngx_stentor_conf_t  *scf;
 
     scf = ngx_stentor_conf((ngx_cycle_t *) ngx_cycle);
@@ -157,22 +159,10 @@ ngx_http_stentor_control_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_http_stentor_control_allowed(r)) {
-        return ngx_http_stentor_control_refuse(r, NGX_HTTP_FORBIDDEN,
-                                  "this address may not control the node");
-    }
+    reason = ngx_http_stentor_control_forbidden(r);
 
-    if (ngx_http_stentor_control_foreign(r)) {
-        return ngx_http_stentor_control_refuse(r, NGX_HTTP_FORBIDDEN,
-                                  "pages of other sites may not control the "
-                                  "node");
-    }
-
-    if (ngx_http_stentor_control_renamed(r)) {
-        return ngx_http_stentor_control_refuse(r, NGX_HTTP_FORBIDDEN,
-                                  "pages of other sites may not control the "
-                                  "node: this host is no \"server_name\" of "
-                                  "it");
+    if (reason) {
+        return ngx_http_stentor_control_refuse(r, NGX_HTTP_FORBIDDEN, reason);
     }
 
     ngx_http_stentor_control_verb(r, &verb);
@@ -211,6 +201,28 @@ ngx_http_stentor_control_handler(ngx_http_request_t *r)
     rc = ngx_http_read_client_request_body(r, ngx_http_stentor_control_body);
 
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+
+/* Why nobody who asks like that may control the node; NULL: he may. */
+
+static const char *
+ngx_http_stentor_control_forbidden(ngx_http_request_t *r)
+{
+    if (!ngx_http_stentor_control_allowed(r)) {
+        return "this address may not control the node";
+    }
+
+    if (ngx_http_stentor_control_foreign(r)) {
+        return "pages of other sites may not control the node";
+    }
+
+    if (ngx_http_stentor_control_renamed(r)) {
+        return "pages of other sites may not control the node: this host is "
+               "no \"server_name\" of it";
+    }
+
+    return NULL;
 }
 
 

@@ -21,8 +21,6 @@
 #define NGX_STENTOR_ADMISSION_MOST  100
 
 
-static ngx_int_t ngx_stentor_admission_count(ngx_stentor_store_t *store,
-    uint32_t key, ngx_uint_t all, ngx_uint_t per_address);
 static ngx_uint_t ngx_stentor_admission_alive(ngx_atomic_t *entry,
     ngx_atomic_uint_t value);
 static uint32_t ngx_stentor_admission_now(ngx_stentor_store_t *store);
@@ -95,7 +93,7 @@ ngx_stentor_admission_enter(ngx_stentor_store_t *store, uint32_t key,
     ngx_atomic_t       *table;
     ngx_atomic_uint_t   value;
 
-    rc = ngx_stentor_admission_count(store, key, all, per_address);
+    rc = ngx_stentor_admission_room(store, key, all, per_address);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -123,14 +121,6 @@ ngx_stentor_admission_leave(ngx_stentor_store_t *store, ngx_uint_t place)
 
 ngx_int_t
 ngx_stentor_admission_room(ngx_stentor_store_t *store, uint32_t key,
-    ngx_uint_t all, ngx_uint_t per_address)
-{
-    return ngx_stentor_admission_count(store, key, all, per_address);
-}
-
-
-static ngx_int_t
-ngx_stentor_admission_count(ngx_stentor_store_t *store, uint32_t key,
     ngx_uint_t all, ngx_uint_t per_address)
 {
     ngx_uint_t          i, n, same;

@@ -31,20 +31,20 @@ uint32_t ngx_stentor_admission_key(ngx_stentor_store_t *store,
     const struct sockaddr *sa);
 
 /*
- * Enters a session of this process.  all and per_address are the most there
- * may be (0: as many as the table has).  Returns NGX_OK with its place, to be
- * given to leave; NGX_BUSY when the node has all; NGX_DECLINED when the address
- * has.
+ * Whether there is room for one more session.  all and per_address are the
+ * most there may be (0: as many as the table has).  Returns NGX_OK; NGX_BUSY
+ * when the node has all; NGX_DECLINED when the address has.
  */
+ngx_int_t ngx_stentor_admission_room(ngx_stentor_store_t *store,
+    uint32_t key, ngx_uint_t all, ngx_uint_t per_address);
+
+/* Enters a session of this process, if there is room.  Returns likewise; with
+ * NGX_OK its place, to be given to leave. */
 ngx_int_t ngx_stentor_admission_enter(ngx_stentor_store_t *store,
     uint32_t key, ngx_uint_t all, ngx_uint_t per_address, ngx_uint_t *place);
 
 void ngx_stentor_admission_leave(ngx_stentor_store_t *store,
     ngx_uint_t place);
-
-/* Whether there is room for another one; nothing is entered. */
-ngx_int_t ngx_stentor_admission_room(ngx_stentor_store_t *store,
-    uint32_t key, ngx_uint_t all, ngx_uint_t per_address);
 
 /* The address has failed. */
 void ngx_stentor_admission_fail(ngx_stentor_store_t *store, uint32_t key);

@@ -14,7 +14,6 @@
 static void ngx_stentor_wake_handler(ngx_event_t *rev);
 static ngx_int_t ngx_stentor_wake_claim(ngx_stentor_wake_t *wake);
 static void ngx_stentor_wake_forget(ngx_stentor_wake_t *wake);
-static void ngx_stentor_wake_read(ngx_stentor_wake_t *wake);
 static void ngx_stentor_wake_call(ngx_stentor_wake_t *wake,
     ngx_stentor_stream_t *st);
 
@@ -48,7 +47,6 @@ ngx_stentor_wake_init_fds(ngx_stentor_store_t *store, ngx_log_t *log)
 ngx_stentor_wake_t *
 ngx_stentor_wake_open(ngx_cycle_t *cycle, ngx_stentor_store_t *store)
 {
-    ngx_connection_t    *c;
     ngx_stentor_wake_t  *wake;
 
     wake = ngx_pcalloc(cycle->pool, sizeof(ngx_stentor_wake_t));
@@ -65,26 +63,35 @@ ngx_stentor_wake_open(ngx_cycle_t *cycle, ngx_stentor_store_t *store)
         return NULL;
     }
 
-    c = ngx_get_connection(store->head->fds[wake->slot], cycle->log);
+    wake->connection = ngx_stentor_wake_connect(store->head->fds[wake->slot],
+                                                ngx_stentor_wake_handler,
+                                                wake, cycle->log);
+
+    return wake->connection ? wake : NULL;
+}
+
+
+ngx_connection_t *
+ngx_stentor_wake_connect(int fd, ngx_event_handler_pt handler, void *data,
+    ngx_log_t *log)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(fd, log);
     if (c == NULL) {
         return NULL;
     }
 
-    c->data = wake;
-    c->log = cycle->log;
-    c->read->log = cycle->log;
-    c->read->handler = ngx_stentor_wake_handler;
+    c->data = data;
+    c->log = log;
+    c->read->log = log;
+    c->read->handler = handler;
 
     /* like nginx's own channel: not a client left over when a worker exits */
     c->read->channel = 1;
 
-    wake->connection = c;
-
-    if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) != NGX_OK) {
-        return NULL;
-    }
-
-    return wake;
+    return ngx_add_event(c->read, NGX_READ_EVENT, NGX_CLEAR_EVENT) == NGX_OK
+           ? c : NULL;
 }
 
 
@@ -225,13 +232,20 @@ ngx_stentor_wake_stream(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
 void
 ngx_stentor_wake_slot(ngx_stentor_store_t *store, ngx_uint_t slot)
 {
+    ngx_stentor_wake_write(store->head->fds[slot]);
+}
+
+
+void
+ngx_stentor_wake_write(int fd)
+{
     ssize_t         n;
     const uint64_t  one = 1;
 
     /* it fails only when the counter is full: the worker has been woken */
 
     do {
-        n = write(store->head->fds[slot], &one, sizeof(one));
+        n = write(fd, &one, sizeof(one));
     } while (n == -1 && ngx_errno == NGX_EINTR);
 }
 
@@ -261,7 +275,7 @@ ngx_stentor_wake_handler(ngx_event_t *rev)
     c = rev->data;
     wake = c->data;
 
-    ngx_stentor_wake_read(wake);
+    ngx_stentor_wake_read(c->fd);
 
     ngx_stentor_store_count(wake->store, wake->slot, NGX_STENTOR_HLS_WAKES,
                             1);
@@ -284,14 +298,14 @@ ngx_stentor_wake_handler(ngx_event_t *rev)
 }
 
 
-static void
-ngx_stentor_wake_read(ngx_stentor_wake_t *wake)
+void
+ngx_stentor_wake_read(int fd)
 {
     ssize_t   n;
     uint64_t  count;
 
     do {
-        n = read(wake->connection->fd, &count, sizeof(count));
+        n = read(fd, &count, sizeof(count));
     } while (n == -1 && ngx_errno == NGX_EINTR);
 }
 

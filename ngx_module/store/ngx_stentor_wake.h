@@ -66,5 +66,17 @@ ngx_uint_t ngx_stentor_wake_stream(ngx_stentor_store_t *store,
 void ngx_stentor_wake_slot(ngx_stentor_store_t *store, ngx_uint_t slot);
 void ngx_stentor_wake_all(ngx_stentor_store_t *store);
 
+/*
+ * What all of that is made of, for whoever has an eventfd of his own: handler
+ * is called in the event loop when it has been written to, with the connection
+ * as its event's data and data as the connection's.  Returns NULL on failure.
+ */
+ngx_connection_t *ngx_stentor_wake_connect(int fd,
+    ngx_event_handler_pt handler, void *data, ngx_log_t *log);
+
+/* From any thread; and in the handler, so that it is called again. */
+void ngx_stentor_wake_write(int fd);
+void ngx_stentor_wake_read(int fd);
+
 
 #endif /* _NGX_STENTOR_WAKE_H_INCLUDED_ */

@@ -232,6 +232,8 @@ sub frames($self) {
 # The tone of the last n parts of one format, in Hz (keep => 1).
 
 sub tone($self, $n = 6) {
+    return undef if !defined $self->{init_bytes};
+
     my @bodies = map { $_->{body} } grep { $_->{init} eq $self->{init_uri} }
                  @{ $self->{parts} };
     splice(@bodies, 0, @bodies - $n) if @bodies > $n;
