@@ -58,7 +58,8 @@ my %SENT;
 
 $SENT{mp3} = file('stereo.mp3', "$STEREO:sample_rate=44100", '-c:a',
                   'libmp3lame', '-b:a', '128k')
-    if `ffmpeg -hide_banner -encoders 2>&1` =~ /libmp3lame/;
+    if Stentor::Node::has(`ffmpeg -hide_banner -encoders 2>&1`
+                          =~ /libmp3lame/, 'libmp3lame');
 $SENT{'aac-mono'} = file('mono.m4a', "$SOUND:sample_rate=44100", '-c:a', 'aac',
                          '-b:a', '96k');
 $SENT{$_} = Stentor::Media::packets($_, seconds => 15, bitrate => '192k',

@@ -178,9 +178,10 @@ my %encoder = map { $_ => pushes($node, $_, $sent{$_}) } keys %sent;
 my $gst;
 
 SKIP: {
-    skip('needs gst-launch-1.0 with srtsink, mpegtsmux and voaacenc', 1)
-        if grep { system("gst-inspect-1.0 $_ > /dev/null 2>&1") != 0 }
-           qw(srtsink mpegtsmux voaacenc);
+    my $what = 'gst-launch-1.0 with srtsink, mpegtsmux and voaacenc';
+    skip("needs $what", 1) if !Stentor::Node::has(
+        !(grep { system("gst-inspect-1.0 $_ > /dev/null 2>&1") != 0 }
+          qw(srtsink mpegtsmux voaacenc)), $what);
 
     $gst = gstreamer('gst');
     pass('GStreamer is there');
@@ -254,9 +255,9 @@ my %other = (
 );
 
 $other{mp3} = { file => file('mp3.mp3', HZ, qw(-c:a libmp3lame -b:a 128k)) }
-    if $encoders =~ /libmp3lame/;
+    if Stentor::Node::has($encoders =~ /libmp3lame/, 'libmp3lame');
 $other{opus} = { file => file('opus.ogg', HZ, qw(-c:a libopus -b:a 128k)) }
-    if $encoders =~ /libopus/;
+    if Stentor::Node::has($encoders =~ /libopus/, 'libopus');
 
 %encoder = map { $_ => pushes($ladder, $_, $other{$_}) } keys %other;
 comes($ladder, $_) for sort keys %other;

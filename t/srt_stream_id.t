@@ -169,7 +169,8 @@ is_real('ffmpeg, a verb in its URL', 'live/ff4',
 
 SKIP: {
     skip('needs srt-live-transmit', 2)
-        if !Stentor::Node::which('srt-live-transmit');
+        if !Stentor::Node::has(Stentor::Node::which('srt-live-transmit'),
+                               'srt-live-transmit');
 
     for my $case (['a path', 'live/slt1', 'live/slt1'],
                   ['encoded', '%23!::r=live/slt2,m=publish', 'live/slt2'])

@@ -43,6 +43,15 @@ sub need(@programs) {
 }
 
 
+# Whether what a part of a test needs is there: without it that part is to be
+# skipped, for a user; in CI it fails.
+
+sub has($there, $what) {
+    die "needs $what, and CI is set\n" if !$there && $ENV{CI};
+    return $there;
+}
+
+
 sub which($program) {
     return -x $program ? $program : undef if $program =~ m{/};
 
