@@ -51,6 +51,10 @@ typedef struct ngx_stentor_notify_s  ngx_stentor_notify_t;
 typedef struct ngx_stentor_srts_s    ngx_stentor_srts_t;
 typedef struct ngx_stentor_keys_s    ngx_stentor_keys_t;
 typedef struct ngx_stentor_asks_s    ngx_stentor_asks_t;
+typedef struct ngx_stentor_pulls_s   ngx_stentor_pulls_t;
+
+typedef struct ngx_stentor_cluster_s       ngx_stentor_cluster_t;
+typedef struct ngx_stentor_cluster_conf_s  ngx_stentor_cluster_conf_t;
 
 
 /* A "rendition" of a ladder. */
@@ -135,6 +139,8 @@ typedef struct {
     ngx_stentor_lives_t   *lives;      /* streams that this worker owns */
     ngx_stentor_shelf_t   *shelf;      /* readers of this worker */
     ngx_stentor_srts_t    *srts;       /* SRT; NULL: not configured */
+    ngx_stentor_cluster_t *cluster;    /* other nodes; NULL: there are none */
+    ngx_stentor_pulls_t   *pulls;      /* streams that it gets from them */
 } ngx_stentor_worker_t;
 
 
@@ -147,6 +153,8 @@ typedef struct {
     ngx_uint_t            per_address; /* and of an address; 0: no limit */
     ngx_array_t           apps;        /* of ngx_stentor_app_t */
     ngx_array_t           srt;         /* of ngx_stentor_srt_conf_t */
+    ngx_stentor_cluster_conf_t
+                         *cluster;     /* NULL: this node is alone */
     ngx_stentor_store_t  *store;       /* NULL: no stentor {} block */
     ngx_stentor_worker_t  worker;
 } ngx_stentor_conf_t;

@@ -4,14 +4,16 @@
 /*
  * The core module: the stentor {} block with its application {} blocks (what
  * those may say is ngx_stentor_app.c's), the zone, and what each worker opens
- * at its start (wake, notify, asks, lives, shelf, keeper) and closes at its
- * end.  Without a stentor {} block it does nothing.
+ * at its start (wake, notify, asks, cluster, lives, shelf, pulls, keeper) and
+ * closes at its end.  Without a stentor {} block it does nothing.
  */
 
 #include "ngx_stentor_app.h"
+#include "cluster/ngx_stentor_cluster.h"
 #include "in/ngx_stentor_access.h"
 #include "in/ngx_stentor_keeper.h"
 #include "in/ngx_stentor_live.h"
+#include "in/ngx_stentor_relay_pull.h"
 #include "in/ngx_stentor_srt.h"
 #include "notify/ngx_stentor_ask.h"
 #include "notify/ngx_stentor_notify.h"
@@ -80,6 +82,13 @@ static ngx_command_t  ngx_stentor_commands[] = {
     { ngx_string("srt"),
       NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
       ngx_stentor_srt_directive,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("cluster"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
+      ngx_stentor_cluster_block,
       0,
       0,
       NULL },
@@ -373,6 +382,10 @@ ngx_stentor_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (ngx_stentor_cluster_init(scf, cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_stentor_wake_init_fds(scf->store, cycle->log);
 }
 
@@ -408,11 +421,27 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (scf->cluster) {
+        worker->cluster = ngx_stentor_cluster_create(cycle, scf);
+
+        if (worker->cluster == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     worker->lives = ngx_stentor_lives_create(cycle, scf, worker->wake);
     worker->shelf = ngx_stentor_shelf_create(cycle, scf->store, worker->wake);
 
     if (worker->lives == NULL || worker->shelf == NULL) {
         return NGX_ERROR;
+    }
+
+    if (worker->cluster) {
+        worker->pulls = ngx_stentor_pulls_create(cycle, scf);
+
+        if (worker->pulls == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     if (scf->srt.nelts) {
@@ -442,6 +471,10 @@ ngx_stentor_exit_process(ngx_cycle_t *cycle)
         ngx_stentor_lives_exit(worker->lives);
     }
 
+    if (worker->pulls) {
+        ngx_stentor_pulls_exit(worker->pulls);
+    }
+
     /* the last of the lives may have had something to tell */
 
     if (worker->notify) {
@@ -450,6 +483,10 @@ ngx_stentor_exit_process(ngx_cycle_t *cycle)
 
     if (worker->asks) {
         ngx_stentor_asks_exit(worker->asks);
+    }
+
+    if (worker->cluster) {
+        ngx_stentor_cluster_exit(worker->cluster);
     }
 
     if (worker->shelf) {

@@ -128,7 +128,7 @@ ngx_stentor_keeper_look(ngx_stentor_keeper_t *k)
         }
 
         if (ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN
-            || ngx_stentor_store_owned(st))
+            || ngx_stentor_store_owned(st) || ngx_stentor_load(&st->relayed))
         {
             k->orphaned[i] = 0;
             ngx_stentor_keeper_stand_by(k, st);

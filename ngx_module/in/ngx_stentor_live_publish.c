@@ -111,6 +111,8 @@ ngx_stentor_live_record(ngx_stentor_live_t *live, stn_stream_parts_t *parts,
     record->rate = part->rate;
     record->init = live->renditions[i].init;
     record->last = part->last;
+    record->live = part->live;
+    record->made_us = ngx_stentor_live_now(live);
     record->discontinuities = parts->discontinuities;
 }
 

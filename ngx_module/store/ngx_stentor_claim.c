@@ -120,7 +120,9 @@ ngx_stentor_claim_announce(ngx_stentor_claim_t *claim, ngx_str_t *name)
     claim->stream = st;
     claim->former = (ngx_pid_t) st->owner_pid;
     claim->epoch = st->epoch + 1;
+    claim->foreign = st->relayed && !claim->relayed;
 
+    st->relayed = claim->relayed;
     st->owner = claim->slot;
     st->owner_pid = ngx_pid;
     ngx_stentor_save(&st->epoch, claim->epoch);
@@ -448,6 +450,7 @@ ngx_stentor_claim_rings(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
     ngx_memzero(st->renditions, sizeof(st->renditions));
     ngx_memzero(st->counters, sizeof(st->counters));
     ngx_memzero(&st->session, sizeof(st->session));
+    ngx_memzero(&st->relay, sizeof(st->relay));
     ngx_memzero(&st->level, sizeof(st->level));
 
     st->live = 0;
@@ -653,6 +656,24 @@ ngx_stentor_store_close(ngx_stentor_claim_t *claim)
     ngx_shmtx_unlock(&store->pool->mutex);
 
     return rc;
+}
+
+
+void
+ngx_stentor_store_drop(ngx_stentor_claim_t *claim)
+{
+    ngx_stentor_store_t  *store;
+
+    store = claim->store;
+
+    ngx_shmtx_lock(&store->pool->mutex);
+
+    if (ngx_stentor_store_valid(claim)) {
+        claim->stream->owner_pid = 0;
+        ngx_stentor_claim_release(store, claim->stream);
+    }
+
+    ngx_shmtx_unlock(&store->pool->mutex);
 }
 
 

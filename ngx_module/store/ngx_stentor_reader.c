@@ -136,7 +136,7 @@ ngx_stentor_shelf_sweep(ngx_event_t *ev)
             shelf->handler(shelf->data, rd);
         }
 
-        if (ngx_queue_empty(&rd->waiting)
+        if (ngx_queue_empty(&rd->waiting) && rd->pins == 0
             && (rd->defunct
                 || ngx_current_msec - rd->used > NGX_STENTOR_READER_IDLE_MS))
         {

@@ -92,6 +92,7 @@ typedef struct {
     ngx_stentor_view_t      *views;
     ngx_uint_t               ended;          /* boolean: no more parts */
     ngx_uint_t               defunct;        /* boolean: not the stream now */
+    ngx_uint_t               pins;           /* out/'s that must not lose it */
     ngx_msec_t               used;           /* when it was last asked for */
     ngx_queue_t              waiting;        /* requests; out/ owns them */
     u_char                   name_data[NGX_STENTOR_NAME_MAX];

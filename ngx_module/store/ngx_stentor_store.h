@@ -202,12 +202,35 @@ typedef struct {
 } ngx_stentor_level_t;
 
 
+/* How a stream comes that is made on another node; its pull writes it, readers
+ * check seq before and after (odd: being written). */
+
+#define NGX_STENTOR_CHAIN_MAX  256
+
+typedef struct {
+    ngx_atomic_t             seq;
+    char                     upstream[NGX_STENTOR_CHAIN_MAX];   /* its URL */
+    char                     chain[NGX_STENTOR_CHAIN_MAX];   /* ids of nodes,
+                                            from the origin to the upstream,
+                                            with blanks between; empty: it
+                                            comes from nobody now */
+    uint32_t                 role;       /* ngx_stentor_role_e, upstream's */
+    int32_t                  lag_us;     /* upstream to here, over the least */
+    int32_t                  behind_us;  /* origin to here, by the clocks of
+                                            both */
+    uint32_t                 switches;   /* to another upstream, ever */
+    int64_t                  since_ms;   /* Unix time; from this upstream */
+    uint64_t                 bytes;      /* received, ever */
+} ngx_stentor_relay_t;
+
+
 /* A part's record. */
 
 typedef struct {
     ngx_atomic_t             seq;        /* its number + 1; 0: being written */
     uint64_t                 msn;
     int64_t                  pos;        /* tfdt */
+    int64_t                  made_us;    /* Unix time by its origin's clock */
     uint64_t                 offset;     /* in the endless stream of bytes */
     uint32_t                 part;       /* index in its segment */
     uint32_t                 duration;   /* samples */
@@ -217,6 +240,7 @@ typedef struct {
     uint32_t                 next_init;  /* of what follows; 0: the same */
     uint32_t                 last;       /* boolean: ends its segment */
     uint32_t                 discontinuities;   /* ever, up to its segment */
+    uint32_t                 live;       /* boolean: not hold audio */
 } ngx_stentor_record_t;
 
 
@@ -290,6 +314,10 @@ typedef struct {
                                                 he is there */
     int64_t                  taken_ms;       /* the last take-over, and how */
     ngx_uint_t               fights;         /* many in a row */
+    ngx_atomic_t             relayed;        /* boolean: its writer, if it has
+                                                one, is a pull */
+    ngx_atomic_t             lease_epoch;    /* of whoever makes it; 0: none */
+    ngx_stentor_relay_t      relay;          /* if it is relayed */
     ngx_stentor_level_t      level;
     ngx_stentor_session_t    session;
     uint64_t                 counters[NGX_STENTOR_STREAM_COUNTERS];
@@ -310,6 +338,7 @@ typedef struct {
     uint64_t                 seed;           /* of hashes; random */
     ngx_uint_t               nstreams;
     size_t                   streams;        /* offset of the table */
+    size_t                   map;            /* offset of the map; 0: none */
     ngx_atomic_t             incarnations;   /* windows ever made */
     ngx_atomic_t             opens;          /* streams ever let in to */
     ngx_atomic_t             srt_pid;        /* whose the SRT ports are; 0 */
@@ -363,11 +392,15 @@ typedef struct {
     ngx_uint_t               slot;           /* likewise: his worker's */
     ngx_uint_t               vacant;         /* likewise; boolean: only if it
                                                 has no living owner */
+    ngx_uint_t               relayed;        /* likewise; boolean: the claimer
+                                                is a pull */
     ngx_stentor_stream_t    *stream;
     ngx_pid_t                former;         /* whose it was before */
     ngx_atomic_uint_t        epoch;
     ngx_uint_t               resume;         /* boolean: go on behind edge */
     ngx_uint_t               again;          /* boolean: it had ended */
+    ngx_uint_t               foreign;        /* boolean: so far it was made on
+                                                another node */
     ngx_stentor_record_t     edge[NGX_STENTOR_RENDITIONS];
     uint64_t                 last_msn;       /* ever used; 0: none */
     const char              *reason;         /* why a claim failed */
@@ -482,6 +515,10 @@ void ngx_stentor_store_count(ngx_stentor_store_t *store, ngx_uint_t slot,
  * shall be, for the operator or the configuration want it open; or when it was
  * not open: it has had no readers yet, or has ended before. */
 ngx_int_t ngx_stentor_store_close(ngx_stentor_claim_t *claim);
+
+/* Ends the stream as if it had never been: its readers are not told that it
+ * has ended, they find nothing.  For a pull that nobody needs any more. */
+void ngx_stentor_store_drop(ngx_stentor_claim_t *claim);
 
 /*
  * Copies record n of a rendition, and then its bytes to data (record->len of

@@ -1,0 +1,173 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * What this node knows of the others: the nodes that live, and for each name
+ * of a stream that matters here, who has its lease and who here wants it.  It
+ * lies in the zone, so that all workers see the same, it outlives reloads, and
+ * carries on when Redis is gone.  One worker at a time, the leader, fills it
+ * from Redis (ngx_stentor_cluster.h); nobody else talks to Redis.
+ *
+ *     lives  ---- seek, quit ---->  lease  <---- take, renew ----  leader
+ *     hls, relays ---- want ----->  lease  <---- who has it -----  leader
+ *     pulls  ---- deny ---------->  lease
+ *
+ * Times that end with _ms here are of ngx_stentor_map_now().
+ */
+
+#ifndef _NGX_STENTOR_MAP_H_INCLUDED_
+#define _NGX_STENTOR_MAP_H_INCLUDED_
+
+
+#include "store/ngx_stentor_store.h"
+
+
+#define NGX_STENTOR_NODES       512      /* that may live at once */
+#define NGX_STENTOR_NODE_MAX    64       /* bytes of an id or a region, and a
+                                            zero */
+#define NGX_STENTOR_URL_MAX     256
+#define NGX_STENTOR_VERSION_MAX 16
+
+/* Names that nobody has may be asked for, too: so many leases more than there
+ * may be streams. */
+#define NGX_STENTOR_LEASES_MORE  1024
+
+/* Whoever seeks or wants says so again before so long. */
+#define NGX_STENTOR_SOUGHT_MS  2000
+#define NGX_STENTOR_WANTED_MS  4000
+
+/* Nobody is asked again before that for what nobody had. */
+#define NGX_STENTOR_DENIED_MS  1000
+
+
+typedef enum {
+    NGX_STENTOR_ORIGIN = 1,
+    NGX_STENTOR_SHIELD,
+    NGX_STENTOR_EDGE
+} ngx_stentor_role_e;
+
+
+/* A node, as it tells of itself; texts end with a zero. */
+
+typedef struct {
+    char                     id[NGX_STENTOR_NODE_MAX];
+    char                     region[NGX_STENTOR_NODE_MAX];
+    char                     relay[NGX_STENTOR_URL_MAX];   /* where nodes, */
+    char                     listen[NGX_STENTOR_URL_MAX];  /* and listeners
+                                            find it; may be empty */
+    char                     version[NGX_STENTOR_VERSION_MAX];
+    ngx_stentor_role_e       role;
+    uint32_t                 capacity;   /* listeners; 0: not told */
+    uint32_t                 listeners;
+    uint32_t                 streams;
+    uint32_t                 load;       /* thousandths of its cores */
+} ngx_stentor_node_t;
+
+
+/* Whether this node makes a stream of its own. */
+
+typedef enum {
+    NGX_STENTOR_LEASE_NONE = 0,  /* nobody here seeks it */
+    NGX_STENTOR_LEASE_ASKED,     /* sought, and not decided */
+    NGX_STENTOR_LEASE_HELD,      /* it is ours, for certain until until_ms */
+    NGX_STENTOR_LEASE_ALONE,     /* Redis cannot be asked: we go on */
+    NGX_STENTOR_LEASE_OTHER      /* another node has it */
+} ngx_stentor_lease_e;
+
+
+/* All that is known about one name.  The record stays with the name as long as
+ * somebody seeks or wants it, or its stream is in the store. */
+
+typedef struct {
+    ngx_atomic_t             hash;       /* of the name; 0: free */
+    size_t                   name_len;
+    u_char                   name[NGX_STENTOR_NAME_MAX];
+
+    /* who has it; the leader's, and read under seq (odd: being written) */
+
+    ngx_atomic_t             seq;
+    ngx_atomic_t             epoch;      /* the highest that was heard of */
+    ngx_atomic_t             known_ms;   /* as of then; 0: it was never asked */
+    ngx_uint_t               taken;      /* boolean: somebody has it */
+    char                     owner[NGX_STENTOR_NODE_MAX];
+    char                     relay[NGX_STENTOR_URL_MAX];
+
+    /* what a live thread here wants; see seek */
+
+    ngx_atomic_t             state;      /* ngx_stentor_lease_e; the leader's */
+    ngx_atomic_t             until_ms;   /* HELD: until when; the leader's */
+    ngx_atomic_t             sought_ms;  /* last sought then; 0: not */
+    ngx_atomic_t             fed;        /* boolean: by one with a broadcaster,
+                                            who is put before who has none */
+
+    /* what listeners and other nodes want */
+
+    ngx_atomic_t             wanted_ms;  /* last wanted then; 0: not */
+    ngx_atomic_t             denied_ms;  /* nobody has it, until then */
+} ngx_stentor_lease_t;
+
+
+typedef enum {
+    NGX_STENTOR_REDIS_OFF = 0,   /* there is none in the configuration */
+    NGX_STENTOR_REDIS_STARTING,  /* it has not been reached yet, nor failed */
+    NGX_STENTOR_REDIS_UP,
+    NGX_STENTOR_REDIS_DOWN
+} ngx_stentor_redis_e;
+
+
+/* In the zone. */
+
+typedef struct {
+    ngx_atomic_t             leader;     /* pid; 0: nobody */
+    ngx_atomic_t             leader_slot;
+    ngx_atomic_t             redis;      /* ngx_stentor_redis_e */
+    ngx_atomic_t             answered_ms;    /* the last good answer; 0 */
+    ngx_atomic_t             commands;   /* sent, ever */
+    ngx_atomic_t             failures;   /* errors and time-outs, ever */
+    ngx_atomic_t             connects;   /* ever */
+    ngx_atomic_t             wants;      /* times that somebody upstream was
+                                            asked for what is not here, ever */
+    ngx_atomic_t             wants_dropped;  /* there was no room for, ever */
+    ngx_atomic_t             seq;        /* of all below; odd: being written */
+    char                     trouble[128];   /* what is wrong with Redis */
+    ngx_uint_t               nnodes;
+    ngx_stentor_node_t       nodes[NGX_STENTOR_NODES];
+    ngx_uint_t               nleases;    /* places in the table behind it */
+    ngx_stentor_lease_t      leases[];
+} ngx_stentor_map_t;
+
+
+/* The map of this zone, made at its first use (by the master); NULL: the zone
+ * is too small. */
+ngx_stentor_map_t *ngx_stentor_map_create(ngx_stentor_store_t *store);
+
+/* A clock that all processes of this machine share and nobody sets: ms. */
+int64_t ngx_stentor_map_now(void);
+
+/* Copies the nodes that live, at most max.  Returns how many. */
+ngx_uint_t ngx_stentor_map_nodes(ngx_stentor_map_t *map,
+    ngx_stentor_node_t *nodes, ngx_uint_t max);
+
+/* The leader's: puts n nodes for those that were. */
+void ngx_stentor_map_set_nodes(ngx_stentor_map_t *map,
+    ngx_stentor_node_t *nodes, ngx_uint_t n);
+
+/* The record of a stream's full name; any thread.  find: NULL when there is
+ * none; get makes one, and is NULL when all are in use. */
+ngx_stentor_lease_t *ngx_stentor_map_find(ngx_stentor_map_t *map,
+    ngx_str_t *name);
+ngx_stentor_lease_t *ngx_stentor_map_get(ngx_stentor_store_t *store,
+    ngx_stentor_map_t *map, ngx_str_t *name);
+
+/* Who has it.  Returns NGX_OK with owner's id, url and epoch; NGX_DECLINED:
+ * nobody, as of known_ms; NGX_AGAIN: it was never asked, or longer ago than
+ * that.  Either text may be NULL, or has room for what the record has. */
+ngx_int_t ngx_stentor_lease_owner(ngx_stentor_lease_t *lease, char *owner,
+    char *relay, uint64_t *epoch);
+
+/* The leader's: who has it now; owner NULL: nobody. */
+void ngx_stentor_lease_set_owner(ngx_stentor_lease_t *lease,
+    const char *owner, const char *relay, uint64_t epoch);
+
+
+#endif /* _NGX_STENTOR_MAP_H_INCLUDED_ */
