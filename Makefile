@@ -92,8 +92,14 @@ units: $(UNITS:%=$(BUILD)/unit/%) $(FUZZERS:%=$(BUILD)/asan/fuzz/%)
 
 test: setup-test
 	@$(MAKE) -s -j2 module units
+	@$(MAKE) -s $(BUILD)/tsan/ngx_stentor_module.so
 	@scripts/build-html --dev $(BUILD)/html
 	@scripts/test $(JOBS) $(UNITS:%=$(BUILD)/unit/%) t/*.t
+
+# For t/srt_threads.t.  That fences mean nothing to it, it says of each.
+$(BUILD)/tsan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
+	+scripts/build-module $(BUILD)/tsan \
+	    "$(WARN) -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan"
 
 $(BUILD)/asan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
 	+scripts/build-module $(BUILD)/asan "$(WARN) $(SAN)"
