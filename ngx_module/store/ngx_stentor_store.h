@@ -355,6 +355,10 @@ struct ngx_stentor_store_s {
     ngx_slab_pool_t         *pool;
     ngx_stentor_head_t      *head;
     ngx_uint_t               nstreams;
+    ngx_int_t              (*more)(ngx_stentor_store_t *store, void *data);
+    void                    *more_data;  /* what else is to be in the zone:
+                                            called by the master when it is
+                                            there, anew or still; or NULL */
 };
 
 
@@ -454,6 +458,10 @@ ngx_int_t ngx_stentor_store_build(ngx_stentor_claim_t *claim,
 
 /* The stream goes on without us: any worker may claim it. */
 void ngx_stentor_store_hand_over(ngx_stentor_claim_t *claim);
+
+/* Likewise, and it is made on another node from now on: a pull is to claim
+ * it. */
+void ngx_stentor_store_leave_to_pull(ngx_stentor_claim_t *claim);
 
 /*
  * Gives rendition i a format for the parts to come.  Returns NGX_OK with what
