@@ -39,8 +39,8 @@ struct ngx_stentor_redis_s {
     ngx_stentor_redis_link_t     server;
     ngx_stentor_redis_link_t     channel;
 
-    ngx_uint_t                   next;       /* Sentinel to ask, */
-    ngx_uint_t                   left;       /* and how many before a rest */
+    ngx_uint_t                   next;       /* Sentinel, or address, */
+    ngx_uint_t                   left;       /* how many before a rest */
     ngx_stentor_redis_addr_t     addr;       /* the server's */
     char                         host[NGX_STENTOR_REDIS_HOST_MAX];
     ngx_uint_t                   up;         /* boolean: ready for commands */
@@ -220,8 +220,11 @@ ngx_stentor_redis_find(ngx_event_t *ev)
         return;
     }
 
+    /* a name may have several addresses */
+
     addr = redis->conf->redis.elts;
-    redis->addr = addr[0];
+    redis->addr = addr[redis->next % redis->conf->redis.nelts];
+    redis->next++;
 
     ngx_stentor_redis_server(redis);
 }
