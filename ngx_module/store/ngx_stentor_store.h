@@ -280,6 +280,7 @@ typedef struct {
     uint32_t                 window;     /* whole segments listed */
     uint32_t                 bandwidth;  /* peak, bit/s */
     uint32_t                 average;    /* bit/s */
+    uint32_t                 max_bandwidth;  /* bit/s, the ring carries */
     ngx_atomic_t             init;       /* the newest one's id */
     ngx_stentor_ring_t       ring;
     ngx_atomic_t             head;       /* parts ever appended */

@@ -19,8 +19,9 @@
  * a NULL stream once a wake-up, for whatever else may have changed. */
 typedef void (*ngx_stentor_wake_pt)(void *data, ngx_stentor_stream_t *st);
 
-/* Hooks a worker may have: readers, lives, their keeper, asks, hls, relays. */
-#define NGX_STENTOR_WAKE_HOOKS  8
+/* Hooks a worker may have: readers, lives, their keeper, asks, hls, relays out,
+ * pulls, the leader, and some to spare. */
+#define NGX_STENTOR_WAKE_HOOKS  12
 
 
 typedef struct {
