@@ -121,8 +121,13 @@ static const ngx_http_stentor_status_field_t
       "Sessions from addresses that have failed too often" },
     { "ingest", "refused_sessions",
       "Sessions beyond what the node or their address may have" },
+    { "relay", "requests", "Requests of other nodes for streams" },
+    { "relay", "refused", "Of them, refused" },
+    { "relay", "parts_out", "Parts sent to other nodes" },
+    { "relay", "bytes_out", "Bytes sent to other nodes" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
+    { "relay", "sessions", "Relays to other nodes now" },
 };
 
 
@@ -320,6 +325,7 @@ ngx_http_stentor_status_json(ngx_stentor_store_t *store, stn_buf_t *out)
     ngx_http_stentor_status_group(store, "ingest", out);
     ngx_http_stentor_status_group(store, "hls", out);
     ngx_http_stentor_status_group(store, "events", out);
+    ngx_http_stentor_status_group(store, "relay", out);
 
     stn_buf_str(out, "  \"streams\": [");
     stn_buf_put(out, streams.data, streams.len);
