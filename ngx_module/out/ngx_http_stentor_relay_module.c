@@ -405,7 +405,6 @@ ngx_http_stentor_relay_forbidden(ngx_http_request_t *r,
 {
     ngx_uint_t        i;
     stn_str_t         value, uri, node, secrets[2];
-    const char       *reason;
     ngx_table_elt_t  *h;
 
     if (conf->secrets[0].len == 0) {
@@ -431,9 +430,7 @@ ngx_http_stentor_relay_forbidden(ngx_http_request_t *r,
     node.data = (char *) q->node.data;
     node.len = q->node.len;
 
-    return stn_relay_auth_check(&value, secrets, &uri, &node, ngx_time(),
-                                &reason)
-           == STN_OK ? NULL : reason;
+    return stn_relay_auth_check(&value, secrets, &uri, &node, ngx_time());
 }
 
 
