@@ -15,8 +15,8 @@
 #include <string.h>
 
 
-#define STN_RELAY_AUTH_EXP   "Stentor exp="
-#define STN_RELAY_AUTH_SIG   ", sig="
+#define STN_RELAY_AUTH_EXP  "Stentor exp="
+#define STN_RELAY_AUTH_SIG  " sig="     /* behind a comma */
 
 
 /* What is signed. */
@@ -63,7 +63,7 @@ stn_relay_auth_sign(stn_buf_t *out, const stn_str_t *secret,
     if (rc == STN_OK) {
         stn_buf_str(out, STN_RELAY_AUTH_EXP);
         stn_buf_put(out, exp.data, exp.len);
-        stn_buf_str(out, STN_RELAY_AUTH_SIG);
+        stn_buf_str(out, "," STN_RELAY_AUTH_SIG);
 
         for (i = 0; i < sizeof(sig); i++) {
             stn_buf_printf(out, "%02x", sig[i]);
@@ -140,13 +140,9 @@ stn_relay_auth_read(const stn_str_t *value, stn_str_t *exp,
 
     stn_str_cut(&s, ',', exp, &s);
 
-    if (stn_str_time(exp) < 0 || s.data == NULL) {
-        return STN_ERROR;
-    }
-
-    /* the comma has been cut off */
-
-    if (!stn_relay_auth_skip(&s, STN_RELAY_AUTH_SIG + 1)) {
+    if (stn_str_time(exp) < 0
+        || !stn_relay_auth_skip(&s, STN_RELAY_AUTH_SIG))
+    {
         return STN_ERROR;
     }
 
