@@ -227,7 +227,8 @@ ok($ahead->{records}[1]{type} eq 'edge', 'the edge was told before');
 
 # --- a loop of two, seen from the node that is asked
 
-is(relay($node, node => 'origin-1')->wait_status(), 508, 'who asks himself is in a loop');
+is(relay($node, node => 'origin-1')->wait_status(), 508,
+   'who asks himself is in a loop');
 
 # --- the node knows of a later owner
 

@@ -75,7 +75,7 @@ my @BAD = ('', 'node=', 'node', 'nodes=x', 'node=a/b', 'node=..', 'node=a%20b',
 
 is_refused($node, 400, $_ || 'no query', query => $_) for @BAD;
 
-for my $name ('', 'door', '/', 'live/', 'live//door', 'live/../door2',
+for my $name ('', 'door', '/', 'live/', 'live/../door2',
               'live/' . 'a' x 65, 'live/' . 'a/' x 80 . 'b')
 {
     is_refused($node, 404, "\"$name\"", name => $name);
@@ -122,7 +122,8 @@ SKIP: {
     skip('it was known not to be there', 3) if $r->{status} != 200;
     $node->control('open', 'live/soon');
     ok($r->wait_edge(), 'a stream that comes while it is waited for');
-    is(($r->of('beat'))[0]{chain}[0], undef, 'there was nobody to have it from');
+    is(scalar(@{ ($r->of('beat'))[0]{chain} }), 0,
+       'there was nobody to have it from');
     is($r->{stream}{chain}[0], 'origin-1', 'and then there is');
     $r->close();
 }
