@@ -104,6 +104,8 @@ typedef struct {
 
     ngx_atomic_t             wanted_ms;  /* last wanted then; 0: not */
     ngx_atomic_t             denied_ms;  /* nobody has it, until then */
+    ngx_atomic_t             pull_pid;   /* the worker that pulls it, if it
+                                            lives; 0: none */
 } ngx_stentor_lease_t;
 
 
