@@ -298,6 +298,8 @@ typedef struct {
     ngx_atomic_t             owner;          /* slot of the writer */
     ngx_atomic_t             owner_pid;
     ngx_atomic_t             readers[NGX_STENTOR_SLOTS / 64];
+    ngx_atomic_t             read_msec;      /* ngx_current_msec, when somebody
+                                                last wanted something of it */
     int64_t                  opened_ms;      /* Unix time */
     int64_t                  closed_ms;
     uint64_t                 last_msn;       /* ever used for this name */
