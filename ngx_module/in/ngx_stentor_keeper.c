@@ -325,7 +325,11 @@ ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k, ngx_stentor_app_t *app,
 
     st = ngx_stentor_store_lookup(k->scf->store, &full);
 
-    if (st && st->state != NGX_STENTOR_CLOSED && ngx_stentor_store_owned(st)) {
+    /* one that is made on another node is stood by for */
+
+    if (st && st->state != NGX_STENTOR_CLOSED && ngx_stentor_store_owned(st)
+        && !ngx_stentor_load(&st->relayed))
+    {
         if (st->opened_by < NGX_STENTOR_BY_CONFIG) {
             st->opened_by = NGX_STENTOR_BY_CONFIG;
             st->pinned = 1;

@@ -23,6 +23,7 @@
 
 
 #include "ngx_stentor_hold.h"
+#include "cluster/ngx_stentor_cluster.h"
 #include "notify/ngx_stentor_notify.h"
 #include "store/ngx_stentor_wake.h"
 #include "stream/stn_stream.h"
@@ -140,6 +141,7 @@ struct ngx_stentor_live_s {
                                               what he sent before them */
     stn_format_t              format;      /* of the source that came last */
     uint32_t                  bitrate;     /* announced; 0: not */
+    unsigned                  attended:1;  /* a source is attached */
     unsigned                  arrived:1;   /* a source has come */
     unsigned                  changes:1;   /* the one that was there, with
                                               another format */
@@ -158,6 +160,9 @@ struct ngx_stentor_live_s {
 
     /* the thread's own */
 
+    ngx_stentor_lease_t      *lease;       /* NULL: this node is alone */
+    ngx_stentor_lease_e       leased;      /* as of the last look */
+    uint64_t                  lease_epoch;
     stn_fifo_t                taken;       /* units being fed */
     stn_stream_t              stream;
     ngx_stentor_claim_t       claim;

@@ -9,6 +9,7 @@
  * its own worker lets it go, or on failure; the event loop then joins it.
  */
 
+#include "ngx_stentor_live_lease.h"
 #include "ngx_stentor_live_publish.h"
 
 #include <time.h>
@@ -29,6 +30,7 @@
 #define NGX_STENTOR_LIVE_COMING_US  10000
 
 
+static void ngx_stentor_live_make(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_begin(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_win(ngx_stentor_live_t *live,
     ngx_uint_t *arrived);
@@ -47,7 +49,7 @@ static void ngx_stentor_live_units(ngx_stentor_live_t *live);
 static void ngx_stentor_live_farewell(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_pump(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_leaves(ngx_stentor_live_t *live);
-static void ngx_stentor_live_look(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_look(ngx_stentor_live_t *live);
 static void ngx_stentor_live_loop(ngx_stentor_live_t *live);
 static void ngx_stentor_live_over(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_lingered(ngx_stentor_live_t *live);
@@ -61,24 +63,43 @@ ngx_stentor_live_run(void *data)
 {
     ngx_stentor_live_t *live = data;
 
-    if (ngx_stentor_live_begin(live) == NGX_OK) {
+    while (ngx_stentor_live_stand_by(live) == NGX_OK) {
 
-        while (!ngx_stentor_live_wait(live)) {
+        ngx_stentor_live_make(live);
 
-            if (ngx_stentor_live_pump(live) != NGX_OK || live->done
-                || ngx_stentor_live_leaves(live))
-            {
-                break;
-            }
-
-            ngx_stentor_live_look(live);
-            ngx_stentor_live_over(live);
+        if (live->leased != NGX_STENTOR_LEASE_OTHER) {
+            break;
         }
+
+        ngx_stentor_live_step_down(live);
     }
 
     ngx_stentor_live_end(live);
 
     return NULL;
+}
+
+
+/* Makes the stream, until it is over or another node's. */
+
+static void
+ngx_stentor_live_make(ngx_stentor_live_t *live)
+{
+    if (ngx_stentor_live_begin(live) != NGX_OK) {
+        return;
+    }
+
+    while (!ngx_stentor_live_wait(live)) {
+
+        if (ngx_stentor_live_pump(live) != NGX_OK || live->done
+            || ngx_stentor_live_leaves(live)
+            || !ngx_stentor_live_look(live))
+        {
+            return;
+        }
+
+        ngx_stentor_live_over(live);
+    }
 }
 
 
@@ -432,6 +453,7 @@ ngx_stentor_live_refuse(ngx_stentor_live_t *live, const char *reason)
 
     if (!live->arrived) {
         stn_fifo_reset(&live->units);
+        live->attended = 0;
         live->refused = 1;
         live->reason = reason;
     }
@@ -518,7 +540,9 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
 
         live->stuck = 0;
 
-        if (ngx_stentor_live_publish(live, &parts) != NGX_OK) {
+        if (!ngx_stentor_live_leased(live)
+            || ngx_stentor_live_publish(live, &parts) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -578,9 +602,10 @@ ngx_stentor_live_leaves(ngx_stentor_live_t *live)
 }
 
 
-/* Now and then: the levels for status, and the loop. */
+/* Now and then: the levels for status, the loop, and the lease.  Returns
+ * whether the stream is still ours. */
 
-static void
+static ngx_uint_t
 ngx_stentor_live_look(ngx_stentor_live_t *live)
 {
     int64_t  now;
@@ -588,13 +613,15 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
     now = ngx_stentor_live_now(live);
 
     if (now - live->shown_us < NGX_STENTOR_LIVE_LOOK_US) {
-        return;
+        return 1;
     }
 
     live->shown_us = now;
 
     ngx_stentor_live_levels(live);
     ngx_stentor_live_loop(live);
+
+    return ngx_stentor_live_renew(live);
 }
 
 
@@ -714,9 +741,16 @@ ngx_stentor_live_end(ngx_stentor_live_t *live)
     {
         ngx_stentor_live_event(live, "closed", NULL);
         ngx_stentor_wake_stream(lives->store, live->claim.stream);
+        ngx_stentor_live_release(live, 1);
 
     } else if (live->claimed) {
         ngx_stentor_wake_all(lives->store);
+    }
+
+    if (live->outcome == NGX_STENTOR_LIVE_REFUSED
+        || live->outcome == NGX_STENTOR_LIVE_FAILED)
+    {
+        ngx_stentor_live_release(live, 0);
     }
 
     /* whoever waits for it to be opened is told that it will not be */

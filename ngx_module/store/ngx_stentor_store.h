@@ -457,6 +457,10 @@ ngx_int_t ngx_stentor_store_build(ngx_stentor_claim_t *claim,
 /* The stream goes on without us: any worker may claim it. */
 void ngx_stentor_store_hand_over(ngx_stentor_claim_t *claim);
 
+/* Likewise, and it is made on another node from now on: a pull is to claim
+ * it. */
+void ngx_stentor_store_leave_to_pull(ngx_stentor_claim_t *claim);
+
 /*
  * Gives rendition i a format for the parts to come.  Returns NGX_OK with what
  * names its init segment to *id; NGX_DECLINED when the stream belongs to
