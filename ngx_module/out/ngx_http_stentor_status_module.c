@@ -116,8 +116,14 @@ static const ngx_http_stentor_status_field_t
       "Sessions from addresses that have failed too often" },
     { "ingest", "refused_sessions",
       "Sessions beyond what the node or their address may have" },
+    { "relay", "bytes_in", "Bytes received from other nodes" },
+    { "relay", "parts_in", "Parts received from other nodes" },
+    { "relay", "switches", "Streams that went on from another upstream" },
+    { "relay", "connects", "Requests for streams to other nodes" },
+    { "relay", "failures", "Of them, those that ended in failure" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
+    { "relay", "pulls", "Streams that come from other nodes now" },
 };
 
 
@@ -318,6 +324,7 @@ ngx_http_stentor_status_json(ngx_stentor_conf_t *scf, stn_buf_t *out)
     ngx_http_stentor_status_group(store, "ingest", out);
     ngx_http_stentor_status_group(store, "hls", out);
     ngx_http_stentor_status_group(store, "events", out);
+    ngx_http_stentor_status_group(store, "relay", out);
     ngx_http_stentor_status_cluster(scf, out);
 
     stn_buf_str(out, "  \"streams\": [");
