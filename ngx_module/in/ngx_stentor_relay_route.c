@@ -62,19 +62,6 @@ ngx_stentor_route_mark(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up,
 }
 
 
-void
-ngx_stentor_route_clear(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up)
-{
-    ngx_stentor_bad_t  *bad;
-
-    bad = ngx_stentor_route_find(bads, ngx_stentor_route_key(up));
-
-    if (bad) {
-        bad->until = ngx_current_msec;
-    }
-}
-
-
 ngx_uint_t
 ngx_stentor_route_bad(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up)
 {

@@ -38,10 +38,6 @@ uint32_t ngx_stentor_route_key(ngx_stentor_upstream_t *up);
 void ngx_stentor_route_mark(ngx_stentor_bads_t *bads,
     ngx_stentor_upstream_t *up, ngx_msec_t ms, const char *reason);
 
-/* It does what it should. */
-void ngx_stentor_route_clear(ngx_stentor_bads_t *bads,
-    ngx_stentor_upstream_t *up);
-
 /* Whether it is bad now. */
 ngx_uint_t ngx_stentor_route_bad(ngx_stentor_bads_t *bads,
     ngx_stentor_upstream_t *up);
