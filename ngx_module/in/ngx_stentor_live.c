@@ -546,6 +546,8 @@ ngx_stentor_live_show(ngx_stentor_source_t *source, ngx_uint_t now)
 static void
 ngx_stentor_live_taken(ngx_stentor_live_t *live)
 {
+    ngx_uint_t  claimed;
+
     if (live->source == NULL) {
         return;
     }
@@ -557,7 +559,11 @@ ngx_stentor_live_taken(ngx_stentor_live_t *live)
     ngx_stentor_store_count(live->lives->store, live->lives->wake->slot,
                             NGX_STENTOR_INGEST_TAKEOVERS, 1);
 
-    if (live->claimed) {
+    pthread_mutex_lock(&live->mutex);
+    claimed = live->claimed;
+    pthread_mutex_unlock(&live->mutex);
+
+    if (claimed) {
         live->claim.stream->counters[NGX_STENTOR_STREAM_TAKEOVERS]++;
     }
 

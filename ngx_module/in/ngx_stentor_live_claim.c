@@ -515,9 +515,10 @@ ngx_stentor_live_params(ngx_stentor_live_t *live, ngx_uint_t i,
     } else {
         params->name = NGX_STENTOR_RENDITION;
         ceiling = (uint32_t) app->max_bitrate;
-        bitrate = live->bitrate ? live->bitrate : NGX_STENTOR_DEFAULT_BITRATE;
+        bitrate = live->announced ? live->announced
+                                  : NGX_STENTOR_DEFAULT_BITRATE;
         bitrate = ngx_min(ngx_max(bitrate, NGX_STENTOR_BITRATE_MIN), ceiling);
-        ceiling = live->bitrate ? bitrate : ceiling;
+        ceiling = live->announced ? bitrate : ceiling;
     }
 
     params->rate = g->rate;

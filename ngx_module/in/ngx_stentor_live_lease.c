@@ -314,7 +314,8 @@ ngx_stentor_live_step_down(ngx_stentor_live_t *live)
 }
 
 
-/* All that the thread has of a stream that it has made. */
+/* All that the thread has of a stream that it has made.  The claim stays: the
+ * event loop may be looking at its stream. */
 
 static void
 ngx_stentor_live_clear(ngx_stentor_live_t *live)
@@ -323,7 +324,6 @@ ngx_stentor_live_clear(ngx_stentor_live_t *live)
     stn_stream_free(&live->stream);
 
     ngx_memzero(&live->stream, sizeof(stn_stream_t));
-    ngx_memzero(&live->claim, sizeof(ngx_stentor_claim_t));
     ngx_memzero(live->renditions, sizeof(live->renditions));
     ngx_memzero(&live->counted, sizeof(stn_programme_stats_t));
 

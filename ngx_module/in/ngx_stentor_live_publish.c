@@ -169,7 +169,7 @@ ngx_stentor_live_measure(ngx_stentor_live_t *live, ngx_uint_t i,
 
         bits = (uint32_t) (m->live_bits * rate / m->live_samples);
 
-        if ((live->bitrate == 0 && live->app->nrenditions == 0)
+        if ((live->announced == 0 && live->app->nrenditions == 0)
             || bits > rend->average)
         {
             rend->average = ngx_min(bits, rend->bandwidth);

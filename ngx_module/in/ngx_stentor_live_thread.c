@@ -188,6 +188,7 @@ ngx_stentor_live_win(ngx_stentor_live_t *live, ngx_uint_t *arrived)
         pthread_mutex_lock(&live->mutex);
         *arrived = live->arrived;
         format = live->format;
+        live->announced = live->bitrate;
         pthread_mutex_unlock(&live->mutex);
 
         live->vacant = live->vacant && !*arrived;
@@ -205,11 +206,14 @@ ngx_stentor_live_win(ngx_stentor_live_t *live, ngx_uint_t *arrived)
 static ngx_uint_t
 ngx_stentor_live_yield(ngx_stentor_live_t *live)
 {
+    ngx_uint_t  ending;
+
     pthread_mutex_lock(&live->mutex);
-    live->ending = !live->arrived;
+    ending = !live->arrived;
+    live->ending = ending;
     pthread_mutex_unlock(&live->mutex);
 
-    return live->ending;
+    return ending;
 }
 
 
@@ -347,6 +351,7 @@ ngx_stentor_live_take(ngx_stentor_live_t *live)
 
     if (live->arrived) {
         live->comes = live->format;
+        live->announced = live->bitrate;
         live->coming = 1;
         live->arrived = 0;
         live->leaving = 0;
@@ -653,7 +658,7 @@ ngx_stentor_live_loop(ngx_stentor_live_t *live)
 static void
 ngx_stentor_live_over(ngx_stentor_live_t *live)
 {
-    ngx_uint_t             closing;
+    ngx_uint_t             closing, ending;
     ngx_stentor_stream_t  *st;
 
     st = live->claim.stream;
@@ -666,10 +671,11 @@ ngx_stentor_live_over(ngx_stentor_live_t *live)
     }
 
     pthread_mutex_lock(&live->mutex);
-    live->ending = closing || !live->arrived;
+    ending = closing || !live->arrived;
+    live->ending = ending;
     pthread_mutex_unlock(&live->mutex);
 
-    if (!live->ending) {
+    if (!ending) {
         return;
     }
 
@@ -721,29 +727,30 @@ ngx_stentor_live_fail(ngx_stentor_live_t *live,
 static void
 ngx_stentor_live_end(ngx_stentor_live_t *live)
 {
+    ngx_uint_t            claimed, quit;
     ngx_stentor_lives_t  *lives;
 
     lives = live->lives;
 
     pthread_mutex_lock(&live->mutex);
     live->ending = 1;
+    claimed = live->claimed;
+    quit = live->quit;
     pthread_mutex_unlock(&live->mutex);
 
-    if (live->claimed && live->quit && live->outcome == NGX_STENTOR_LIVE_NONE)
-    {
+    if (claimed && quit && live->outcome == NGX_STENTOR_LIVE_NONE) {
+
         /* a worker that lets go of a stream leaves it to the others */
 
         ngx_stentor_store_hand_over(&live->claim);
         ngx_stentor_wake_all(lives->store);
 
-    } else if (live->claimed
-               && ngx_stentor_store_close(&live->claim) == NGX_OK)
-    {
+    } else if (claimed && ngx_stentor_store_close(&live->claim) == NGX_OK) {
         ngx_stentor_live_event(live, "closed", NULL);
         ngx_stentor_wake_stream(lives->store, live->claim.stream);
         ngx_stentor_live_release(live, 1);
 
-    } else if (live->claimed) {
+    } else if (claimed) {
         ngx_stentor_wake_all(lives->store);
     }
 
@@ -755,7 +762,7 @@ ngx_stentor_live_end(ngx_stentor_live_t *live)
 
     /* whoever waits for it to be opened is told that it will not be */
 
-    if (live->vacant && live->claimed) {
+    if (live->vacant && claimed) {
         live->claim.stream->wanted = 0;
     }
 
