@@ -363,6 +363,10 @@ struct ngx_stentor_store_s {
     ngx_slab_pool_t         *pool;
     ngx_stentor_head_t      *head;
     ngx_uint_t               nstreams;
+    ngx_int_t              (*more)(ngx_stentor_store_t *store, void *data);
+    void                    *more_data;  /* what else is to be in the zone:
+                                            called by the master when it is
+                                            there, anew or still; or NULL */
 };
 
 

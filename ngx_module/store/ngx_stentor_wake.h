@@ -20,8 +20,8 @@
 typedef void (*ngx_stentor_wake_pt)(void *data, ngx_stentor_stream_t *st);
 
 /* Hooks a worker may have: readers, lives, their keeper, asks, hls, relays,
- * pulls, cluster. */
-#define NGX_STENTOR_WAKE_HOOKS  10
+ * pulls, the cluster. */
+#define NGX_STENTOR_WAKE_HOOKS  12
 
 
 typedef struct {

@@ -9,139 +9,6 @@
 #include "relay_util.h"
 
 
-/* Has what a reader gave out, and how it ended. */
-
-typedef struct {
-    uint64_t     hash;
-    unsigned     records;
-    int          rc;
-    const char  *reason;
-} relay_run_t;
-
-
-static uint64_t
-hash_str(uint64_t h, const stn_str_t *s)
-{
-    h = wire_hash(h, &s->len, sizeof(s->len));
-
-    return wire_hash(h, s->data, s->len);
-}
-
-
-/* Field by field, for there is padding behind them. */
-
-static uint64_t
-hash_piece(uint64_t h, const stn_relay_piece_t *p)
-{
-    h = wire_hash(h, &p->pos, sizeof(p->pos));
-    h = wire_hash(h, &p->duration, sizeof(p->duration));
-    h = wire_hash(h, &p->rate, sizeof(p->rate));
-    h = wire_hash(h, &p->init, sizeof(p->init));
-    h = wire_hash(h, &p->next_init, sizeof(p->next_init));
-
-    return wire_hash(h, &p->len, sizeof(p->len));
-}
-
-
-static uint64_t
-hash_record(uint64_t h, const stn_relay_record_t *r)
-{
-    unsigned                i;
-    const stn_relay_part_t  *p;
-
-    h = wire_hash(h, &r->type, sizeof(r->type));
-
-    switch (r->type) {
-
-    case STN_RELAY_STREAM:
-        for (i = 0; i < r->u.stream.hops; i++) {
-            h = hash_str(h, &r->u.stream.chain[i]);
-        }
-
-        for (i = 0; i < r->u.stream.n; i++) {
-            h = hash_str(h, &r->u.stream.renditions[i].name);
-        }
-
-        break;
-
-    case STN_RELAY_INIT:
-        h = hash_str(h, &r->u.init.codecs);
-        h = hash_str(h, &r->u.init.config);
-        h = hash_str(h, &r->u.init.data);
-        break;
-
-    case STN_RELAY_PART:
-        p = &r->u.part;
-
-        for (i = 0; i < p->n; i++) {
-            h = hash_piece(h, &p->pieces[i]);
-        }
-
-        h = hash_str(h, &p->data);
-        break;
-
-    case STN_RELAY_HEARTBEAT:
-        h = wire_hash(h, &r->u.beat.epoch, sizeof(r->u.beat.epoch));
-        break;
-
-    case STN_RELAY_EDGE:
-    case STN_RELAY_END:
-        break;
-    }
-
-    return h;
-}
-
-
-static relay_run_t
-run(const void *data, size_t len, unsigned cut)
-{
-    size_t               at, n;
-    uint32_t             x;
-    relay_run_t          run;
-    stn_relay_record_t   record;
-    stn_relay_reader_t   r;
-
-    memset(&run, 0, sizeof(run));
-    run.rc = STN_AGAIN;
-    x = 1234567 + cut;
-
-    stn_relay_reader_init(&r);
-
-    for (at = 0; at < len && run.rc == STN_AGAIN; at += n) {
-        n = wire_piece(cut, &x, len - at);
-
-        assert_int_equal(stn_relay_reader_put(&r, (const char *) data + at, n),
-                         STN_OK);
-
-        while ((run.rc = stn_relay_reader_next(&r, &record)) == STN_OK) {
-            run.hash = hash_record(run.hash, &record);
-            run.records++;
-        }
-    }
-
-    run.reason = r.reason;
-
-    if (run.rc != STN_AGAIN) {
-        assert_non_null(r.reason);
-        assert_int_equal(stn_relay_reader_next(&r, &record), run.rc);
-        assert_int_equal(stn_relay_reader_put(&r, "x", 1), run.rc);
-    }
-
-    stn_relay_reader_free(&r);
-
-    return run;
-}
-
-
-static void
-next_is(stn_relay_reader_t *r, stn_relay_record_t *record, stn_relay_e type)
-{
-    assert_int_equal(stn_relay_reader_next(r, record), STN_OK);
-    assert_int_equal(record->type, type);
-}
-
-
 static void
 str_is(const stn_str_t *a, const stn_str_t *b)
 {
@@ -152,9 +19,8 @@ str_is(const stn_str_t *a, const stn_str_t *b)
 static void
 is_stream(const stn_relay_stream_t *a)
 {
-    unsigned               i;
-    stn_relay_stream_t     b;
-    stn_relay_rendition_t  x, y;
+    unsigned            i;
+    stn_relay_stream_t  b;
 
     relay_stream(&b);
 
@@ -168,11 +34,8 @@ is_stream(const stn_relay_stream_t *a)
     }
 
     for (i = 0; i < b.n; i++) {
-        x = a->renditions[i];
-        y = b.renditions[i];
-        str_is(&x.name, &y.name);
-        x.name = y.name;
-        assert_memory_equal(&x, &y, sizeof(x));
+        assert_true(relay_hash_rendition(1, &a->renditions[i])
+                    == relay_hash_rendition(1, &b.renditions[i]));
     }
 }
 
@@ -213,8 +76,8 @@ is_part(const stn_relay_part_t *a)
     str_is(&a->data, &b.data);
 
     for (i = 0; i < b.n; i++) {
-        assert_true(hash_piece(1, &a->pieces[i])
-                    == hash_piece(1, &b.pieces[i]));
+        assert_true(relay_hash_piece(1, &a->pieces[i])
+                    == relay_hash_piece(1, &b.pieces[i]));
     }
 }
 
@@ -236,20 +99,20 @@ reads_back_what_it_writes(void **state)
     assert_int_equal(stn_relay_reader_next(&r, &record), STN_AGAIN);
     assert_int_equal(stn_relay_reader_put(&r, out.data, out.len), STN_OK);
 
-    next_is(&r, &record, STN_RELAY_STREAM);
+    relay_next_is(&r, &record, STN_RELAY_STREAM);
     is_stream(&record.u.stream);
-    next_is(&r, &record, STN_RELAY_INIT);
+    relay_next_is(&r, &record, STN_RELAY_INIT);
     is_init(&record.u.init);
-    next_is(&r, &record, STN_RELAY_PART);
+    relay_next_is(&r, &record, STN_RELAY_PART);
     is_part(&record.u.part);
-    next_is(&r, &record, STN_RELAY_EDGE);
-    next_is(&r, &record, STN_RELAY_HEARTBEAT);
+    relay_next_is(&r, &record, STN_RELAY_EDGE);
+    relay_next_is(&r, &record, STN_RELAY_HEARTBEAT);
     relay_beat(&beat);
     assert_int_equal(record.u.beat.sent_us, beat.sent_us);
     assert_int_equal(record.u.beat.epoch, beat.epoch);
     assert_int_equal(record.u.beat.hops, 1);
     str_is(&record.u.beat.chain[0], &beat.chain[0]);
-    next_is(&r, &record, STN_RELAY_END);
+    relay_next_is(&r, &record, STN_RELAY_END);
     assert_int_equal(record.u.end, STN_RELAY_END_EXIT);
     assert_int_equal(stn_relay_reader_next(&r, &record), STN_AGAIN);
 
@@ -270,16 +133,265 @@ reads_the_same_in_any_pieces(void **state)
     stn_buf_init(&out, RELAY_OUT_MAX);
     relay_all(&out);
 
-    whole = run(out.data, out.len, WIRE_WHOLE);
+    whole = relay_run(out.data, out.len, WIRE_WHOLE);
     assert_int_equal(whole.records, 6);
     assert_int_equal(whole.rc, STN_AGAIN);
 
     for (cut = WIRE_BYTES; cut < WIRE_CUTS; cut++) {
-        cuts = run(out.data, out.len, cut);
+        cuts = relay_run(out.data, out.len, cut);
         assert_int_equal(cuts.records, whole.records);
         assert_true(cuts.hash == whole.hash);
     }
 
+    stn_buf_free(&out);
+}
+
+
+static void
+waits_wherever_it_is_cut(void **state)
+{
+    size_t       n;
+    unsigned     records;
+    stn_buf_t    out;
+    relay_run_t  cut;
+
+    (void) state;
+
+    stn_buf_init(&out, RELAY_OUT_MAX);
+    relay_all(&out);
+
+    for (n = 0, records = 0; n <= out.len; n++) {
+        cut = relay_run(out.data, n, WIRE_WHOLE);
+
+        assert_int_equal(cut.rc, STN_AGAIN);
+        assert_in_range(cut.records, records, records + 1);
+        records = cut.records;
+    }
+
+    assert_int_equal(records, 6);
+
+    stn_buf_free(&out);
+}
+
+
+/* A copy of all in which that payload is len bytes long, of which those that
+ * it does not have are 0xa5. */
+
+static void
+with_payload(stn_buf_t *out, const stn_buf_t *all, const relay_payload_t *p,
+    size_t len)
+{
+    size_t  i, behind;
+
+    behind = p->at + p->len;
+
+    stn_buf_init(out, RELAY_OUT_MAX);
+    stn_buf_put(out, all->data, p->at - 4);
+    stn_buf_be32(out, (uint32_t) len);
+    stn_buf_put(out, all->data + p->at, stn_min(len, p->len));
+
+    for (i = p->len; i < len; i++) {
+        stn_buf_u8(out, 0xa5);
+    }
+
+    stn_buf_put(out, all->data + behind, all->len - behind);
+    assert_int_equal(out->failed, STN_OK);
+}
+
+
+static void
+refuses_payloads_cut_short(void **state)
+{
+    size_t           len;
+    unsigned         i, n;
+    stn_buf_t        all, out;
+    relay_run_t      cut;
+    relay_payload_t  p[8];
+
+    (void) state;
+
+    stn_buf_init(&all, RELAY_OUT_MAX);
+    relay_all(&all);
+    n = relay_payloads(&all, p, 8);
+    assert_int_equal(n, 7);
+
+    for (i = 0; i < n; i++) {
+        if (all.data[p[i].at - STN_RELAY_HEAD] > STN_RELAY_END) {
+            continue;
+        }
+
+        for (len = 0; len < p[i].len; len++) {
+            with_payload(&out, &all, &p[i], len);
+            cut = relay_run_both(&out);
+
+            assert_int_equal(cut.rc, STN_ERROR);
+            assert_string_equal(cut.reason, "record is cut short");
+        }
+    }
+
+    stn_buf_free(&all);
+}
+
+
+static void
+passes_over_what_a_payload_has_behind(void **state)
+{
+    unsigned         i, n;
+    stn_buf_t        all, out;
+    relay_run_t      plain, more;
+    relay_payload_t  p[8];
+
+    (void) state;
+
+    stn_buf_init(&all, RELAY_OUT_MAX);
+    relay_all(&all);
+    n = relay_payloads(&all, p, 8);
+    plain = relay_run(all.data, all.len, WIRE_WHOLE);
+
+    for (i = 0; i < n; i++) {
+        with_payload(&out, &all, &p[i], p[i].len + 300);
+        more = relay_run_both(&out);
+
+        assert_int_equal(more.rc, STN_AGAIN);
+        assert_int_equal(more.records, plain.records);
+        assert_true(more.hash == plain.hash);
+    }
+
+    stn_buf_free(&all);
+}
+
+
+static void
+refuses_what_is_no_relay(void **state)
+{
+    stn_buf_t    out;
+    relay_run_t  got;
+
+    (void) state;
+
+    got = relay_run("<html>", 6, WIRE_WHOLE);
+    assert_int_equal(got.rc, STN_ERROR);
+    assert_string_equal(got.reason, "no relay");
+
+    got = relay_run("StnRelaz", 8, WIRE_WHOLE);
+    assert_string_equal(got.reason, "no relay");
+
+    got = relay_run("StnRelay\1\0\0", 11, WIRE_BYTES);
+    assert_int_equal(got.rc, STN_AGAIN);
+
+    got = relay_run("StnRelay\1\0\0\1", 12, WIRE_BYTES);
+    assert_int_equal(got.rc, STN_ERROR);
+
+    got = relay_run("StnRelay\2", 9, WIRE_BYTES);
+    assert_int_equal(got.rc, STN_ERROR);
+    assert_string_equal(got.reason, "relay of another version");
+
+    relay_with_stream(&out, "\4\0\0\1\0\0\0\0", 8);
+    got = relay_run_both(&out);
+    assert_int_equal(got.rc, STN_ERROR);
+    assert_int_equal(got.records, 1);
+    assert_string_equal(got.reason, "no record where one begins");
+}
+
+
+static void
+wants_the_stream_before_what_is_of_it(void **state)
+{
+    unsigned          i;
+    stn_buf_t         out;
+    relay_run_t       got;
+    stn_relay_init_t  init;
+    stn_relay_part_t  part;
+
+    (void) state;
+
+    for (i = 0; i < 2; i++) {
+        stn_buf_init(&out, RELAY_OUT_MAX);
+        stn_relay_put_magic(&out);
+
+        if (i == 0) {
+            relay_init(&init);
+            assert_int_equal(stn_relay_put_init(&out, &init), STN_OK);
+
+        } else {
+            relay_part(&part);
+            assert_int_equal(stn_relay_put_part(&out, &part), STN_OK);
+            stn_buf_put(&out, part.data.data, part.data.len);
+        }
+
+        got = relay_run_both(&out);
+        assert_int_equal(got.rc, STN_ERROR);
+        assert_string_equal(got.reason,
+                            i ? "part of other renditions than the stream has"
+                              : "init segment of no rendition");
+    }
+
+    /* heartbeats come before it is there */
+
+    stn_buf_init(&out, RELAY_OUT_MAX);
+    stn_relay_put_magic(&out);
+    stn_buf_put(&out, "\5\0\0\0\0\0\0\x11\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0",
+                25);
+    stn_relay_put_end(&out, STN_RELAY_END_ABSENT);
+    got = relay_run_both(&out);
+    assert_int_equal(got.rc, STN_AGAIN);
+    assert_int_equal(got.records, 2);
+}
+
+
+static void
+tells_an_unknown_end_as_lost(void **state)
+{
+    stn_buf_t           out;
+    stn_relay_record_t  record;
+    stn_relay_reader_t  r;
+
+    (void) state;
+
+    relay_with_stream(&out, "\6\0\0\0\0\0\0\1\x05\6\0\0\0\0\0\0\1\0", 18);
+    stn_relay_reader_init(&r);
+    assert_int_equal(stn_relay_reader_put(&r, out.data, out.len), STN_OK);
+
+    relay_next_is(&r, &record, STN_RELAY_STREAM);
+    relay_next_is(&r, &record, STN_RELAY_END);
+    assert_int_equal(record.u.end, STN_RELAY_END_LOST);
+    relay_next_is(&r, &record, STN_RELAY_END);
+    assert_int_equal(record.u.end, STN_RELAY_END_STREAM);
+
+    stn_relay_reader_free(&r);
+    stn_buf_free(&out);
+}
+
+
+static void
+begins_anew_after_a_reset(void **state)
+{
+    stn_buf_t           out;
+    stn_relay_record_t  record;
+    stn_relay_reader_t  r;
+
+    (void) state;
+
+    stn_buf_init(&out, RELAY_OUT_MAX);
+    relay_all(&out);
+
+    stn_relay_reader_init(&r);
+    stn_relay_reader_put(&r, "nothing", 7);
+    assert_int_equal(stn_relay_reader_next(&r, &record), STN_ERROR);
+
+    stn_relay_reader_reset(&r);
+    assert_null(r.reason);
+    assert_int_equal(stn_relay_reader_put(&r, out.data, out.len), STN_OK);
+    relay_next_is(&r, &record, STN_RELAY_STREAM);
+    relay_next_is(&r, &record, STN_RELAY_INIT);
+
+    stn_relay_reader_reset(&r);
+    assert_int_equal(r.n, 0);
+    assert_int_equal(stn_relay_reader_put(&r, out.data, out.len), STN_OK);
+    relay_next_is(&r, &record, STN_RELAY_STREAM);
+
+    stn_relay_reader_free(&r);
+    assert_null(r.in.data);
     stn_buf_free(&out);
 }
 
@@ -290,6 +402,13 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(reads_back_what_it_writes),
         cmocka_unit_test(reads_the_same_in_any_pieces),
+        cmocka_unit_test(waits_wherever_it_is_cut),
+        cmocka_unit_test(refuses_payloads_cut_short),
+        cmocka_unit_test(passes_over_what_a_payload_has_behind),
+        cmocka_unit_test(refuses_what_is_no_relay),
+        cmocka_unit_test(wants_the_stream_before_what_is_of_it),
+        cmocka_unit_test(tells_an_unknown_end_as_lost),
+        cmocka_unit_test(begins_anew_after_a_reset)
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
