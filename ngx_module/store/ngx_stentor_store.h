@@ -105,14 +105,19 @@ typedef enum {
     NGX_STENTOR_INGEST_REFUSED_KEY,
     NGX_STENTOR_INGEST_REFUSED_ATTEMPTS,
     NGX_STENTOR_INGEST_REFUSED_SESSIONS,
-    NGX_STENTOR_RELAY_BYTES_IN,
-    NGX_STENTOR_RELAY_PARTS_IN,
-    NGX_STENTOR_RELAY_SWITCHES,
+    NGX_STENTOR_RELAY_REQUESTS,
+    NGX_STENTOR_RELAY_REFUSED,
+    NGX_STENTOR_RELAY_PARTS_OUT,
+    NGX_STENTOR_RELAY_BYTES_OUT,
     NGX_STENTOR_RELAY_CONNECTS,
     NGX_STENTOR_RELAY_FAILURES,
+    NGX_STENTOR_RELAY_SWITCHES,
+    NGX_STENTOR_RELAY_PARTS_IN,
+    NGX_STENTOR_RELAY_BYTES_IN,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,
+    NGX_STENTOR_RELAY_SESSIONS,
     NGX_STENTOR_RELAY_PULLS,
     NGX_STENTOR_COUNTERS
 } ngx_stentor_counter_e;
@@ -286,6 +291,7 @@ typedef struct {
     uint32_t                 window;     /* whole segments listed */
     uint32_t                 bandwidth;  /* peak, bit/s */
     uint32_t                 average;    /* bit/s */
+    uint32_t                 max_bandwidth;  /* bit/s, the ring carries */
     ngx_atomic_t             init;       /* the newest one's id */
     ngx_stentor_ring_t       ring;
     ngx_atomic_t             head;       /* parts ever appended */

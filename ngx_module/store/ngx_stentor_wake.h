@@ -19,8 +19,8 @@
  * a NULL stream once a wake-up, for whatever else may have changed. */
 typedef void (*ngx_stentor_wake_pt)(void *data, ngx_stentor_stream_t *st);
 
-/* Hooks a worker may have: readers, lives, their keeper, asks, hls, relays,
- * pulls, the cluster. */
+/* Hooks a worker may have: readers, lives, their keeper, asks, hls, relays out,
+ * pulls, the leader, and some to spare. */
 #define NGX_STENTOR_WAKE_HOOKS  12
 
 
