@@ -178,7 +178,7 @@ ngx_stentor_pull_choose(ngx_stentor_pull_t *pull, ngx_stentor_upstream_t *up,
             continue;
         }
 
-        if (!ngx_stentor_route_bad(&pull->pulls->bads, &up[i])) {
+        if (!ngx_stentor_bad_is(&pull->pulls->bads, &up[i])) {
             return &up[i];
         }
 
@@ -197,7 +197,7 @@ ngx_stentor_pull_passed(ngx_stentor_pull_t *pull, ngx_stentor_upstream_t *up)
     uint32_t    key;
     ngx_uint_t  i;
 
-    key = ngx_stentor_route_key(up);
+    key = ngx_stentor_bad_key(up);
 
     for (i = 0; i < pull->npassed; i++) {
         if (pull->passed[i] == key) {
@@ -215,7 +215,7 @@ ngx_stentor_pull_pass(ngx_stentor_pull_t *pull, ngx_stentor_upstream_t *up)
     if (pull->npassed < NGX_STENTOR_ROUTE_MAX
         && !ngx_stentor_pull_passed(pull, up))
     {
-        pull->passed[pull->npassed++] = ngx_stentor_route_key(up);
+        pull->passed[pull->npassed++] = ngx_stentor_bad_key(up);
     }
 }
 
@@ -486,7 +486,7 @@ ngx_stentor_pull_accept(ngx_stentor_pull_t *pull, ngx_stentor_link_t *link)
     spread = NGX_STENTOR_PULL_PREFER_MS / 2;
     pull->prefer = ngx_current_msec + spread + ngx_random() % (2 * spread);
 
-    key = ngx_stentor_route_key(&link->up);
+    key = ngx_stentor_bad_key(&link->up);
 
     if (pull->key == key) {
         return;
@@ -751,7 +751,7 @@ ngx_stentor_pull_judge(ngx_stentor_pull_t *pull, ngx_stentor_link_t *link)
         break;
 
     case NGX_STENTOR_LINK_FAILED:
-        ngx_stentor_route_mark(&pull->pulls->bads, &link->up,
+        ngx_stentor_bad_mark(&pull->pulls->bads, &link->up,
                                NGX_STENTOR_PULL_BAD_MS, link->reason);
         ngx_stentor_store_count(pull->stream.store, pull->stream.slot,
                                 NGX_STENTOR_RELAY_FAILURES, 1);

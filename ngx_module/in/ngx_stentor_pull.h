@@ -18,7 +18,7 @@
 
 #include "ngx_stentor_relay_link.h"
 #include "ngx_stentor_relay_pull.h"
-#include "ngx_stentor_relay_route.h"
+#include "ngx_stentor_relay_bad.h"
 
 
 /* How often it is looked whether a better upstream is back; on average, for

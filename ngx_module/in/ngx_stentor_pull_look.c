@@ -216,13 +216,13 @@ ngx_stentor_pull_better(ngx_stentor_pull_t *pull, const char *slow)
     ngx_uint_t              i, n, absent;
     ngx_stentor_upstream_t  up[NGX_STENTOR_ROUTE_MAX];
 
-    key = ngx_stentor_route_key(&pull->cur->up);
+    key = ngx_stentor_bad_key(&pull->cur->up);
     n = ngx_stentor_cluster_route(pull->pulls->cluster, pull->lease, up,
                                   NGX_STENTOR_ROUTE_MAX, &absent);
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_stentor_route_key(&up[i]) == key) {
+        if (ngx_stentor_bad_key(&up[i]) == key) {
 
             if (slow == NULL) {
                 return;
@@ -232,7 +232,7 @@ ngx_stentor_pull_better(ngx_stentor_pull_t *pull, const char *slow)
         }
 
         if (!ngx_stentor_pull_passed(pull, &up[i])
-            && !ngx_stentor_route_bad(&pull->pulls->bads, &up[i]))
+            && !ngx_stentor_bad_is(&pull->pulls->bads, &up[i]))
         {
             break;
         }
@@ -243,7 +243,7 @@ ngx_stentor_pull_better(ngx_stentor_pull_t *pull, const char *slow)
     }
 
     if (slow) {
-        ngx_stentor_route_mark(&pull->pulls->bads, &pull->cur->up,
+        ngx_stentor_bad_mark(&pull->pulls->bads, &pull->cur->up,
                                pull->cur->late > 1 ? NGX_STENTOR_PULL_SLOW_MS
                                                    : NGX_STENTOR_PULL_LATE_MS,
                                slow);

@@ -215,14 +215,7 @@ ngx_stentor_pulls_needed(ngx_stentor_pulls_t *pulls,
 {
     int64_t                now, wanted, denied;
     ngx_str_t              name;
-    ngx_uint_t             state;
     ngx_stentor_stream_t  *st;
-
-    state = ngx_stentor_load(&lease->state);
-
-    if (state != NGX_STENTOR_LEASE_NONE && state != NGX_STENTOR_LEASE_OTHER) {
-        return 0;
-    }
 
     name.data = lease->name;
     name.len = ngx_min(lease->name_len, NGX_STENTOR_NAME_MAX);
@@ -231,7 +224,7 @@ ngx_stentor_pulls_needed(ngx_stentor_pulls_t *pulls,
     wanted = (int64_t) ngx_stentor_load(&lease->wanted_ms);
     denied = (int64_t) ngx_stentor_load(&lease->denied_ms);
 
-    if (denied > now) {
+    if (denied > now || ngx_stentor_cluster_seeks(lease, now)) {
         return 0;
     }
 

@@ -6,8 +6,8 @@
  * out the others need not.  They are asked last for a while.  Event loop only.
  */
 
-#ifndef _NGX_STENTOR_RELAY_ROUTE_H_INCLUDED_
-#define _NGX_STENTOR_RELAY_ROUTE_H_INCLUDED_
+#ifndef _NGX_STENTOR_RELAY_BAD_H_INCLUDED_
+#define _NGX_STENTOR_RELAY_BAD_H_INCLUDED_
 
 
 #include "cluster/ngx_stentor_cluster.h"
@@ -32,15 +32,15 @@ typedef struct {
 
 
 /* What stands for an upstream's URL; not 0. */
-uint32_t ngx_stentor_route_key(ngx_stentor_upstream_t *up);
+uint32_t ngx_stentor_bad_key(ngx_stentor_upstream_t *up);
 
 /* It has failed, and is bad for ms from now.  Logged, but not over and over. */
-void ngx_stentor_route_mark(ngx_stentor_bads_t *bads,
+void ngx_stentor_bad_mark(ngx_stentor_bads_t *bads,
     ngx_stentor_upstream_t *up, ngx_msec_t ms, const char *reason);
 
 /* Whether it is bad now. */
-ngx_uint_t ngx_stentor_route_bad(ngx_stentor_bads_t *bads,
+ngx_uint_t ngx_stentor_bad_is(ngx_stentor_bads_t *bads,
     ngx_stentor_upstream_t *up);
 
 
-#endif /* _NGX_STENTOR_RELAY_ROUTE_H_INCLUDED_ */
+#endif /* _NGX_STENTOR_RELAY_BAD_H_INCLUDED_ */

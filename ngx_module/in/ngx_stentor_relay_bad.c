@@ -2,25 +2,25 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * See ngx_stentor_relay_route.h.  There are never many of them: a node has a
+ * See ngx_stentor_relay_bad.h.  There are never many of them: a node has a
  * few upstreams, whatever the number of its streams.
  */
 
-#include "ngx_stentor_relay_route.h"
+#include "ngx_stentor_relay_bad.h"
 #include "notify/ngx_stentor_post.h"
 
 
 /* The same is not logged again before so long. */
-#define NGX_STENTOR_ROUTE_TOLD_MS  60000
+#define NGX_STENTOR_BAD_TOLD_MS  60000
 
 
-static ngx_stentor_bad_t *ngx_stentor_route_find(ngx_stentor_bads_t *bads,
+static ngx_stentor_bad_t *ngx_stentor_bad_find(ngx_stentor_bads_t *bads,
     uint32_t key);
-static ngx_stentor_bad_t *ngx_stentor_route_place(ngx_stentor_bads_t *bads);
+static ngx_stentor_bad_t *ngx_stentor_bad_place(ngx_stentor_bads_t *bads);
 
 
 uint32_t
-ngx_stentor_route_key(ngx_stentor_upstream_t *up)
+ngx_stentor_bad_key(ngx_stentor_upstream_t *up)
 {
     return ngx_max(ngx_crc32_long((u_char *) up->relay,
                                   ngx_strlen(up->relay)), 1);
@@ -28,18 +28,18 @@ ngx_stentor_route_key(ngx_stentor_upstream_t *up)
 
 
 void
-ngx_stentor_route_mark(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up,
+ngx_stentor_bad_mark(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up,
     ngx_msec_t ms, const char *reason)
 {
     char                label[NGX_STENTOR_URL_MAX];
     uint32_t            key;
     ngx_stentor_bad_t  *bad;
 
-    key = ngx_stentor_route_key(up);
-    bad = ngx_stentor_route_find(bads, key);
+    key = ngx_stentor_bad_key(up);
+    bad = ngx_stentor_bad_find(bads, key);
 
     if (bad == NULL) {
-        bad = ngx_stentor_route_place(bads);
+        bad = ngx_stentor_bad_place(bads);
         bad->key = key;
         bad->reason = NULL;
     }
@@ -47,7 +47,7 @@ ngx_stentor_route_mark(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up,
     bad->until = ngx_current_msec + ms;
 
     if (bad->reason == reason
-        && ngx_current_msec - bad->since < NGX_STENTOR_ROUTE_TOLD_MS)
+        && ngx_current_msec - bad->since < NGX_STENTOR_BAD_TOLD_MS)
     {
         return;
     }
@@ -63,18 +63,18 @@ ngx_stentor_route_mark(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up,
 
 
 ngx_uint_t
-ngx_stentor_route_bad(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up)
+ngx_stentor_bad_is(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up)
 {
     ngx_stentor_bad_t  *bad;
 
-    bad = ngx_stentor_route_find(bads, ngx_stentor_route_key(up));
+    bad = ngx_stentor_bad_find(bads, ngx_stentor_bad_key(up));
 
     return bad && (ngx_msec_int_t) (bad->until - ngx_current_msec) > 0;
 }
 
 
 static ngx_stentor_bad_t *
-ngx_stentor_route_find(ngx_stentor_bads_t *bads, uint32_t key)
+ngx_stentor_bad_find(ngx_stentor_bads_t *bads, uint32_t key)
 {
     ngx_uint_t  i;
 
@@ -89,7 +89,7 @@ ngx_stentor_route_find(ngx_stentor_bads_t *bads, uint32_t key)
 
 
 static ngx_stentor_bad_t *
-ngx_stentor_route_place(ngx_stentor_bads_t *bads)
+ngx_stentor_bad_place(ngx_stentor_bads_t *bads)
 {
     ngx_uint_t          i;
     ngx_stentor_bad_t  *bad, *place;
