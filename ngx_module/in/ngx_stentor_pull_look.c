@@ -107,7 +107,14 @@ ngx_stentor_pull_needed(ngx_stentor_pull_t *pull)
                              : NGX_STENTOR_WANTED_MS;
     wanted = (int64_t) ngx_stentor_load(&pull->lease->wanted_ms);
 
-    return wanted && ngx_stentor_map_now() - wanted < (int64_t) idle;
+    if (wanted && ngx_stentor_map_now() - wanted < (int64_t) idle) {
+        return 1;
+    }
+
+    /* whoever wanted it then has had it: that is no reason to begin again */
+
+    return !ngx_atomic_cmp_set(&pull->lease->wanted_ms,
+                               (ngx_atomic_uint_t) wanted, 0);
 }
 
 
