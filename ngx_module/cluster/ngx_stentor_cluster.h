@@ -163,6 +163,10 @@ void ngx_stentor_lease_heard(ngx_stentor_cluster_t *cl,
 ngx_int_t ngx_stentor_cluster_want(ngx_stentor_cluster_t *cl,
     ngx_str_t *name);
 
+/* Whether the stream is made here, or about to be, as of now: it is not asked
+ * for elsewhere. */
+ngx_uint_t ngx_stentor_cluster_seeks(ngx_stentor_lease_t *lease, int64_t now);
+
 /* A pull has learnt that nobody has it. */
 void ngx_stentor_cluster_deny(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease);

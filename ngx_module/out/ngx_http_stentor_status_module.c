@@ -122,9 +122,15 @@ static const ngx_http_stentor_status_field_t
     { "relay", "refused", "Of them, refused" },
     { "relay", "parts_out", "Parts sent to other nodes" },
     { "relay", "bytes_out", "Bytes sent to other nodes" },
+    { "relay", "connects", "Requests to other nodes for streams" },
+    { "relay", "failures", "Of them, ended in failure" },
+    { "relay", "switches", "Streams that went on from another upstream" },
+    { "relay", "parts_in", "Parts received from other nodes" },
+    { "relay", "bytes_in", "Bytes received from other nodes" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
     { "relay", "sessions", "Relays to other nodes now" },
+    { "relay", "pulls", "Streams that come from other nodes now" },
 };
 
 

@@ -109,10 +109,16 @@ typedef enum {
     NGX_STENTOR_RELAY_REFUSED,
     NGX_STENTOR_RELAY_PARTS_OUT,
     NGX_STENTOR_RELAY_BYTES_OUT,
+    NGX_STENTOR_RELAY_CONNECTS,
+    NGX_STENTOR_RELAY_FAILURES,
+    NGX_STENTOR_RELAY_SWITCHES,
+    NGX_STENTOR_RELAY_PARTS_IN,
+    NGX_STENTOR_RELAY_BYTES_IN,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,
     NGX_STENTOR_RELAY_SESSIONS,
+    NGX_STENTOR_RELAY_PULLS,
     NGX_STENTOR_COUNTERS
 } ngx_stentor_counter_e;
 
@@ -304,6 +310,8 @@ typedef struct {
     ngx_atomic_t             owner;          /* slot of the writer */
     ngx_atomic_t             owner_pid;
     ngx_atomic_t             readers[NGX_STENTOR_SLOTS / 64];
+    ngx_atomic_t             read_msec;      /* ngx_current_msec, when somebody
+                                                last wanted something of it */
     int64_t                  opened_ms;      /* Unix time */
     int64_t                  closed_ms;
     uint64_t                 last_msn;       /* ever used for this name */
