@@ -37,6 +37,7 @@ static ngx_stentor_upstream_t *ngx_stentor_pull_choose(
 static ngx_uint_t ngx_stentor_pull_windowed(ngx_stentor_pull_t *pull);
 static void ngx_stentor_pull_round(ngx_stentor_pull_t *pull);
 static void ngx_stentor_pull_retry(ngx_event_t *ev);
+static void ngx_stentor_pull_news(ngx_stentor_pull_t *pull);
 static uint64_t ngx_stentor_pull_epoch(ngx_stentor_pull_t *pull);
 static ngx_int_t ngx_stentor_pull_record(ngx_stentor_link_t *link,
     stn_relay_record_t *record);
@@ -269,8 +270,61 @@ ngx_stentor_pull_retry(ngx_event_t *ev)
 void
 ngx_stentor_pull_wake(ngx_stentor_pull_t *pull)
 {
+    uint64_t  epoch;
+
+    if (ngx_stentor_lease_owner(pull->lease, NULL, NULL, &epoch) == NGX_OK
+        && epoch > pull->news)
+    {
+        pull->news = epoch;
+
+        if (epoch > pull->epoch) {
+            ngx_stentor_pull_news(pull);
+            return;
+        }
+    }
+
     if (pull->waits && pull->retry.timer_set) {
         ngx_del_timer(&pull->retry);
+        ngx_stentor_pull_ask(pull);
+    }
+}
+
+
+/* Another node makes the stream: whoever leads to it is asked at once, and not
+ * when the one before has been silent for long enough. */
+
+static void
+ngx_stentor_pull_news(ngx_stentor_pull_t *pull)
+{
+    ngx_uint_t               n, absent;
+    ngx_stentor_link_t      *link;
+    ngx_stentor_upstream_t   up[NGX_STENTOR_ROUTE_MAX], *best;
+
+    ngx_stentor_pull_afresh(pull);
+
+    if (pull->retry.timer_set) {
+        ngx_del_timer(&pull->retry);
+        ngx_stentor_pull_ask(pull);
+        return;
+    }
+
+    n = ngx_stentor_cluster_route(pull->pulls->cluster, pull->lease, up,
+                                  NGX_STENTOR_ROUTE_MAX, &absent);
+    best = ngx_stentor_pull_choose(pull, up, n);
+    link = pull->next ? pull->next : pull->cur;
+
+    if (best == NULL
+        || ngx_stentor_bad_key(best) == ngx_stentor_bad_key(&link->up))
+    {
+        return;
+    }
+
+    if (pull->next) {
+        ngx_stentor_link_free(pull->next);
+        pull->next = NULL;
+    }
+
+    if (ngx_stentor_pull_try(pull, best) != NGX_OK && pull->cur == NULL) {
         ngx_stentor_pull_ask(pull);
     }
 }

@@ -76,7 +76,8 @@ struct ngx_stentor_pull_s {
     ngx_uint_t                   waits;      /* boolean: for a route */
     ngx_uint_t                   entire;     /* boolean: ask for all of it */
     ngx_msec_t                   again;      /* when last; 0: never */
-    uint64_t                     epoch;      /* the highest taken */
+    uint64_t                     epoch;      /* the highest taken, */
+    uint64_t                     news;       /* and whose owner is known */
     ngx_msec_t                   prefer;     /* look for a better one then, */
     ngx_msec_t                   flee;       /* or for any other, */
     ngx_msec_t                   show;       /* and tell of all this */
