@@ -150,7 +150,8 @@ like(lease($one)->{state}, qr/^(?:other|none)$/,
 $redis->restart();
 ok($two->wait_until(sub { lease($two)->{state} eq 'held' }, PATIENCE),
    'an empty Redis is told of it again') or diag($two->log());
-is(lease($two)->{epoch}, 4, 'with the same epoch');
+is(lease($two)->{epoch}, 4, 'with the same epoch')
+    or diag(map { $_->log() } $two, $one);
 is($redis->ask('GET', 'stentor:epoch:live/studio1'), 4, 'which it has');
 is($two->stream('live/studio1')->{relay}, undef, 'it has gone on all the time');
 

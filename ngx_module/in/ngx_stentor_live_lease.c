@@ -53,6 +53,7 @@ ngx_stentor_live_stand_by(ngx_stentor_live_t *live)
 
         if (ngx_stentor_live_idle(live)) {
             ngx_stentor_live_orphan(live);
+            ngx_stentor_live_release(live, 0);
             return NGX_DECLINED;
         }
 
