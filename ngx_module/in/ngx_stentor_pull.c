@@ -204,14 +204,18 @@ ngx_stentor_pull_afresh(ngx_stentor_pull_t *pull)
 }
 
 
-/* Whether there is something here that can be gone on with: then the stream
- * was, and whoever denies it has lost it. */
+/* Whether there is something here that has not ended: then the stream was, and
+ * whoever denies it has lost it. */
 
 static ngx_uint_t
 ngx_stentor_pull_windowed(ngx_stentor_pull_t *pull)
 {
+    ngx_stentor_stream_t  *st;
+
+    st = ngx_stentor_store_find(pull->stream.store, &pull->stream.name);
+
     return pull->stream.claimed
-           || ngx_stentor_store_find(pull->stream.store, &pull->stream.name);
+           || (st && ngx_stentor_load(&st->state) == NGX_STENTOR_OPEN);
 }
 
 
@@ -355,6 +359,12 @@ ngx_stentor_pull_over(ngx_stentor_pull_t *pull, ngx_stentor_link_t *link)
 
         if (!link->streamed) {
             return 0;
+        }
+
+        /* it has not begun again */
+
+        if (!pull->stream.claimed) {
+            ngx_stentor_cluster_deny(pull->pulls->cluster, pull->lease);
         }
 
         ngx_stentor_pull_finish(pull, NGX_STENTOR_PULL_CLOSE);
