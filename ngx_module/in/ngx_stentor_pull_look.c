@@ -100,12 +100,15 @@ ngx_stentor_pull_holds(ngx_stentor_pull_t *pull)
 static ngx_uint_t
 ngx_stentor_pull_needed(ngx_stentor_pull_t *pull)
 {
-    int64_t      wanted;
-    ngx_msec_t   idle;
+    int64_t                wanted;
+    ngx_msec_t             idle;
+    ngx_stentor_stream_t  *st;
 
-    if (pull->stream.open
-        && ngx_stentor_pull_read(pull->pulls, pull->stream.claim.stream))
-    {
+    st = pull->stream.open ? pull->stream.claim.stream
+                           : ngx_stentor_store_find(pull->stream.store,
+                                                    &pull->stream.name);
+
+    if (st && ngx_stentor_pull_read(pull->pulls, st)) {
         return 1;
     }
 
