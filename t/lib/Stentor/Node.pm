@@ -93,11 +93,11 @@ sub free_port($proto = 'tcp') {
 
 # new(%o) starts a node and returns when it answers.  Sizes and times as in
 # nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
-# zone; log (error_log level), reuseport (each worker its own socket),
-# slow_threads (new threads begin up to so many ms late); snippets: main,
-# events, stentor, application, stream_server, http, http_server, location;
-# plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
-# in its log; srt => [parameters, ...] has SRT ports.
+# zone; log (error_log level), connections (of a worker), reuseport (each
+# worker its own socket), slow_threads (new threads begin up to so many ms
+# late); snippets: main, events, stentor, application, stream_server, http,
+# http_server, location; plain => 1 leaves Stentor out; expected => lines (a
+# regex) that are no dirt in its log; srt => [parameters, ...] has SRT ports.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -117,6 +117,7 @@ sub prepare($class, %o) {
         linger => '2s',
         zone => '32m',
         log => 'info',
+        connections => 2048,
         killed => {},
         %o,
     }, $class;
@@ -318,7 +319,7 @@ worker_processes $o{workers};
 @{[ $o{main} // '' ]}
 
 events {
-    worker_connections 2048;
+    worker_connections $o{connections};
     @{[ $o{events} // '' ]}
 }
 
