@@ -92,8 +92,14 @@ units: $(UNITS:%=$(BUILD)/unit/%) $(FUZZERS:%=$(BUILD)/asan/fuzz/%)
 
 test: setup-test
 	@$(MAKE) -s -j2 module units
+	@$(MAKE) -s $(BUILD)/tsan/ngx_stentor_module.so
 	@scripts/build-html --dev $(BUILD)/html
-	prove -j$(JOBS) $(UNITS:%=$(BUILD)/unit/%) t/*.t
+	@scripts/test $(JOBS) $(UNITS:%=$(BUILD)/unit/%) t/*.t
+
+# For t/srt_threads.t.  That fences mean nothing to it, it says of each.
+$(BUILD)/tsan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
+	+scripts/build-module $(BUILD)/tsan \
+	    "$(WARN) -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan"
 
 $(BUILD)/asan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
 	+scripts/build-module $(BUILD)/asan "$(WARN) $(SAN)"
@@ -105,7 +111,7 @@ asan: setup-test
 	@scripts/build-html --dev $(BUILD)/html
 	prove -j$(JOBS) $(UNITS:%=$(BUILD)/asan/unit/%)
 	STENTOR_ASAN=1 STENTOR_MODULE=$(BUILD)/asan/ngx_stentor_module.so \
-	    ASAN_OPTIONS=detect_leaks=0 prove -j$(JOBS) t/*.t t/asan/*.t
+	    ASAN_OPTIONS=detect_leaks=0 scripts/test $(JOBS) t/*.t t/asan/*.t
 
 bench: setup-test module
 	t/bench/bench

@@ -38,6 +38,12 @@
 #define NGX_STENTOR_RENDITION_MAX  32
 
 
+/* Where directives are allowed. */
+#define NGX_STENTOR_CONF          0x02000000
+#define NGX_STENTOR_APP_CONF      0x04000000
+#define NGX_STENTOR_CLUSTER_CONF  0x08000000
+
+
 /* The structure of that type whose field lies at p. */
 #define ngx_stentor_container(p, type, field)                                 \
     ((type *) ((u_char *) (p) - offsetof(type, field)))
@@ -155,6 +161,7 @@ typedef struct {
     ngx_array_t           srt;         /* of ngx_stentor_srt_conf_t */
     ngx_stentor_cluster_conf_t
                          *cluster;     /* NULL: this node is alone */
+    ngx_uint_t            relays;      /* boolean: other nodes are served */
     ngx_stentor_store_t  *store;       /* NULL: no stentor {} block */
     ngx_stentor_worker_t  worker;
 } ngx_stentor_conf_t;
@@ -168,6 +175,11 @@ ngx_int_t ngx_stentor_worker_init(ngx_cycle_t *cycle);
 
 /* The configuration of this cycle; its store is NULL without a stentor {}. */
 ngx_stentor_conf_t *ngx_stentor_conf(ngx_cycle_t *cycle);
+
+/* Parses a block in the stentor {} block: the directives of module that are
+ * allowed in blocks of that type (and of NGX_DIRECT_CONF) set conf. */
+char *ngx_stentor_parse(ngx_conf_t *cf, ngx_module_t *module, ngx_uint_t type,
+    void *conf);
 
 /* The application of that name, or NULL. */
 ngx_stentor_app_t *ngx_stentor_app(ngx_stentor_conf_t *scf, ngx_str_t *name);

@@ -21,10 +21,6 @@
 #include "store/ngx_stentor_wake.h"
 
 
-/* Where directives are allowed; only this module's parser uses them. */
-#define NGX_STENTOR_CONF      0x02000000
-#define NGX_STENTOR_APP_CONF  0x04000000
-
 #define NGX_STENTOR_ZONE_MIN  (8 * 1024 * 1024)
 
 /* Characters in a level of a stream's name. */
@@ -41,7 +37,6 @@ static char *ngx_stentor_sessions(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf);
 
 
 static ngx_conf_post_t  ngx_stentor_on_event_post = {
@@ -351,6 +346,14 @@ ngx_stentor_create_conf(ngx_cycle_t *cycle)
 static char *
 ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf)
 {
+    ngx_stentor_conf_t *scf = conf;
+
+    if (scf->relays && scf->cluster == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "\"stentor_relay\" needs a \"cluster\" block");
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -380,10 +383,6 @@ ngx_stentor_init_module(ngx_cycle_t *cycle)
 
     if (ngx_test_config) {
         return NGX_OK;
-    }
-
-    if (ngx_stentor_cluster_init(scf, cycle->log) != NGX_OK) {
-        return NGX_ERROR;
     }
 
     return ngx_stentor_wake_init_fds(scf->store, cycle->log);
@@ -517,7 +516,7 @@ ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    rv = ngx_stentor_parse(cf, NGX_STENTOR_CONF, scf);
+    rv = ngx_stentor_parse(cf, &ngx_stentor_module, NGX_STENTOR_CONF, scf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -543,8 +542,16 @@ ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     scf->store = ngx_stentor_store_create(cf, scf->zone_size, scf->streams);
+    if (scf->store == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
-    return scf->store ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (scf->cluster) {
+        scf->store->more = ngx_stentor_cluster_init;
+        scf->store->more_data = scf->cluster;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -622,7 +629,7 @@ ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    rv = ngx_stentor_parse(cf, NGX_STENTOR_APP_CONF, app);
+    rv = ngx_stentor_parse(cf, &ngx_stentor_module, NGX_STENTOR_APP_CONF, app);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -631,10 +638,9 @@ ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Parses a block whose directives (of NGX_DIRECT_CONF) go to conf. */
-
-static char *
-ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
+char *
+ngx_stentor_parse(ngx_conf_t *cf, ngx_module_t *module, ngx_uint_t type,
+    void *conf)
 {
     char        *rv;
     void       **ctx;
@@ -645,7 +651,7 @@ ngx_stentor_parse(ngx_conf_t *cf, ngx_uint_t type, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ctx[ngx_stentor_module.index] = conf;
+    ctx[module->index] = conf;
 
     save = *cf;
 

@@ -13,6 +13,10 @@
 #include <string.h>
 
 
+/* Of a Unix time. */
+#define STN_STR_TIME_DIGITS  12
+
+
 static size_t stn_str_utf8(const uint8_t *p, size_t len);
 
 
@@ -121,4 +125,26 @@ stn_str_hex(char c)
     c |= 0x20;
 
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+
+int64_t
+stn_str_time(const stn_str_t *s)
+{
+    size_t   i;
+    int64_t  t;
+
+    if (s->len == 0 || s->len > STN_STR_TIME_DIGITS || s->data[0] == '0') {
+        return -1;
+    }
+
+    for (i = 0, t = 0; i < s->len; i++) {
+        if (s->data[i] < '0' || s->data[i] > '9') {
+            return -1;
+        }
+
+        t = t * 10 + (s->data[i] - '0');
+    }
+
+    return t;
 }

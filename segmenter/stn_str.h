@@ -39,5 +39,10 @@ int stn_str_cut(const stn_str_t *s, char c, stn_str_t *head, stn_str_t *rest);
 /* What the hexadecimal digit c, of either case, stands for; -1: it is none. */
 int stn_str_hex(char c);
 
+/* The Unix time in seconds that s tells in decimal, in the one way to write
+ * it: 1 to 12 digits (up to the year 33658), the first one not 0.  -1: it is
+ * none. */
+int64_t stn_str_time(const stn_str_t *s);
+
 
 #endif /* STN_STR_H */

@@ -23,7 +23,8 @@ use JSON::PP;
 my $node = Stentor::Node->new();
 
 my %FIELDS = (
-    '' => [qw(version uptime_s workers store ingest hls events streams)],
+    '' => [qw(version uptime_s workers store ingest hls events relay
+        streams)],
     store => [qw(zone_bytes free_bytes streams_max streams)],
     ingest => [qw(connections sessions handshake_failures protocol_errors
         timeouts refused_application refused_name refused_codec refused_closed
@@ -35,6 +36,7 @@ my %FIELDS = (
         not_found waiters holds hold_timeouts pending pending_refused renders
         gzip_renders wakes)],
     events => [qw(sent retries failed dropped)],
+    relay => [qw(requests refused sessions parts_out bytes_out)],
     stream => [qw(name state opened_by opened_s epoch owner_pid parts
         segments bytes waiters wakes repairs level session renditions)],
     repairs => [qw(gaps_filled stale_dropped resyncs hold_frames live_frames
@@ -64,7 +66,7 @@ like($r->{headers}{'cache-control'} // '', qr/no-store|no-cache/,
      'is not kept');
 my $s = decode_json($r->{body});
 has_fields('status', $s, $FIELDS{''});
-has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls events);
+has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls events relay);
 is_deeply($s->{streams}, [], 'no streams yet');
 is($s->{workers}, 2, 'workers');
 cmp_ok($s->{store}{free_bytes}, '<=', $s->{store}{zone_bytes}, 'free bytes');

@@ -46,6 +46,7 @@ struct ngx_stentor_cluster_conf_s {
     ngx_str_t                listen_url; /* likewise */
     ngx_uint_t               capacity;   /* listeners; 0: not told */
     ngx_array_t              redis;      /* of ngx_stentor_redis_addr_t */
+    ngx_uint_t               servers;    /* that these are the addresses of */
     ngx_str_t                master;     /* name at the Sentinels; or null:
                                             redis is a server itself */
     ngx_str_t                user;       /* 0-terminated; or null */
@@ -53,6 +54,7 @@ struct ngx_stentor_cluster_conf_s {
     ngx_uint_t               database;
     ngx_str_t                prefix;     /* of keys and channels */
     ngx_msec_t               redis_timeout;
+    ngx_uint_t               tls;        /* boolean: to Redis */
     ngx_msec_t               lease;      /* how long one lasts */
     ngx_array_t              origins;    /* of ngx_str_t: URLs that end with
                                             '/', for want of a better one */
@@ -76,8 +78,11 @@ struct ngx_stentor_cluster_s {
     ngx_stentor_conf_t          *scf;
     ngx_stentor_cluster_conf_t  *conf;
     ngx_stentor_map_t           *map;
-    ngx_stentor_leader_t        *leader;     /* what talks to Redis, if this
-                                                worker does */
+    ngx_uint_t                   leads;      /* boolean: this worker */
+    ngx_stentor_leader_t        *leader;     /* what talks to Redis, if it
+                                                does, and there is one */
+    ngx_log_t                    log;
+    ngx_event_t                  timer;      /* who leads? */
 };
 
 
@@ -96,9 +101,9 @@ char *ngx_stentor_cluster_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
-/* In the master, when the zone is there: makes the map.  NGX_OK (also without
- * a cluster {} block) or NGX_ERROR. */
-ngx_int_t ngx_stentor_cluster_init(ngx_stentor_conf_t *scf, ngx_log_t *log);
+/* In the master, when the zone is there: makes the map; data is the block.
+ * NGX_ERROR: the zone is too small. */
+ngx_int_t ngx_stentor_cluster_init(ngx_stentor_store_t *store, void *data);
 
 /* In a worker: joins; one of them leads.  NULL on failure. */
 ngx_stentor_cluster_t *ngx_stentor_cluster_create(ngx_cycle_t *cycle,
@@ -106,6 +111,15 @@ ngx_stentor_cluster_t *ngx_stentor_cluster_create(ngx_cycle_t *cycle,
 
 /* The worker exits: another one leads. */
 void ngx_stentor_cluster_exit(ngx_stentor_cluster_t *cl);
+
+
+/* Wakes the leader: a lease that is sought, quit or wanted is for it.  Any
+ * thread. */
+void ngx_stentor_cluster_look(ngx_stentor_cluster_t *cl);
+
+/* What Redis is: one that has not been reached within two time-outs is down.
+ * Any thread. */
+ngx_stentor_redis_e ngx_stentor_cluster_redis(ngx_stentor_cluster_t *cl);
 
 
 /*
@@ -118,6 +132,10 @@ void ngx_stentor_cluster_exit(ngx_stentor_cluster_t *cl);
  *                (or was, and could not be renewed in time); never for longer
  *                than it takes to find out that Redis is down
  *   OTHER        stop at once; another node makes it, at *epoch
+ *
+ * OTHER becomes ALONE when nobody can be asked, the other has not been known
+ * to have it for ten leases' time, and no pull has brought it for two: it asks
+ * the store for that, the caller need not.
  */
 ngx_stentor_lease_e ngx_stentor_lease_seek(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_uint_t fed, uint64_t *epoch);
@@ -144,6 +162,10 @@ void ngx_stentor_lease_heard(ngx_stentor_cluster_t *cl,
  */
 ngx_int_t ngx_stentor_cluster_want(ngx_stentor_cluster_t *cl,
     ngx_str_t *name);
+
+/* Whether the stream is made here, or about to be, as of now: it is not asked
+ * for elsewhere. */
+ngx_uint_t ngx_stentor_cluster_seeks(ngx_stentor_lease_t *lease, int64_t now);
 
 /* A pull has learnt that nobody has it. */
 void ngx_stentor_cluster_deny(ngx_stentor_cluster_t *cl,

@@ -80,6 +80,8 @@ typedef enum {
 
 typedef struct {
     ngx_atomic_t             hash;       /* of the name; 0: free */
+    ngx_atomic_t             touched_ms; /* last found by somebody then */
+    ngx_uint_t               index;      /* of its place in the table */
     size_t                   name_len;
     u_char                   name[NGX_STENTOR_NAME_MAX];
 
@@ -87,7 +89,8 @@ typedef struct {
 
     ngx_atomic_t             seq;
     ngx_atomic_t             epoch;      /* the highest that was heard of */
-    ngx_atomic_t             known_ms;   /* as of then; 0: it was never asked */
+    ngx_atomic_t             known_ms;   /* as of then; 0: it was never asked,
+                                            or is not so any more */
     ngx_uint_t               taken;      /* boolean: somebody has it */
     char                     owner[NGX_STENTOR_NODE_MAX];
     char                     relay[NGX_STENTOR_URL_MAX];
@@ -99,11 +102,21 @@ typedef struct {
     ngx_atomic_t             sought_ms;  /* last sought then; 0: not */
     ngx_atomic_t             fed;        /* boolean: by one with a broadcaster,
                                             who is put before who has none */
+    ngx_atomic_t             ended;      /* boolean: it is sought no more for
+                                            the stream has ended */
+    ngx_atomic_t             asked_ms;   /* ASKED, as the seeker sees it, since
+                                            then; 0: it is not */
+    ngx_atomic_t             quiet_ms;   /* OTHER, likewise, and nothing comes
+                                            from there */
 
     /* what listeners and other nodes want */
 
     ngx_atomic_t             wanted_ms;  /* last wanted then; 0: not */
     ngx_atomic_t             denied_ms;  /* nobody has it, until then */
+    ngx_atomic_t             sure_ms;    /* who has it is being found out, for
+                                            a route, since then; 0: is known */
+    ngx_atomic_t             pull_pid;   /* the worker that pulls it, if it
+                                            lives; 0: none */
 } ngx_stentor_lease_t;
 
 
@@ -120,7 +133,11 @@ typedef enum {
 typedef struct {
     ngx_atomic_t             leader;     /* pid; 0: nobody */
     ngx_atomic_t             leader_slot;
+    ngx_atomic_t             leader_ms;  /* it was at work then */
+    ngx_atomic_t             look;       /* boolean: there is something for it
+                                            that it was woken for */
     ngx_atomic_t             redis;      /* ngx_stentor_redis_e */
+    ngx_atomic_t             starting_ms;    /* STARTING: since then */
     ngx_atomic_t             answered_ms;    /* the last good answer; 0 */
     ngx_atomic_t             commands;   /* sent, ever */
     ngx_atomic_t             failures;   /* errors and time-outs, ever */
@@ -141,8 +158,22 @@ typedef struct {
  * is too small. */
 ngx_stentor_map_t *ngx_stentor_map_create(ngx_stentor_store_t *store);
 
+/* The map that a record is in. */
+ngx_stentor_map_t *ngx_stentor_map_of(ngx_stentor_lease_t *lease);
+
 /* A clock that all processes of this machine share and nobody sets: ms. */
 int64_t ngx_stentor_map_now(void);
+
+/*
+ * Calls node with each node that lives, where it lies: it may be half written,
+ * so that a text's end is only certain to lie in its array.  Then all of them
+ * are gone through again, with a NULL before.  Returns NGX_OK, or NGX_AGAIN
+ * when none of several passes was whole: what was seen is not to be trusted.
+ */
+typedef void (*ngx_stentor_map_node_pt)(void *data, ngx_stentor_node_t *node);
+
+ngx_int_t ngx_stentor_map_each(ngx_stentor_map_t *map,
+    ngx_stentor_map_node_pt node, void *data);
 
 /* Copies the nodes that live, at most max.  Returns how many. */
 ngx_uint_t ngx_stentor_map_nodes(ngx_stentor_map_t *map,
@@ -152,22 +183,33 @@ ngx_uint_t ngx_stentor_map_nodes(ngx_stentor_map_t *map,
 void ngx_stentor_map_set_nodes(ngx_stentor_map_t *map,
     ngx_stentor_node_t *nodes, ngx_uint_t n);
 
-/* The record of a stream's full name; any thread.  find: NULL when there is
- * none; get makes one, and is NULL when all are in use. */
+/*
+ * The record of a stream's full name; any thread.  find, which locks nothing:
+ * NULL when there is none; get makes one, and is NULL when all are in use.
+ * It stays this name's for some seconds: whoever keeps it longer without
+ * seeking or wanting it finds it again.
+ */
 ngx_stentor_lease_t *ngx_stentor_map_find(ngx_stentor_map_t *map,
     ngx_str_t *name);
 ngx_stentor_lease_t *ngx_stentor_map_get(ngx_stentor_store_t *store,
     ngx_stentor_map_t *map, ngx_str_t *name);
 
 /* Who has it.  Returns NGX_OK with owner's id, url and epoch; NGX_DECLINED:
- * nobody, as of known_ms; NGX_AGAIN: it was never asked, or longer ago than
- * that.  Either text may be NULL, or has room for what the record has. */
+ * nobody; both as of known_ms, however long ago that is; NGX_AGAIN: it was
+ * never asked.  Either text may be NULL, or has room for what the record has;
+ * so may epoch. */
 ngx_int_t ngx_stentor_lease_owner(ngx_stentor_lease_t *lease, char *owner,
     char *relay, uint64_t *epoch);
 
-/* The leader's: who has it now; owner NULL: nobody. */
+/* The leader's: who has it now, itself if this node does; owner NULL: nobody.
+ * What was denied is not any more when somebody has it. */
 void ngx_stentor_lease_set_owner(ngx_stentor_lease_t *lease,
     const char *owner, const char *relay, uint64_t epoch);
+
+/* An epoch has been heard of; any thread.  Returns whether it is the highest
+ * so far. */
+ngx_uint_t ngx_stentor_lease_raise(ngx_stentor_lease_t *lease,
+    uint64_t epoch);
 
 
 #endif /* _NGX_STENTOR_MAP_H_INCLUDED_ */

@@ -139,6 +139,7 @@ ngx_stentor_live_attach(ngx_stentor_lives_t *lives,
 
         live->format = source->format;
         live->bitrate = source->bitrate;
+        live->attended = 1;
         live->arrived = 1;
 
         if (ngx_stentor_live_start(live) != NGX_OK) {
@@ -311,6 +312,7 @@ ngx_stentor_live_arrive(ngx_stentor_live_t *live,
         stn_fifo_reset(&live->units);
         live->format = source->format;
         live->bitrate = source->bitrate;
+        live->attended = 1;
         live->arrived = 1;
         live->left = 0;
         live->relieved = 0;
@@ -335,6 +337,16 @@ ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     live = ngx_calloc(sizeof(ngx_stentor_live_t), lives->log);
     if (live == NULL) {
         return NULL;
+    }
+
+    if (lives->scf->worker.cluster) {
+        live->lease = ngx_stentor_map_get(lives->store,
+                                          lives->scf->worker.cluster->map,
+                                          key);
+        if (live->lease == NULL) {
+            ngx_free(live);
+            return NULL;
+        }
     }
 
     if (stn_fifo_init(&live->units, NGX_STENTOR_LIVE_QUEUE) != STN_OK
@@ -472,6 +484,7 @@ ngx_stentor_live_detach(ngx_stentor_source_t *source)
 
     pthread_mutex_lock(&live->mutex);
 
+    live->attended = 0;
     live->left = 1;
     live->full = 0;
 
@@ -533,6 +546,8 @@ ngx_stentor_live_show(ngx_stentor_source_t *source, ngx_uint_t now)
 static void
 ngx_stentor_live_taken(ngx_stentor_live_t *live)
 {
+    ngx_uint_t  claimed;
+
     if (live->source == NULL) {
         return;
     }
@@ -544,7 +559,11 @@ ngx_stentor_live_taken(ngx_stentor_live_t *live)
     ngx_stentor_store_count(live->lives->store, live->lives->wake->slot,
                             NGX_STENTOR_INGEST_TAKEOVERS, 1);
 
-    if (live->claimed) {
+    pthread_mutex_lock(&live->mutex);
+    claimed = live->claimed;
+    pthread_mutex_unlock(&live->mutex);
+
+    if (claimed) {
         live->claim.stream->counters[NGX_STENTOR_STREAM_TAKEOVERS]++;
     }
 
@@ -649,6 +668,12 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
     ngx_stentor_live_event_e  outcome;
 
     pthread_mutex_lock(&live->mutex);
+
+    /* its lease may be what has changed */
+
+    if (live->lease) {
+        pthread_cond_signal(&live->cond);
+    }
 
     room = live->room;
     ended = live->ended;

@@ -23,6 +23,7 @@
 
 
 #include "ngx_stentor_hold.h"
+#include "cluster/ngx_stentor_cluster.h"
 #include "notify/ngx_stentor_notify.h"
 #include "store/ngx_stentor_wake.h"
 #include "stream/stn_stream.h"
@@ -138,8 +139,9 @@ struct ngx_stentor_live_s {
     stn_fifo_t                units;
     stn_fifo_t                before;      /* of who has come with changes:
                                               what he sent before them */
-    stn_format_t              format;      /* of the source that came last */
-    uint32_t                  bitrate;     /* announced; 0: not */
+    stn_format_t              format;      /* of the source that came last, */
+    uint32_t                  bitrate;     /* and what it announced */
+    unsigned                  attended:1;  /* a source is attached */
     unsigned                  arrived:1;   /* a source has come */
     unsigned                  changes:1;   /* the one that was there, with
                                               another format */
@@ -158,9 +160,13 @@ struct ngx_stentor_live_s {
 
     /* the thread's own */
 
+    ngx_stentor_lease_t      *lease;       /* NULL: this node is alone */
+    ngx_stentor_lease_e       leased;      /* as of the last look */
+    uint64_t                  lease_epoch;
     stn_fifo_t                taken;       /* units being fed */
     stn_stream_t              stream;
     ngx_stentor_claim_t       claim;
+    uint32_t                  announced;   /* bitrate of the source; 0: not */
     ngx_stentor_live_rendition_t  renditions[NGX_STENTOR_RENDITIONS];
     stn_programme_stats_t     counted;     /* as of the last count */
     int64_t                   gone_us;     /* when the source left; 0: here */

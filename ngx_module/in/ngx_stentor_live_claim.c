@@ -182,6 +182,8 @@ ngx_stentor_live_owned(ngx_stentor_live_t *live)
 
     st = live->claim.stream;
 
+    ngx_stentor_save(&st->lease_epoch, live->lease_epoch);
+
     /* the operator may have said meanwhile that it is his */
 
     if (st->opened_by < live->opened_by) {
@@ -406,6 +408,10 @@ ngx_stentor_live_resume(ngx_stentor_live_t *live)
     resume.grid.rate = rend->rate;
     resume.grid.part = rend->part;
     resume.grid.parts = rend->parts;
+    /* on another node, it was another session of his */
+
+    other |= live->claim.foreign;
+
     resume.msn = (edge->last || other) ? edge->msn + 1 : edge->msn;
     resume.part = (edge->last || other) ? 0 : edge->part + 1;
     resume.discontinuities = edge->discontinuities + other;
@@ -509,9 +515,10 @@ ngx_stentor_live_params(ngx_stentor_live_t *live, ngx_uint_t i,
     } else {
         params->name = NGX_STENTOR_RENDITION;
         ceiling = (uint32_t) app->max_bitrate;
-        bitrate = live->bitrate ? live->bitrate : NGX_STENTOR_DEFAULT_BITRATE;
+        bitrate = live->announced ? live->announced
+                                  : NGX_STENTOR_DEFAULT_BITRATE;
         bitrate = ngx_min(ngx_max(bitrate, NGX_STENTOR_BITRATE_MIN), ceiling);
-        ceiling = live->bitrate ? bitrate : ceiling;
+        ceiling = live->announced ? bitrate : ceiling;
     }
 
     params->rate = g->rate;

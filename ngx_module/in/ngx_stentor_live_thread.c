@@ -9,6 +9,7 @@
  * its own worker lets it go, or on failure; the event loop then joins it.
  */
 
+#include "ngx_stentor_live_lease.h"
 #include "ngx_stentor_live_publish.h"
 
 #include <time.h>
@@ -29,6 +30,7 @@
 #define NGX_STENTOR_LIVE_COMING_US  10000
 
 
+static void ngx_stentor_live_make(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_begin(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_win(ngx_stentor_live_t *live,
     ngx_uint_t *arrived);
@@ -47,7 +49,7 @@ static void ngx_stentor_live_units(ngx_stentor_live_t *live);
 static void ngx_stentor_live_farewell(ngx_stentor_live_t *live);
 static ngx_int_t ngx_stentor_live_pump(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_leaves(ngx_stentor_live_t *live);
-static void ngx_stentor_live_look(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_look(ngx_stentor_live_t *live);
 static void ngx_stentor_live_loop(ngx_stentor_live_t *live);
 static void ngx_stentor_live_over(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_lingered(ngx_stentor_live_t *live);
@@ -61,24 +63,43 @@ ngx_stentor_live_run(void *data)
 {
     ngx_stentor_live_t *live = data;
 
-    if (ngx_stentor_live_begin(live) == NGX_OK) {
+    while (ngx_stentor_live_stand_by(live) == NGX_OK) {
 
-        while (!ngx_stentor_live_wait(live)) {
+        ngx_stentor_live_make(live);
 
-            if (ngx_stentor_live_pump(live) != NGX_OK || live->done
-                || ngx_stentor_live_leaves(live))
-            {
-                break;
-            }
-
-            ngx_stentor_live_look(live);
-            ngx_stentor_live_over(live);
+        if (live->leased != NGX_STENTOR_LEASE_OTHER) {
+            break;
         }
+
+        ngx_stentor_live_step_down(live);
     }
 
     ngx_stentor_live_end(live);
 
     return NULL;
+}
+
+
+/* Makes the stream, until it is over or another node's. */
+
+static void
+ngx_stentor_live_make(ngx_stentor_live_t *live)
+{
+    if (ngx_stentor_live_begin(live) != NGX_OK) {
+        return;
+    }
+
+    while (!ngx_stentor_live_wait(live)) {
+
+        if (ngx_stentor_live_pump(live) != NGX_OK || live->done
+            || ngx_stentor_live_leaves(live)
+            || !ngx_stentor_live_look(live))
+        {
+            return;
+        }
+
+        ngx_stentor_live_over(live);
+    }
 }
 
 
@@ -167,6 +188,7 @@ ngx_stentor_live_win(ngx_stentor_live_t *live, ngx_uint_t *arrived)
         pthread_mutex_lock(&live->mutex);
         *arrived = live->arrived;
         format = live->format;
+        live->announced = live->bitrate;
         pthread_mutex_unlock(&live->mutex);
 
         live->vacant = live->vacant && !*arrived;
@@ -184,11 +206,14 @@ ngx_stentor_live_win(ngx_stentor_live_t *live, ngx_uint_t *arrived)
 static ngx_uint_t
 ngx_stentor_live_yield(ngx_stentor_live_t *live)
 {
+    ngx_uint_t  ending;
+
     pthread_mutex_lock(&live->mutex);
-    live->ending = !live->arrived;
+    ending = !live->arrived;
+    live->ending = ending;
     pthread_mutex_unlock(&live->mutex);
 
-    return live->ending;
+    return ending;
 }
 
 
@@ -326,6 +351,7 @@ ngx_stentor_live_take(ngx_stentor_live_t *live)
 
     if (live->arrived) {
         live->comes = live->format;
+        live->announced = live->bitrate;
         live->coming = 1;
         live->arrived = 0;
         live->leaving = 0;
@@ -432,6 +458,7 @@ ngx_stentor_live_refuse(ngx_stentor_live_t *live, const char *reason)
 
     if (!live->arrived) {
         stn_fifo_reset(&live->units);
+        live->attended = 0;
         live->refused = 1;
         live->reason = reason;
     }
@@ -518,7 +545,9 @@ ngx_stentor_live_pump(ngx_stentor_live_t *live)
 
         live->stuck = 0;
 
-        if (ngx_stentor_live_publish(live, &parts) != NGX_OK) {
+        if (!ngx_stentor_live_leased(live)
+            || ngx_stentor_live_publish(live, &parts) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -578,9 +607,10 @@ ngx_stentor_live_leaves(ngx_stentor_live_t *live)
 }
 
 
-/* Now and then: the levels for status, and the loop. */
+/* Now and then: the levels for status, the loop, and the lease.  Returns
+ * whether the stream is still ours. */
 
-static void
+static ngx_uint_t
 ngx_stentor_live_look(ngx_stentor_live_t *live)
 {
     int64_t  now;
@@ -588,13 +618,15 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
     now = ngx_stentor_live_now(live);
 
     if (now - live->shown_us < NGX_STENTOR_LIVE_LOOK_US) {
-        return;
+        return 1;
     }
 
     live->shown_us = now;
 
     ngx_stentor_live_levels(live);
     ngx_stentor_live_loop(live);
+
+    return ngx_stentor_live_renew(live);
 }
 
 
@@ -626,7 +658,7 @@ ngx_stentor_live_loop(ngx_stentor_live_t *live)
 static void
 ngx_stentor_live_over(ngx_stentor_live_t *live)
 {
-    ngx_uint_t             closing;
+    ngx_uint_t             closing, ending;
     ngx_stentor_stream_t  *st;
 
     st = live->claim.stream;
@@ -639,10 +671,11 @@ ngx_stentor_live_over(ngx_stentor_live_t *live)
     }
 
     pthread_mutex_lock(&live->mutex);
-    live->ending = closing || !live->arrived;
+    ending = closing || !live->arrived;
+    live->ending = ending;
     pthread_mutex_unlock(&live->mutex);
 
-    if (!live->ending) {
+    if (!ending) {
         return;
     }
 
@@ -694,34 +727,42 @@ ngx_stentor_live_fail(ngx_stentor_live_t *live,
 static void
 ngx_stentor_live_end(ngx_stentor_live_t *live)
 {
+    ngx_uint_t            claimed, quit;
     ngx_stentor_lives_t  *lives;
 
     lives = live->lives;
 
     pthread_mutex_lock(&live->mutex);
     live->ending = 1;
+    claimed = live->claimed;
+    quit = live->quit;
     pthread_mutex_unlock(&live->mutex);
 
-    if (live->claimed && live->quit && live->outcome == NGX_STENTOR_LIVE_NONE)
-    {
+    if (claimed && quit && live->outcome == NGX_STENTOR_LIVE_NONE) {
+
         /* a worker that lets go of a stream leaves it to the others */
 
         ngx_stentor_store_hand_over(&live->claim);
         ngx_stentor_wake_all(lives->store);
 
-    } else if (live->claimed
-               && ngx_stentor_store_close(&live->claim) == NGX_OK)
-    {
+    } else if (claimed && ngx_stentor_store_close(&live->claim) == NGX_OK) {
         ngx_stentor_live_event(live, "closed", NULL);
         ngx_stentor_wake_stream(lives->store, live->claim.stream);
+        ngx_stentor_live_release(live, 1);
 
-    } else if (live->claimed) {
+    } else if (claimed) {
         ngx_stentor_wake_all(lives->store);
+    }
+
+    if (live->outcome == NGX_STENTOR_LIVE_REFUSED
+        || live->outcome == NGX_STENTOR_LIVE_FAILED)
+    {
+        ngx_stentor_live_release(live, 0);
     }
 
     /* whoever waits for it to be opened is told that it will not be */
 
-    if (live->vacant && live->claimed) {
+    if (live->vacant && claimed) {
         live->claim.stream->wanted = 0;
     }
 

@@ -37,7 +37,6 @@
 
 typedef struct {
     ngx_queue_t               queue;       /* in arrived, or in sessions */
-    ngx_queue_t               news;        /* in srts->news, when told */
     ngx_stentor_srts_t       *srts;
     ngx_stentor_srt_conf_t   *conf;
     ngx_log_t                 log;
@@ -64,6 +63,12 @@ typedef struct {
     ngx_msec_t                measured;    /* when statistics were taken */
     uint64_t                  received;    /* bytes */
 
+    /* under the mutex of srts; no bit beside those below, for writing one bit
+     * writes its neighbors, too, and they have another mutex */
+
+    ngx_queue_t               news;        /* in srts->news, when told */
+    ngx_uint_t                told;        /* boolean */
+
     /* between them, under the mutex */
 
     pthread_mutex_t           mutex;
@@ -80,7 +85,6 @@ typedef struct {
     ngx_stentor_counter_e     counter;     /* of that; _COUNTERS: none */
     unsigned                  admitted:1;  /* the thread may begin */
     unsigned                  configured:1;    /* config is to be taken */
-    unsigned                  told:1;      /* it is in srts->news */
     unsigned                  quit:1;      /* the thread is to end */
     unsigned                  ended:1;     /* it has */
 } ngx_stentor_srt_t;

@@ -9,6 +9,7 @@
  */
 
 #include "ngx_http_stentor_hls.h"
+#include "cluster/ngx_stentor_cluster.h"
 
 
 /* Whole segments beyond the last one that a reload may ask for (6.2.5.2). */
@@ -183,20 +184,30 @@ ngx_http_stentor_hls_init(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
 }
 
 
-/* A playlist of a stream that is not there may be on its way: it is held, as
- * long as not too many are. */
+/* A stream that is not there may be on its way: a request for its playlist is
+ * held, as long as not too many are.  In a cluster so is one for media, and
+ * others are asked for it: a node that has just come up must not answer those
+ * who were listening that there is no such thing. */
 
 static ngx_int_t
 ngx_http_stentor_hls_missing(ngx_http_request_t *r,
     ngx_http_stentor_target_t *t)
 {
+    ngx_stentor_cluster_t          *cl;
     ngx_http_stentor_hls_conf_t    *hcf;
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
+    cl = w->scf->worker.cluster;
     hcf = ngx_http_get_module_loc_conf(r, ngx_http_stentor_hls_module);
 
-    if (t->kind <= NGX_HTTP_STENTOR_PLAYLIST && hcf->pending_time) {
+    /* who is told that nobody has it is held, too: it may begin */
+
+    if (cl && w->npending < hcf->pending_max) {
+        (void) ngx_stentor_cluster_want(cl, &t->name);
+    }
+
+    if ((t->kind <= NGX_HTTP_STENTOR_PLAYLIST || cl) && hcf->pending_time) {
 
         if (w->npending < hcf->pending_max) {
             return ngx_http_stentor_hls_hold(r, NULL, t);

@@ -14,6 +14,7 @@
  */
 
 #include "ngx_http_stentor_hls.h"
+#include "cluster/ngx_stentor_cluster.h"
 
 
 /* Answers in a row before the clock is looked at, and the longest slice. */
@@ -25,6 +26,9 @@
 
 /* Target durations that a reload is held at most (6.2.5.2). */
 #define NGX_HTTP_STENTOR_HOLD_TD   3
+
+/* Names of pending requests that are told apart in a tick; a power of two. */
+#define NGX_HTTP_STENTOR_NAMES     256
 
 
 static void ngx_http_stentor_hls_news(void *data, ngx_stentor_reader_t *rd);
@@ -39,6 +43,7 @@ static void ngx_http_stentor_hls_leave(ngx_http_stentor_hls_worker_t *w,
     ngx_http_stentor_wait_t *wait);
 static void ngx_http_stentor_hls_gone(void *data);
 static void ngx_http_stentor_hls_tick(ngx_event_t *ev);
+static void ngx_http_stentor_hls_want(ngx_http_stentor_hls_worker_t *w);
 static void ngx_http_stentor_hls_late(ngx_http_stentor_hls_worker_t *w,
     ngx_queue_t *queue);
 static ngx_uint_t ngx_http_stentor_hls_overdue(ngx_http_stentor_wait_t *wait);
@@ -328,6 +333,7 @@ ngx_http_stentor_hls_tick(ngx_event_t *ev)
     shelf = w->scf->worker.shelf;
 
     ngx_http_stentor_hls_late(w, &w->pending);
+    ngx_http_stentor_hls_want(w);
 
     for (q = ngx_queue_head(&shelf->readers);
          q != ngx_queue_sentinel(&shelf->readers);
@@ -341,6 +347,41 @@ ngx_http_stentor_hls_tick(ngx_event_t *ev)
 
     if (w->held) {
         ngx_add_timer(ev, NGX_HTTP_STENTOR_TICK_MS);
+    }
+}
+
+
+/* What is waited for stays wanted of other nodes: it is said once a name, or a
+ * little more often when there are many. */
+
+static void
+ngx_http_stentor_hls_want(ngx_http_stentor_hls_worker_t *w)
+{
+    uint32_t                  hash, *seen;
+    uint32_t                  names[NGX_HTTP_STENTOR_NAMES];
+    ngx_queue_t              *q;
+    ngx_http_stentor_wait_t  *wait;
+
+    if (w->scf->worker.cluster == NULL) {
+        return;
+    }
+
+    ngx_memzero(names, sizeof(names));
+
+    for (q = ngx_queue_head(&w->pending);
+         q != ngx_queue_sentinel(&w->pending);
+         q = ngx_queue_next(q))
+    {
+        wait = ngx_queue_data(q, ngx_http_stentor_wait_t, queue);
+
+        hash = ngx_crc32_short(wait->target.name.data, wait->target.name.len);
+        seen = &names[hash & (NGX_HTTP_STENTOR_NAMES - 1)];
+
+        if (*seen != hash) {
+            *seen = hash;
+            (void) ngx_stentor_cluster_want(w->scf->worker.cluster,
+                                            &wait->target.name);
+        }
     }
 }
 

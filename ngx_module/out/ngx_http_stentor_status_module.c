@@ -7,8 +7,8 @@
  * prometheus" the text format of Prometheus.  docs/status.md names all fields.
  */
 
+#include "ngx_http_stentor_status.h"
 #include "store/ngx_stentor_wake.h"
-#include "stn_buf.h"
 
 #include <ngx_http.h>
 
@@ -36,7 +36,7 @@ typedef struct {
 static ngx_int_t ngx_http_stentor_status_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_stentor_status_send(ngx_http_request_t *r,
     stn_buf_t *text, ngx_uint_t prometheus);
-static void ngx_http_stentor_status_json(ngx_stentor_store_t *store,
+static void ngx_http_stentor_status_json(ngx_stentor_conf_t *scf,
     stn_buf_t *out);
 static void ngx_http_stentor_status_group(ngx_stentor_store_t *store,
     const char *group, stn_buf_t *out);
@@ -50,17 +50,12 @@ static void ngx_http_stentor_status_srt(ngx_stentor_srt_stats_t *srt,
     stn_buf_t *out);
 static void ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend, stn_buf_t *out);
-static void ngx_http_stentor_status_text(stn_buf_t *out, const char *s);
-static void ngx_http_stentor_status_prometheus(ngx_stentor_store_t *store,
+static void ngx_http_stentor_status_prometheus(ngx_stentor_conf_t *scf,
     stn_buf_t *out);
-static void ngx_http_stentor_status_metric(stn_buf_t *out, const char *name,
-    const char *type, const char *help);
 static void ngx_http_stentor_status_streams(ngx_stentor_store_t *store,
     stn_buf_t *out);
 static void ngx_http_stentor_status_alarms(ngx_stentor_store_t *store,
     stn_buf_t *out);
-static ngx_stentor_stream_t *ngx_http_stentor_status_next(
-    ngx_stentor_store_t *store, ngx_uint_t *i);
 static const char *ngx_http_stentor_status_state(ngx_stentor_stream_t *st);
 static const char *ngx_http_stentor_status_opened_by(
     ngx_stentor_stream_t *st);
@@ -121,8 +116,19 @@ static const ngx_http_stentor_status_field_t
       "Sessions from addresses that have failed too often" },
     { "ingest", "refused_sessions",
       "Sessions beyond what the node or their address may have" },
+    { "relay", "requests", "Requests of other nodes for streams" },
+    { "relay", "refused", "Of them, refused" },
+    { "relay", "parts_out", "Parts sent to other nodes" },
+    { "relay", "bytes_out", "Bytes sent to other nodes" },
+    { "relay", "connects", "Requests to other nodes for streams" },
+    { "relay", "failures", "Of them, ended in failure" },
+    { "relay", "switches", "Streams that went on from another upstream" },
+    { "relay", "parts_in", "Parts received from other nodes" },
+    { "relay", "bytes_in", "Bytes received from other nodes" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
+    { "relay", "sessions", "Relays to other nodes now" },
+    { "relay", "pulls", "Streams that come from other nodes now" },
 };
 
 
@@ -226,9 +232,9 @@ ngx_http_stentor_status_handler(ngx_http_request_t *r)
     stn_buf_init(&text, NGX_HTTP_STENTOR_STATUS_MAX);
 
     if (conf->prometheus) {
-        ngx_http_stentor_status_prometheus(scf->store, &text);
+        ngx_http_stentor_status_prometheus(scf, &text);
     } else {
-        ngx_http_stentor_status_json(scf->store, &text);
+        ngx_http_stentor_status_json(scf, &text);
     }
 
     rc = text.failed ? NGX_HTTP_INTERNAL_SERVER_ERROR
@@ -289,11 +295,14 @@ ngx_http_stentor_status_send(ngx_http_request_t *r, stn_buf_t *text,
 
 
 static void
-ngx_http_stentor_status_json(ngx_stentor_store_t *store, stn_buf_t *out)
+ngx_http_stentor_status_json(ngx_stentor_conf_t *scf, stn_buf_t *out)
 {
     ngx_uint_t             i, n;
     stn_buf_t              streams;
+    ngx_stentor_store_t   *store;
     ngx_stentor_stream_t  *st;
+
+    store = scf->store;
 
     stn_buf_init(&streams, NGX_HTTP_STENTOR_STATUS_MAX);
 
@@ -320,6 +329,8 @@ ngx_http_stentor_status_json(ngx_stentor_store_t *store, stn_buf_t *out)
     ngx_http_stentor_status_group(store, "ingest", out);
     ngx_http_stentor_status_group(store, "hls", out);
     ngx_http_stentor_status_group(store, "events", out);
+    ngx_http_stentor_status_group(store, "relay", out);
+    ngx_http_stentor_status_cluster(scf, out);
 
     stn_buf_str(out, "  \"streams\": [");
     stn_buf_put(out, streams.data, streams.len);
@@ -401,7 +412,10 @@ ngx_http_stentor_status_stream(ngx_stentor_store_t *store,
                        (unsigned long long) st->counters[i]);
     }
 
-    stn_buf_str(out, "},\n     \"level\": ");
+    stn_buf_str(out, "}");
+    ngx_http_stentor_status_relay(st, out);
+
+    stn_buf_str(out, ",\n     \"level\": ");
     ngx_http_stentor_status_level(&st->level, out);
 
     stn_buf_str(out, ",\n     \"session\": ");
@@ -570,9 +584,7 @@ ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
 }
 
 
-/* A JSON string; what is kept in the store is printable already. */
-
-static void
+void
 ngx_http_stentor_status_text(stn_buf_t *out, const char *s)
 {
     stn_buf_u8(out, '"');
@@ -582,7 +594,7 @@ ngx_http_stentor_status_text(stn_buf_t *out, const char *s)
             stn_buf_u8(out, '\\');
         }
 
-        stn_buf_u8(out, *s);
+        stn_buf_u8(out, (u_char) *s < ' ' ? '?' : *s);
     }
 
     stn_buf_u8(out, '"');
@@ -590,11 +602,14 @@ ngx_http_stentor_status_text(stn_buf_t *out, const char *s)
 
 
 static void
-ngx_http_stentor_status_prometheus(ngx_stentor_store_t *store, stn_buf_t *out)
+ngx_http_stentor_status_prometheus(ngx_stentor_conf_t *scf, stn_buf_t *out)
 {
     char                                    name[64];
     ngx_uint_t                              i;
+    ngx_stentor_store_t                    *store;
     const ngx_http_stentor_status_field_t  *f;
+
+    store = scf->store;
 
     for (i = 0, f = ngx_http_stentor_status_counters;
          i < NGX_STENTOR_COUNTERS;
@@ -622,10 +637,11 @@ ngx_http_stentor_status_prometheus(ngx_stentor_store_t *store, stn_buf_t *out)
                    (size_t) store->pool->pfree * ngx_pagesize);
 
     ngx_http_stentor_status_streams(store, out);
+    ngx_http_stentor_status_cluster_metrics(scf, out);
 }
 
 
-static void
+void
 ngx_http_stentor_status_metric(stn_buf_t *out, const char *name,
     const char *type, const char *help)
 {
@@ -727,9 +743,7 @@ ngx_http_stentor_status_alarms(ngx_stentor_store_t *store, stn_buf_t *out)
 }
 
 
-/* The streams that there are, one by one: *i goes from 0. */
-
-static ngx_stentor_stream_t *
+ngx_stentor_stream_t *
 ngx_http_stentor_status_next(ngx_stentor_store_t *store, ngx_uint_t *i)
 {
     ngx_stentor_stream_t  *st;

@@ -93,8 +93,11 @@ ngx_stentor_claim_announce(ngx_stentor_claim_t *claim, ngx_str_t *name)
 
     st = ngx_stentor_store_lookup(claim->store, name);
 
+    /* to make a stream here is more than to pull it */
+
     if (st && claim->vacant && st->state != NGX_STENTOR_CLOSED
-        && ngx_stentor_store_owned(st))
+        && ngx_stentor_store_owned(st)
+        && (!st->relayed || claim->relayed))
     {
         claim->reason = "the stream has an owner";
         return NGX_DECLINED;
@@ -524,6 +527,7 @@ ngx_stentor_claim_rendition(ngx_stentor_store_t *store,
     rend->window = params->window;
     rend->bandwidth = params->bandwidth;
     rend->average = params->average;
+    rend->max_bandwidth = params->max_bandwidth;
 
     ngx_memzero(ngx_stentor_store_at(store, rend->ring.records),
                 rend->ring.nrecords * sizeof(ngx_stentor_record_t));
@@ -640,6 +644,26 @@ ngx_stentor_store_open(ngx_stentor_claim_t *claim)
 }
 
 
+void
+ngx_stentor_store_leave_to_pull(ngx_stentor_claim_t *claim)
+{
+    ngx_stentor_store_t  *store;
+
+    store = claim->store;
+
+    ngx_shmtx_lock(&store->pool->mutex);
+
+    if (ngx_stentor_store_valid(claim)) {
+        claim->stream->live = 0;
+        claim->stream->session.id = 0;
+        ngx_stentor_save(&claim->stream->relayed, 1);
+        ngx_stentor_save(&claim->stream->owner_pid, 0);
+    }
+
+    ngx_shmtx_unlock(&store->pool->mutex);
+}
+
+
 ngx_int_t
 ngx_stentor_store_close(ngx_stentor_claim_t *claim)
 {
@@ -678,12 +702,12 @@ ngx_stentor_store_drop(ngx_stentor_claim_t *claim)
 
 
 /* Under the mutex.  One that shall be open, and that its operator has not
- * closed, goes on with another writer. */
+ * closed, goes on with another writer; what is pulled ends as it ended. */
 
 static ngx_int_t
 ngx_stentor_claim_end(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
 {
-    if (st->state == NGX_STENTOR_OPEN && !st->closing
+    if (st->state == NGX_STENTOR_OPEN && !st->closing && !st->relayed
         && st->opened_by != NGX_STENTOR_BY_BROADCASTER)
     {
         ngx_stentor_save(&st->owner_pid, 0);

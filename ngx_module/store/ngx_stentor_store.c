@@ -89,19 +89,16 @@ ngx_stentor_store_init_zone(ngx_shm_zone_t *zone, void *data)
         store->head = former->head;
         store->nstreams = former->nstreams;
 
-        return NGX_OK;
-    }
-
-    if (zone->shm.exists) {
+    } else if (zone->shm.exists) {
         store->head = store->pool->data;
         store->nstreams = store->head->nstreams;
-
-        return NGX_OK;
     }
 
     store->pool->log_nomem = 0;
 
-    if (ngx_stentor_store_init_head(store) != NGX_OK) {
+    if ((store->head == NULL && ngx_stentor_store_init_head(store) != NGX_OK)
+        || (store->more && store->more(store, store->more_data) != NGX_OK))
+    {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                       "stentor: \"zone\" is too small for %ui streams",
                       store->nstreams);

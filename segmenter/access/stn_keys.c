@@ -19,16 +19,12 @@
 #include "access/stn_keys_line.h"
 
 
-/* Digits of an "exp": seconds up to the year 33658. */
-#define STN_KEYS_EXP_DIGITS  12
-
 
 static void stn_keys_wipe(stn_keys_t *k);
 static int stn_keys_lines(stn_keys_t *k);
 static stn_access_e stn_keys_check_signed(const stn_keys_t *k,
     const stn_str_t *app, const stn_str_t *name, const stn_params_t *p,
     int64_t now_s);
-static int64_t stn_keys_exp(const stn_str_t *s);
 static stn_access_e stn_keys_check_static(const stn_keys_t *k,
     const stn_str_t *app, const stn_str_t *name, const stn_str_t *key);
 static stn_access_e stn_keys_check_user(const stn_keys_t *k,
@@ -196,7 +192,7 @@ stn_keys_check_signed(const stn_keys_t *k, const stn_str_t *app,
     unsigned   i;
     stn_str_t  pieces[] = { *app, { "/", 1 }, *name, { "?exp=", 5 }, p->exp };
 
-    exp = stn_keys_exp(&p->exp);
+    exp = stn_str_time(&p->exp);
 
     if (exp < 0
         || stn_digest_unhex(&p->sig, sig, sizeof(sig)) != STN_OK
@@ -227,30 +223,6 @@ stn_keys_check_signed(const stn_keys_t *k, const stn_str_t *app,
     return now_s > exp ? STN_ACCESS_EXPIRED
            : exp - now_s > STN_KEYS_AHEAD_MAX ? STN_ACCESS_TOO_LONG
                                               : STN_ACCESS_OK;
-}
-
-
-/* The time that s tells, or -1: digits only, in the one way to write it. */
-
-static int64_t
-stn_keys_exp(const stn_str_t *s)
-{
-    size_t   i;
-    int64_t  exp;
-
-    if (s->len == 0 || s->len > STN_KEYS_EXP_DIGITS || s->data[0] == '0') {
-        return -1;
-    }
-
-    for (i = 0, exp = 0; i < s->len; i++) {
-        if (s->data[i] < '0' || s->data[i] > '9') {
-            return -1;
-        }
-
-        exp = exp * 10 + (s->data[i] - '0');
-    }
-
-    return exp;
 }
 
 

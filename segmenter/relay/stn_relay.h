@@ -29,10 +29,21 @@
 /* Limits: whoever sends more is not one of us. */
 #define STN_RELAY_RENDITIONS  8
 #define STN_RELAY_HOPS        8          /* nodes between origin and listener */
-#define STN_RELAY_TEXT_MAX    255
+#define STN_RELAY_PARTS       32         /* a segment */
+#define STN_RELAY_WINDOW_MAX  1024       /* segments */
+#define STN_RELAY_PART_MAX_S  60         /* seconds that a part lasts */
+#define STN_RELAY_ID_MAX      63         /* a node's */
+#define STN_RELAY_NAME_MAX    31         /* a rendition's */
+#define STN_RELAY_CODECS_MAX  15
 #define STN_RELAY_CONFIG_MAX  64
 #define STN_RELAY_INIT_MAX    2048
-#define STN_RELAY_PART_MAX    (8 * 1024 * 1024)   /* a payload */
+#define STN_RELAY_PART_MAX    (8 * 1024 * 1024)   /* a payload of PART, or of a
+                                                     type that is passed over */
+#define STN_RELAY_OTHER_MAX   65536      /* a payload of the other types */
+
+/* Numbers of parts, positions, times and epochs are below that, so that one
+ * may add to them. */
+#define STN_RELAY_BIG         ((int64_t) 1 << 62)
 
 
 typedef enum {
@@ -137,9 +148,16 @@ typedef struct {
 } stn_relay_record_t;
 
 
-/* Each appends to out.  Returns STN_OK; STN_LIMIT when a limit above is
- * passed; or out's error.  Of a part all but its data is written, with the
- * lengths as if it were: the caller sends the bytes behind it. */
+/*
+ * Each appends to out.  Returns STN_OK; or, with nothing appended, STN_LIMIT
+ * when it is nothing that a reader would take, or out's error.  Of a part all
+ * but its data is written, with the lengths as if it were: the caller sends
+ * the bytes behind it, and data.data need not be set.
+ *
+ * Names and ids are letters, digits, '.', '_' and '-'; codecs printable ASCII
+ * without quotes and backslashes.  Nothing else is empty or 0 but what may
+ * be: hops of a heartbeat, config, next_init, bandwidths.
+ */
 
 int stn_relay_put_magic(stn_buf_t *out);
 int stn_relay_put_stream(stn_buf_t *out, const stn_relay_stream_t *s);
@@ -153,30 +171,36 @@ int stn_relay_put_end(stn_buf_t *out, stn_relay_end_e reason);
 /* Reads records out of bytes that come in pieces of any size. */
 
 typedef struct {
-    stn_buf_t           in;      /* what is not a whole record yet */
-    size_t              used;    /* of it, by the record that was returned */
+    stn_buf_t           in;
+    size_t              used;    /* of it, by records that have been read */
+    size_t              skip;    /* to come of one that is passed over */
     unsigned            begun;   /* boolean: the magic has been read */
+    unsigned            n;       /* renditions of the stream; 0: not told */
+    int                 failed;  /* STN_OK, STN_ERROR or STN_LIMIT */
     const char         *reason;  /* static; why it failed */
 } stn_relay_reader_t;
 
 
-/* Allocates nothing yet; holds a record at most. */
+/* Allocates nothing yet; holds no more than an unfinished record and what was
+ * put last. */
 void stn_relay_reader_init(stn_relay_reader_t *r);
 void stn_relay_reader_free(stn_relay_reader_t *r);
 
 /* Forgets everything: another response is to come. */
 void stn_relay_reader_reset(stn_relay_reader_t *r);
 
-/* Takes bytes.  Returns STN_OK, STN_NOMEM, or STN_LIMIT when records that
- * came before have not been read. */
+/* Takes bytes, any number of them, when next() has returned STN_AGAIN or
+ * nothing was put yet.  Returns STN_OK, STN_NOMEM, what next() failed with, or
+ * STN_LIMIT when too much of what came before has not been read. */
 int stn_relay_reader_put(stn_relay_reader_t *r, const void *data, size_t n);
 
 /*
  * The next record, whose texts and data lie in the reader until its next call.
  * Returns STN_OK; STN_AGAIN when more bytes are needed; or with r->reason
  * STN_ERROR (not our records, or broken) and STN_LIMIT, which are for good.
- * All of a record has been checked: every count is in its limits, and the
- * lengths of a part's pieces are those of its data.
+ * All of a record has been checked: every count is in its limits, the lengths
+ * of a part's pieces are those of its data, it has as many as the stream has
+ * renditions, and no INIT or PART comes before the STREAM that it is of.
  */
 int stn_relay_reader_next(stn_relay_reader_t *r, stn_relay_record_t *record);
 

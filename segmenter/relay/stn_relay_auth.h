@@ -26,17 +26,20 @@
 
 
 /* Appends the header's value, for a request of node for uri (path and query,
- * as they are sent).  Returns STN_OK, STN_LIMIT, STN_ERROR (libcrypto) or
- * out's error. */
+ * as they are sent), good up to exp_s (Unix time).  Returns STN_OK; STN_LIMIT
+ * when the secret is too short, uri or node is empty, no text or too long
+ * (stn_digest.h), or exp_s is no time; STN_ERROR (libcrypto) or out's error.
+ */
 int stn_relay_auth_sign(stn_buf_t *out, const stn_str_t *secret,
     const stn_str_t *uri, const stn_str_t *node, int64_t exp_s);
 
 /* Whether value is good for that at now_s, with the current secret or the one
- * before (its len may be 0: there is none).  Returns STN_OK; STN_ERROR with
- * *reason, which tells nothing of the secret. */
-int stn_relay_auth_check(const stn_str_t *value, const stn_str_t secrets[2],
-    const stn_str_t *uri, const stn_str_t *node, int64_t now_s,
-    const char **reason);
+ * before (its len may be 0: there is none).  Returns NULL when it is, or why
+ * not: a static text that tells nothing of the secret.  That a signature is of
+ * another time is told only of a good one. */
+const char *stn_relay_auth_check(const stn_str_t *value,
+    const stn_str_t secrets[2], const stn_str_t *uri, const stn_str_t *node,
+    int64_t now_s);
 
 
 #endif /* STN_RELAY_AUTH_H */

@@ -142,6 +142,37 @@ reads_hexadecimal_digits(void **state)
 }
 
 
+static void
+reads_a_time(void **state)
+{
+    size_t     i;
+    stn_str_t  s;
+
+    static const char  *none[] = {
+        "", "0", "01", "-1", "+1", "1 ", " 1", "1.0", "1e9", "0x1", "1:", "1/",
+        "1234567890123"
+    };
+
+    (void) state;
+
+    s = access_str("1");
+    assert_int_equal(stn_str_time(&s), 1);
+    s = access_str("1800000000");
+    assert_int_equal(stn_str_time(&s), 1800000000);
+    s = access_str("999999999999");
+    assert_int_equal(stn_str_time(&s), 999999999999);
+
+    for (i = 0; i < stn_nelems(none); i++) {
+        s = access_str(none[i]);
+        assert_int_equal(stn_str_time(&s), -1);
+    }
+
+    s.data = NULL;
+    s.len = 0;
+    assert_int_equal(stn_str_time(&s), -1);
+}
+
+
 int
 main(void)
 {
@@ -150,7 +181,8 @@ main(void)
         cmocka_unit_test(cuts_at_the_first),
         cmocka_unit_test(knows_text),
         cmocka_unit_test(knows_what_is_none),
-        cmocka_unit_test(reads_hexadecimal_digits)
+        cmocka_unit_test(reads_hexadecimal_digits),
+        cmocka_unit_test(reads_a_time)
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -472,6 +472,71 @@ is_gone_on_with_behind_any_part(void **state)
 }
 
 
+/* Another node goes on 1.7 s after the last part, with what it has kept of the
+ * same broadcaster: he was there all the time, and nothing of him is missing
+ * but what a session needs to find its place. */
+
+static void
+is_gone_on_with_by_who_stood_by(void **state)
+{
+    rig_t                r, before;
+    int64_t              now;
+    uint64_t             edge;
+    stn_stream_conf_t    conf;
+    stn_stream_resume_t  resume;
+
+    (void) state;
+
+    on_air(&before, &stereo, 5 * SEC);
+
+    rig_conf(&conf);
+    rig_open(&r, &conf, &stereo.format);
+    r.opened = before.opened;
+    r.last = before.last;
+    r.seq = before.seq;
+    r.parts = 1;
+
+    memset(&resume, 0, sizeof(resume));
+    resume.grid = r.opened;
+    resume.pos[0] = r.last.pos + r.last.duration;
+    resume.msn = r.last.msn + 1;
+    resume.discontinuities = 1;
+
+    assert_int_equal(stn_stream_resume(&r.s, &resume), STN_OK);
+
+    now = before.now_us + 1700 * MS;
+
+    /* five seconds of him, each unit with the time it came at */
+
+    r.now_us = now - 5 * SEC;
+    assert_int_equal(rig_arrive(&r, &stereo), STN_OK);
+    r.last.last = 1;
+
+    while (rig_ready(&r) <= now) {
+        r.now_us = rig_ready(&r);
+        assert_int_equal(rig_put(&r), STN_OK);
+    }
+
+    /* those from before the last part are too late */
+
+    edge = (uint64_t) (r.made - stn_rescale(now, 48000, 1000000) / 1024
+                       + resume.pos[0] / 1024);
+    r.heard = edge - 20;
+    r.now_us = now;
+
+    rig_send(&r, 4 * SEC);
+    rig_is_up(&r, SEC + LATE_US);
+
+    assert_int_equal(stn_stream_holding(&r.s), 0);
+    assert_true(r.live > 5 * 48000 / 1024 - 20);
+    assert_true(r.hold < 20);
+    assert_in_range(r.lost, 0, 20);
+
+    rig_free(&r);
+    rig_free(&before);
+}
+
+
 /* What was opened as 48 kHz has become 44.1 kHz since: its parts stay those
  * that PART-TARGET allows. */
 
@@ -614,6 +679,7 @@ main(void)
         cmocka_unit_test(goes_back_to_the_format_that_it_had),
         cmocka_unit_test(refuses_what_it_cannot_carry),
         cmocka_unit_test(is_gone_on_with_behind_any_part),
+        cmocka_unit_test(is_gone_on_with_by_who_stood_by),
         cmocka_unit_test(is_gone_on_with_in_the_format_that_it_took_on),
         cmocka_unit_test(is_refused_where_its_parts_are_too_short),
         cmocka_unit_test(ends_with_the_next_part),

@@ -26,6 +26,7 @@ use Time::HiRes qw(time sleep);
 use Stentor::HTTP;
 
 our $TOP = Cwd::realpath(__FILE__ =~ s{[^/]*$}{}r . '../../..');
+our $TSAN_MODULE = "$TOP/build/tsan/ngx_stentor_module.so";
 our $PATIENCE = $ENV{STENTOR_ASAN} ? 30 : 10;
 
 my %running;
@@ -95,9 +96,10 @@ sub free_port($proto = 'tcp') {
 # nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
 # zone; log (error_log level), connections (of a worker), reuseport (each
 # worker its own socket), slow_threads (new threads begin up to so many ms
-# late); snippets: main, events, stentor, application, stream_server, http,
-# http_server, location; plain => 1 leaves Stentor out; expected => lines (a
-# regex) that are no dirt in its log; srt => [parameters, ...] has SRT ports.
+# late), tsan => 1 (it runs under ThreadSanitizer: see races()); snippets: main,
+# events, stentor, application, stream_server, http, http_server, location;
+# plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
+# in its log; srt => [parameters, ...] has SRT ports.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -172,10 +174,28 @@ sub environment($self) {
     chomp(@preload = map { scalar(`gcc -print-file-name=$_`) }
                      qw(libasan.so libstdc++.so.6)) if $ENV{STENTOR_ASAN};
     push(@preload, slow_threads()) if $self->{slow_threads};
+    push(@preload, libtsan()) if $self->{tsan};
 
     return (LD_PRELOAD => join(' ', @preload),
             SLOW_THREADS => $self->{slow_threads} // 0,
-            ASAN_OPTIONS => $ENV{ASAN_OPTIONS} // 'detect_leaks=0');
+            ASAN_OPTIONS => $ENV{ASAN_OPTIONS} // 'detect_leaks=0',
+            TSAN_OPTIONS => "exitcode=0 history_size=4 "
+                            . "log_path=$self->{dir}/tsan");
+}
+
+
+sub libtsan() {
+    chomp(my $so = `gcc -print-file-name=libtsan.so`);
+    return Cwd::realpath($so);
+}
+
+
+# The races of threads that a node with tsan => 1 has found, each as the text
+# of ThreadSanitizer's report.
+
+sub races($self) {
+    return grep { /WARNING: ThreadSanitizer: data race/ }
+           map { split(/^={18}$/m, slurp($_)) } glob("$self->{dir}/tsan.*");
 }
 
 
@@ -224,8 +244,8 @@ sub conf_main($self) {
     my $v = `$self->{nginx} -V 2>&1`;
     my $c = '';
 
-    my $module = $ENV{STENTOR_MODULE}
-                 // "$TOP/build/ngx_stentor_module.so";
+    my $module = $self->{tsan} ? $TSAN_MODULE
+                 : $ENV{STENTOR_MODULE} // "$TOP/build/ngx_stentor_module.so";
 
     if (!$self->{plain} && $module ne 'none') {
         die "no $module: run make first\n" if !-e $module;
@@ -447,8 +467,23 @@ sub wait_status($self, $test, $seconds = $PATIENCE, $what = 'status') {
 
     Test::More::fail("wait: $what");
     Test::More::diag(JSON::PP->new->pretty->canonical->encode($status // {}));
+    $self->tell_log();
 
     return undef;
+}
+
+
+# What the log has that it should not have, and its end: once, for what fails
+# later often follows from what failed first.
+
+sub tell_log($self, $lines = 20) {
+    return if $self->{log_told}++;
+
+    my @log = split(/\n/, $self->log());
+    my $from = @log > $lines ? @log - $lines : 0;
+
+    Test::More::diag(join("\n", 'dirt:', $self->dirt(), 'end of the log:',
+                          @log[$from .. $#log]));
 }
 
 

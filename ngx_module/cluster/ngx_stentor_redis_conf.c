@@ -1,0 +1,380 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Reading "redis" of a cluster {} block:
+ *
+ *     redis HOST:PORT | unix:/path ... [name=value ...] [tls];
+ *
+ * which may be given more than once: servers add up, a parameter is that of
+ * all.  Runs in the master.  No message shows a value.
+ */
+
+#include "ngx_stentor_cluster_conf.h"
+#include "stn_base.h"
+
+#include <hiredis/hiredis.h>
+
+
+#define NGX_STENTOR_REDIS_ADDRS        16
+#define NGX_STENTOR_REDIS_PREFIX_MAX   64
+#define NGX_STENTOR_REDIS_DATABASES    1024
+#define NGX_STENTOR_REDIS_TIMEOUT_MIN  20
+#define NGX_STENTOR_REDIS_TIMEOUT_MAX  10000
+
+
+static char *ngx_stentor_redis_param(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value, u_char *eq);
+static char *ngx_stentor_redis_server(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static ngx_stentor_redis_addr_t *ngx_stentor_redis_push(
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *text);
+static char *ngx_stentor_redis_user(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_password(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_password_file(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_database(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_prefix(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_timeout(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_master(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_tls(ngx_stentor_cluster_conf_t *cc);
+static char *ngx_stentor_redis_text(ngx_str_t *to, ngx_str_t *value);
+
+
+/* What a parameter's handler returns of a value that it cannot take, and of a
+ * second one; other texts are what nginx says of the directive. */
+static char  ngx_stentor_redis_invalid[] = "invalid";
+static char  ngx_stentor_redis_duplicate[] = "duplicate";
+
+static const struct {
+    ngx_str_t   name;
+    char     *(*handler)(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+                         ngx_str_t *value);
+} ngx_stentor_redis_params[] = {
+    { ngx_string("user"), ngx_stentor_redis_user },
+    { ngx_string("password"), ngx_stentor_redis_password },
+    { ngx_string("password_file"), ngx_stentor_redis_password_file },
+    { ngx_string("database"), ngx_stentor_redis_database },
+    { ngx_string("prefix"), ngx_stentor_redis_prefix },
+    { ngx_string("timeout"), ngx_stentor_redis_timeout },
+    { ngx_string("master"), ngx_stentor_redis_master },
+};
+
+
+char *
+ngx_stentor_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_stentor_cluster_conf_t *cc = conf;
+
+    u_char      *eq;
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        eq = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
+
+        if (ngx_strcmp(value[i].data, "tls") == 0) {
+            rv = ngx_stentor_redis_tls(cc);
+
+        } else if (eq) {
+            rv = ngx_stentor_redis_param(cf, cc, &value[i], eq);
+
+        } else {
+            rv = ngx_stentor_redis_server(cf, cc, &value[i]);
+        }
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_stentor_redis_param(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value, u_char *eq)
+{
+    char        *rv;
+    ngx_str_t    name, v;
+    ngx_uint_t   i;
+
+    name.data = value->data;
+    name.len = eq - value->data;
+    v.data = eq + 1;
+    v.len = value->len - name.len - 1;
+
+    rv = ngx_stentor_redis_invalid;
+
+    for (i = 0; i < stn_nelems(ngx_stentor_redis_params); i++) {
+        if (ngx_stentor_redis_params[i].name.len == name.len
+            && ngx_memcmp(ngx_stentor_redis_params[i].name.data, name.data,
+                          name.len) == 0)
+        {
+            rv = ngx_stentor_redis_params[i].handler(cf, cc, &v);
+        }
+    }
+
+    if (rv == ngx_stentor_redis_invalid || rv == ngx_stentor_redis_duplicate) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s parameter \"%V=\" of redis", rv, &name);
+        return NGX_CONF_ERROR;
+    }
+
+    return rv;
+}
+
+
+/* A name may stand for several addresses: each is tried. */
+
+static char *
+ngx_stentor_redis_server(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    u_char                    *text;
+    ngx_url_t                  u;
+    ngx_uint_t                 i;
+    ngx_stentor_redis_addr_t  *addr;
+
+    if (ngx_strlchr(value->data, value->data + value->len, '@')
+        || ngx_strstr(value->data, "//"))
+    {
+        return "has HOST:PORT or unix:PATH, and no URL";
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = *value;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s in redis \"%V\"",
+                           u.err ? u.err : "invalid host", value);
+        return NGX_CONF_ERROR;
+    }
+
+    if (u.uri.len || (u.no_port && u.family != AF_UNIX)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "redis \"%V\" is not HOST:PORT or unix:PATH",
+                           value);
+        return NGX_CONF_ERROR;
+    }
+
+    cc->servers++;
+
+    for (i = 0; i < u.naddrs; i++) {
+        addr = ngx_stentor_redis_push(cc, value);
+        if (addr == NULL) {
+            return "has more than 16 addresses";
+        }
+
+        if (u.family == AF_UNIX) {
+            addr->path.data = value->data + sizeof("unix:") - 1;
+            addr->path.len = value->len - (sizeof("unix:") - 1);
+            return NGX_CONF_OK;
+        }
+
+        text = ngx_pcalloc(cf->pool, NGX_SOCKADDR_STRLEN + 1);
+        if (text == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        addr->port = ngx_inet_get_port(u.addrs[i].sockaddr);
+        addr->host.data = text;
+        addr->host.len = ngx_sock_ntop(u.addrs[i].sockaddr,
+                                       u.addrs[i].socklen, text,
+                                       NGX_SOCKADDR_STRLEN, 0);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_stentor_redis_addr_t *
+ngx_stentor_redis_push(ngx_stentor_cluster_conf_t *cc, ngx_str_t *text)
+{
+    ngx_stentor_redis_addr_t  *addr;
+
+    addr = (cc->redis.nelts < NGX_STENTOR_REDIS_ADDRS)
+           ? ngx_array_push(&cc->redis) : NULL;
+
+    if (addr) {
+        ngx_memzero(addr, sizeof(ngx_stentor_redis_addr_t));
+        addr->text = *text;
+    }
+
+    return addr;
+}
+
+
+static char *
+ngx_stentor_redis_user(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    return ngx_stentor_redis_text(&cc->user, value);
+}
+
+
+static char *
+ngx_stentor_redis_password(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    return ngx_stentor_redis_text(&cc->password, value);
+}
+
+
+static char *
+ngx_stentor_redis_password_file(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value)
+{
+    ngx_str_t  file, password;
+
+    file = *value;
+
+    if (ngx_stentor_cluster_secret(cf, &file, &password) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_stentor_redis_text(&cc->password, &password);
+}
+
+
+static char *
+ngx_stentor_redis_database(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    ngx_int_t  n;
+
+    if (cc->database != NGX_CONF_UNSET_UINT) {
+        return ngx_stentor_redis_duplicate;
+    }
+
+    n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR || n >= NGX_STENTOR_REDIS_DATABASES) {
+        return ngx_stentor_redis_invalid;
+    }
+
+    cc->database = (ngx_uint_t) n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_stentor_redis_prefix(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] <= ' ' || value->data[i] >= 0x7f) {
+            return ngx_stentor_redis_invalid;
+        }
+    }
+
+    return value->len > NGX_STENTOR_REDIS_PREFIX_MAX
+           ? ngx_stentor_redis_invalid
+           : ngx_stentor_redis_text(&cc->prefix, value);
+}
+
+
+static char *
+ngx_stentor_redis_timeout(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    ngx_int_t  ms;
+
+    if (cc->redis_timeout != NGX_CONF_UNSET_MSEC) {
+        return ngx_stentor_redis_duplicate;
+    }
+
+    ms = ngx_parse_time(value, 0);
+
+    if (ms == NGX_ERROR || ms < NGX_STENTOR_REDIS_TIMEOUT_MIN
+        || ms > NGX_STENTOR_REDIS_TIMEOUT_MAX)
+    {
+        return ngx_stentor_redis_invalid;
+    }
+
+    cc->redis_timeout = (ngx_msec_t) ms;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_stentor_redis_master(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    return ngx_stentor_redis_text(&cc->master, value);
+}
+
+
+static char *
+ngx_stentor_redis_tls(ngx_stentor_cluster_conf_t *cc)
+{
+#if (HIREDIS_MAJOR < 1)
+
+    return "asks for \"tls\": this hiredis has no TLS";
+
+#else
+
+    cc->tls = 1;
+
+    return NGX_CONF_OK;
+
+#endif
+}
+
+
+/* Values end with a zero, as nginx's parser leaves them. */
+
+static char *
+ngx_stentor_redis_text(ngx_str_t *to, ngx_str_t *value)
+{
+    if (value->len == 0) {
+        return ngx_stentor_redis_invalid;
+    }
+
+    if (to->len) {
+        return ngx_stentor_redis_duplicate;
+    }
+
+    *to = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_stentor_redis_conf_check(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc)
+{
+    if (cc->redis.nelts == 0) {
+
+        return (cc->user.len || cc->password.len || cc->master.len
+                || cc->prefix.len || cc->tls
+                || cc->database != NGX_CONF_UNSET_UINT
+                || cc->redis_timeout != NGX_CONF_UNSET_MSEC)
+               ? "has a \"redis\" without a server" : NGX_CONF_OK;
+    }
+
+    if (cc->user.len && cc->password.len == 0) {
+        return "has a \"redis\" with a user and no password";
+    }
+
+    if (cc->servers > 1 && cc->master.len == 0) {
+        return "has several servers of \"redis\": they are Sentinels and need "
+               "\"master=\"";
+    }
+
+    return NGX_CONF_OK;
+}

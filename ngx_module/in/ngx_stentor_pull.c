@@ -1,0 +1,839 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * A pull's life (see ngx_stentor_pull.h): whom it asks, what the records of a
+ * link mean for it, and when it ends.  Upstreams are asked in the order of the
+ * route, first those that are not known to be bad, each once in a round; after
+ * a round in vain it waits.  A link ends when libcurl says so, or here; within
+ * a handler of records it is only judged.
+ */
+
+#include "ngx_stentor_pull.h"
+
+
+/* Between rounds in which nobody had the stream. */
+#define NGX_STENTOR_PULL_BACKOFF_MS  100
+#define NGX_STENTOR_PULL_PATIENCE_MS 2000
+
+/* How long to wait for a route that is being found out. */
+#define NGX_STENTOR_PULL_ROUTE_MS  50
+
+/* Who has failed is asked last for so long. */
+#define NGX_STENTOR_PULL_BAD_MS  5000
+
+/* An upstream that asks to be asked again may not do so all the time. */
+#define NGX_STENTOR_PULL_AGAIN_MS  1000
+
+/* There was no room for a stream: nobody asks for it for so long, and it is
+ * not said again before. */
+#define NGX_STENTOR_PULL_FULL_MS  5000
+#define NGX_STENTOR_PULL_TOLD_MS  60000
+
+
+static void ngx_stentor_pull_ask(ngx_stentor_pull_t *pull);
+static ngx_stentor_upstream_t *ngx_stentor_pull_choose(
+    ngx_stentor_pull_t *pull, ngx_stentor_upstream_t *up, ngx_uint_t n);
+static ngx_uint_t ngx_stentor_pull_windowed(ngx_stentor_pull_t *pull);
+static void ngx_stentor_pull_round(ngx_stentor_pull_t *pull);
+static void ngx_stentor_pull_retry(ngx_event_t *ev);
+static uint64_t ngx_stentor_pull_epoch(ngx_stentor_pull_t *pull);
+static ngx_int_t ngx_stentor_pull_record(ngx_stentor_link_t *link,
+    stn_relay_record_t *record);
+static ngx_int_t ngx_stentor_pull_stream(ngx_stentor_link_t *link,
+    stn_relay_stream_t *s);
+static ngx_int_t ngx_stentor_pull_beat(ngx_stentor_link_t *link,
+    stn_relay_beat_t *b);
+static ngx_int_t ngx_stentor_pull_chain(ngx_stentor_link_t *link,
+    const stn_str_t *chain, unsigned hops);
+static ngx_int_t ngx_stentor_pull_fresh(ngx_stentor_link_t *link,
+    uint64_t epoch);
+static void ngx_stentor_pull_accept(ngx_stentor_pull_t *pull,
+    ngx_stentor_link_t *link);
+static void ngx_stentor_pull_comes(ngx_stentor_pull_t *pull,
+    const stn_str_t *chain, unsigned hops);
+static ngx_int_t ngx_stentor_pull_part(ngx_stentor_link_t *link,
+    stn_relay_part_t *part);
+static ngx_int_t ngx_stentor_pull_edge(ngx_stentor_link_t *link);
+static ngx_int_t ngx_stentor_pull_end(ngx_stentor_link_t *link,
+    stn_relay_end_e end);
+static ngx_int_t ngx_stentor_pull_taken(ngx_stentor_link_t *link,
+    ngx_int_t rc);
+static void ngx_stentor_pull_ended(ngx_stentor_link_t *link);
+static ngx_uint_t ngx_stentor_pull_over(ngx_stentor_pull_t *pull,
+    ngx_stentor_link_t *link);
+static void ngx_stentor_pull_full(ngx_stentor_pull_t *pull,
+    const char *reason);
+static void ngx_stentor_pull_judge(ngx_stentor_pull_t *pull,
+    ngx_stentor_link_t *link);
+static void ngx_stentor_pull_pass(ngx_stentor_pull_t *pull,
+    ngx_stentor_upstream_t *up);
+static void ngx_stentor_pull_release(ngx_stentor_pull_t *pull,
+    ngx_stentor_pull_e how);
+
+
+ngx_int_t
+ngx_stentor_pull_begin(ngx_stentor_pulls_t *pulls, ngx_stentor_lease_t *lease)
+{
+    ngx_stentor_pull_t    *pull;
+    ngx_stentor_stream_t  *st;
+
+    pull = ngx_calloc(sizeof(ngx_stentor_pull_t), pulls->log);
+    if (pull == NULL) {
+        return NGX_ERROR;
+    }
+
+    pull->pulls = pulls;
+    pull->lease = lease;
+    pull->backoff = NGX_STENTOR_PULL_BACKOFF_MS;
+
+    pull->stream.store = pulls->scf->store;
+    pull->stream.slot = pulls->scf->worker.wake->slot;
+    pull->stream.log = pulls->log;
+    pull->stream.name.data = pull->name;
+    pull->stream.name.len = ngx_min(lease->name_len, NGX_STENTOR_NAME_MAX);
+    ngx_memcpy(pull->name, lease->name, pull->stream.name.len);
+
+    pull->retry.handler = ngx_stentor_pull_retry;
+    pull->retry.data = pull;
+    pull->retry.log = pulls->log;
+    pull->retry.cancelable = 1;
+
+    st = ngx_stentor_store_find(pull->stream.store, &pull->stream.name);
+
+    if (st) {
+        pull->epoch = ngx_stentor_load(&st->lease_epoch);
+    }
+
+    pulls->by_lease[lease - pulls->cluster->map->leases] = pull;
+    ngx_queue_insert_tail(&pulls->pulls, &pull->queue);
+
+    ngx_stentor_store_count(pull->stream.store, pull->stream.slot,
+                            NGX_STENTOR_RELAY_PULLS, 1);
+
+    ngx_log_error(NGX_LOG_INFO, pulls->log, 0,
+                  "stream \"%V\" is pulled", &pull->stream.name);
+
+    ngx_stentor_pull_ask(pull);
+
+    return NGX_OK;
+}
+
+
+/* Asks the next one of the route, if there is one; the pull may be gone
+ * then. */
+
+static void
+ngx_stentor_pull_ask(ngx_stentor_pull_t *pull)
+{
+    ngx_uint_t               n, absent;
+    ngx_stentor_upstream_t   up[NGX_STENTOR_ROUTE_MAX], *best;
+
+    absent = 0;
+    n = ngx_stentor_cluster_route(pull->pulls->cluster, pull->lease, up,
+                                  NGX_STENTOR_ROUTE_MAX, &absent);
+
+    pull->waits = (n == 0 && !absent);
+
+    if (pull->waits) {
+        ngx_add_timer(&pull->retry, NGX_STENTOR_PULL_ROUTE_MS);
+        return;
+    }
+
+    while ((best = ngx_stentor_pull_choose(pull, up, n)) != NULL) {
+
+        if (ngx_stentor_pull_try(pull, best) == NGX_OK) {
+            return;
+        }
+
+        ngx_stentor_pull_pass(pull, best);
+    }
+
+    /* all of them have said so, or it is known without asking */
+
+    if (pull->absents == pull->npassed && !ngx_stentor_pull_windowed(pull)) {
+        ngx_stentor_cluster_deny(pull->pulls->cluster, pull->lease);
+        ngx_stentor_pull_finish(pull, NGX_STENTOR_PULL_DROP);
+        return;
+    }
+
+    ngx_stentor_pull_round(pull);
+}
+
+
+/* The first that has not been asked yet, rather one that is not bad. */
+
+static ngx_stentor_upstream_t *
+ngx_stentor_pull_choose(ngx_stentor_pull_t *pull, ngx_stentor_upstream_t *up,
+    ngx_uint_t n)
+{
+    ngx_uint_t               i;
+    ngx_stentor_upstream_t  *bad;
+
+    bad = NULL;
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_stentor_pull_passed(pull, &up[i])) {
+            continue;
+        }
+
+        if (!ngx_stentor_bad_is(&pull->pulls->bads, &up[i])) {
+            return &up[i];
+        }
+
+        if (bad == NULL) {
+            bad = &up[i];
+        }
+    }
+
+    return bad;
+}
+
+
+ngx_uint_t
+ngx_stentor_pull_passed(ngx_stentor_pull_t *pull, ngx_stentor_upstream_t *up)
+{
+    uint32_t    key;
+    ngx_uint_t  i;
+
+    key = ngx_stentor_bad_key(up);
+
+    for (i = 0; i < pull->npassed; i++) {
+        if (pull->passed[i] == key) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_stentor_pull_pass(ngx_stentor_pull_t *pull, ngx_stentor_upstream_t *up)
+{
+    if (pull->npassed < NGX_STENTOR_ROUTE_MAX
+        && !ngx_stentor_pull_passed(pull, up))
+    {
+        pull->passed[pull->npassed++] = ngx_stentor_bad_key(up);
+    }
+}
+
+
+void
+ngx_stentor_pull_afresh(ngx_stentor_pull_t *pull)
+{
+    pull->npassed = 0;
+    pull->absents = 0;
+}
+
+
+/* Whether there is something here that can be gone on with: then the stream
+ * was, and whoever denies it has lost it. */
+
+static ngx_uint_t
+ngx_stentor_pull_windowed(ngx_stentor_pull_t *pull)
+{
+    return pull->stream.claimed
+           || ngx_stentor_store_find(pull->stream.store, &pull->stream.name);
+}
+
+
+/* Nobody had it: after a while all of them are asked again, not by all pulls
+ * at once.  Till then the stream stands still. */
+
+static void
+ngx_stentor_pull_round(ngx_stentor_pull_t *pull)
+{
+    ngx_msec_t  ms;
+
+    ngx_stentor_pull_afresh(pull);
+
+    pull->chain[0] = '\0';
+    ngx_stentor_pull_show(pull);
+
+    ms = pull->backoff / 2 + ngx_random() % pull->backoff;
+    pull->backoff = ngx_min(2 * pull->backoff, NGX_STENTOR_PULL_PATIENCE_MS);
+
+    ngx_add_timer(&pull->retry, ms);
+}
+
+
+static void
+ngx_stentor_pull_retry(ngx_event_t *ev)
+{
+    ngx_stentor_pull_ask(ev->data);
+}
+
+
+void
+ngx_stentor_pull_wake(ngx_stentor_pull_t *pull)
+{
+    if (pull->waits && pull->retry.timer_set) {
+        ngx_del_timer(&pull->retry);
+        ngx_stentor_pull_ask(pull);
+    }
+}
+
+
+ngx_int_t
+ngx_stentor_pull_try(ngx_stentor_pull_t *pull, ngx_stentor_upstream_t *up)
+{
+    ngx_stentor_link_t          *link;
+    ngx_stentor_link_ask_t       ask;
+    ngx_stentor_relayed_edge_t   edge;
+
+    if (pull->former) {
+        ngx_stentor_link_free(pull->former);
+        pull->former = NULL;
+    }
+
+    link = ngx_stentor_link_create(pull->stream.store, pull->stream.slot,
+                                   pull->pulls->log);
+    if (link == NULL) {
+        return NGX_ERROR;
+    }
+
+    link->up = *up;
+    link->record = ngx_stentor_pull_record;
+    link->ended = ngx_stentor_pull_ended;
+    link->data = pull;
+
+    ask.fetches = pull->pulls->fetches;
+    ask.conf = pull->pulls->cluster->conf;
+    ask.name = &pull->stream.name;
+    ask.epoch = ngx_stentor_pull_epoch(pull);
+    ask.after = NULL;
+
+    if (!pull->entire
+        && ngx_stentor_relayed_edge(&pull->stream, &edge) == NGX_OK)
+    {
+        ask.after = &edge;
+    }
+
+    if (ngx_stentor_link_begin(link, &ask) != NGX_OK) {
+        ngx_stentor_link_free(link);
+        return NGX_ERROR;
+    }
+
+    pull->next = link;
+
+    return NGX_OK;
+}
+
+
+/* The highest that is known: what is of an older one is over. */
+
+static uint64_t
+ngx_stentor_pull_epoch(ngx_stentor_pull_t *pull)
+{
+    return ngx_max(pull->epoch, ngx_stentor_load(&pull->lease->epoch));
+}
+
+
+static ngx_int_t
+ngx_stentor_pull_record(ngx_stentor_link_t *link, stn_relay_record_t *record)
+{
+    ngx_int_t            rc;
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+
+    switch (record->type) {
+
+    case STN_RELAY_STREAM:
+        return ngx_stentor_pull_stream(link, &record->u.stream);
+
+    case STN_RELAY_INIT:
+        rc = ngx_stentor_relayed_init(&pull->stream, &record->u.init);
+        return ngx_stentor_pull_taken(link, rc);
+
+    case STN_RELAY_PART:
+        return ngx_stentor_pull_part(link, &record->u.part);
+
+    case STN_RELAY_EDGE:
+        return ngx_stentor_pull_edge(link);
+
+    case STN_RELAY_HEARTBEAT:
+        return ngx_stentor_pull_beat(link, &record->u.beat);
+
+    default:
+        return ngx_stentor_pull_end(link, record->u.end);
+    }
+}
+
+
+/* From here on this link is heard, and no other. */
+
+static ngx_int_t
+ngx_stentor_pull_stream(ngx_stentor_link_t *link, stn_relay_stream_t *s)
+{
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+
+    if (ngx_stentor_pull_chain(link, s->chain, s->hops) != NGX_OK
+        || ngx_stentor_pull_fresh(link, s->epoch) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_stentor_pull_accept(pull, link);
+    ngx_stentor_pull_comes(pull, s->chain, s->hops);
+
+    return ngx_stentor_pull_taken(link,
+                                  ngx_stentor_relayed_stream(&pull->stream,
+                                                             s));
+}
+
+
+static ngx_int_t
+ngx_stentor_pull_beat(ngx_stentor_link_t *link, stn_relay_beat_t *b)
+{
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+
+    if (ngx_stentor_pull_chain(link, b->chain, b->hops) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* whoever has no upstream may not know of any epoch */
+
+    if (b->hops && ngx_stentor_pull_fresh(link, b->epoch) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (link == pull->cur && b->hops) {
+        ngx_stentor_pull_comes(pull, b->chain, b->hops);
+    }
+
+    return NGX_OK;
+}
+
+
+/* A stream must not come from where it goes to. */
+
+static ngx_int_t
+ngx_stentor_pull_chain(ngx_stentor_link_t *link, const stn_str_t *chain,
+    unsigned hops)
+{
+    unsigned             i;
+    ngx_str_t           *node;
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+    node = &pull->pulls->cluster->conf->node;
+
+    for (i = 0; i < hops; i++) {
+        if (chain[i].len == node->len
+            && ngx_memcmp(chain[i].data, node->data, node->len) == 0)
+        {
+            return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_LOST,
+                                          "it has the stream from here");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_pull_fresh(ngx_stentor_link_t *link, uint64_t epoch)
+{
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+
+    if (epoch < ngx_stentor_pull_epoch(pull)) {
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_LOST,
+                                      "it is of an epoch that is over");
+    }
+
+    pull->epoch = epoch;
+
+    if (epoch > ngx_stentor_load(&pull->lease->epoch)) {
+        ngx_stentor_lease_heard(pull->pulls->cluster, pull->lease, epoch);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The link before it is freed when libcurl is not on the stack. */
+
+static void
+ngx_stentor_pull_accept(ngx_stentor_pull_t *pull, ngx_stentor_link_t *link)
+{
+    uint32_t    key;
+    ngx_uint_t  spread;
+
+    link->streamed = 1;
+
+    if (link == pull->cur) {
+        return;
+    }
+
+    if (pull->cur) {
+        pull->cur->retired = 1;
+        pull->former = pull->cur;
+    }
+
+    pull->cur = link;
+    pull->next = NULL;
+    pull->entire = 0;
+
+    spread = NGX_STENTOR_PULL_PREFER_MS / 2;
+    pull->prefer = ngx_current_msec + spread + ngx_random() % (2 * spread);
+
+    key = ngx_stentor_bad_key(&link->up);
+
+    if (pull->key == key) {
+        return;
+    }
+
+    if (pull->key) {
+        pull->switches++;
+        ngx_stentor_store_count(pull->stream.store, pull->stream.slot,
+                                NGX_STENTOR_RELAY_SWITCHES, 1);
+    }
+
+    pull->key = key;
+    pull->since_ms = ngx_stentor_store_now();
+}
+
+
+static void
+ngx_stentor_pull_comes(ngx_stentor_pull_t *pull, const stn_str_t *chain,
+    unsigned hops)
+{
+    u_char    *p, *last;
+    unsigned   i;
+
+    p = (u_char *) pull->chain;
+    last = p + sizeof(pull->chain) - 1;
+
+    for (i = 0; i < hops && chain[i].len < (size_t) (last - p); i++) {
+
+        if (i) {
+            *p++ = ' ';
+        }
+
+        p = ngx_cpymem(p, chain[i].data, chain[i].len);
+    }
+
+    *p = '\0';
+}
+
+
+static ngx_int_t
+ngx_stentor_pull_part(ngx_stentor_link_t *link, stn_relay_part_t *part)
+{
+    int64_t              limit;
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+    limit = (int64_t) pull->pulls->cluster->conf->relay_lag * 1000;
+
+    link->late = link->edged && link->lag_us > limit ? link->late + 1 : 0;
+
+    return ngx_stentor_pull_taken(link, ngx_stentor_relayed_part(&pull->stream,
+                                                                 part));
+}
+
+
+static ngx_int_t
+ngx_stentor_pull_edge(ngx_stentor_link_t *link)
+{
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+
+    if (link != pull->cur) {
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_FAILED,
+                                      "an edge of no stream");
+    }
+
+    if (ngx_stentor_pull_taken(link, ngx_stentor_relayed_let_in(&pull->stream))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    link->edged = 1;
+    pull->backoff = NGX_STENTOR_PULL_BACKOFF_MS;
+
+    ngx_stentor_pull_afresh(pull);
+    ngx_stentor_pull_show(pull);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_pull_end(ngx_stentor_link_t *link, stn_relay_end_e end)
+{
+    switch (end) {
+
+    case STN_RELAY_END_STREAM:
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_OVER,
+                                      "the stream has ended");
+
+    case STN_RELAY_END_ABSENT:
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_ABSENT,
+                                      "nobody has the stream");
+
+    case STN_RELAY_END_EXIT:
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_EXIT,
+                                      "its worker exits");
+
+    case STN_RELAY_END_AGAIN:
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_AGAIN,
+                                      "it takes back what it has sent");
+
+    default:
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_LOST,
+                                      "it does not get the stream any more");
+    }
+}
+
+
+/* What has become of a record. */
+
+static ngx_int_t
+ngx_stentor_pull_taken(ngx_stentor_link_t *link, ngx_int_t rc)
+{
+    const char          *reason;
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+    reason = pull->stream.reason;
+
+    switch (rc) {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_AGAIN:
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_AGAIN, reason);
+
+    case NGX_DECLINED:
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_TAKEN, reason);
+
+    case NGX_BUSY:
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_FULL, reason);
+
+    default:
+        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_FAILED, reason);
+    }
+}
+
+
+/* A link has ended, and is freed; the pull goes on with another, unless it
+ * ends with it. */
+
+static void
+ngx_stentor_pull_ended(ngx_stentor_link_t *link)
+{
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+    pull->bytes += link->bytes;
+
+    if (link == pull->former) {
+        pull->former = NULL;
+        ngx_stentor_link_free(link);
+        return;
+    }
+
+    if (link == pull->cur) {
+        pull->cur = NULL;
+    } else {
+        pull->next = NULL;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, pull->pulls->log, 0,
+                  "relay of stream \"%V\" ended: %s", &pull->stream.name,
+                  link->reason);
+
+    if (!ngx_stentor_pull_over(pull, link)) {
+        ngx_stentor_pull_judge(pull, link);
+
+        if (pull->cur == NULL && pull->next == NULL) {
+            ngx_stentor_pull_ask(pull);
+        }
+    }
+
+    ngx_stentor_link_free(link);
+}
+
+
+/* Whether the pull has ended with its link. */
+
+static ngx_uint_t
+ngx_stentor_pull_over(ngx_stentor_pull_t *pull, ngx_stentor_link_t *link)
+{
+    switch (link->end) {
+
+    case NGX_STENTOR_LINK_OVER:
+
+        if (!link->streamed) {
+            return 0;
+        }
+
+        ngx_stentor_pull_finish(pull, NGX_STENTOR_PULL_CLOSE);
+        return 1;
+
+    case NGX_STENTOR_LINK_TAKEN:
+        ngx_stentor_pull_finish(pull, NGX_STENTOR_PULL_LEAVE);
+        return 1;
+
+    case NGX_STENTOR_LINK_FULL:
+        ngx_stentor_pull_full(pull, link->reason);
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
+static void
+ngx_stentor_pull_full(ngx_stentor_pull_t *pull, const char *reason)
+{
+    ngx_stentor_pulls_t  *pulls;
+
+    pulls = pull->pulls;
+
+    if (pulls->full == 0
+        || ngx_current_msec - pulls->full > NGX_STENTOR_PULL_TOLD_MS)
+    {
+        pulls->full = ngx_max(ngx_current_msec, 1);
+
+        ngx_log_error(NGX_LOG_CRIT, pulls->log, 0,
+                      "stream \"%V\" cannot be had from another node: %s",
+                      &pull->stream.name, reason);
+    }
+
+    ngx_stentor_cluster_deny(pulls->cluster, pull->lease);
+    ngx_stentor_save(&pull->lease->denied_ms,
+                     ngx_stentor_map_now() + NGX_STENTOR_PULL_FULL_MS);
+
+    ngx_stentor_pull_finish(pull, NGX_STENTOR_PULL_DROP);
+}
+
+
+/* What the end of a link says of its upstream: whether it may be asked again
+ * at once, and whether other pulls should ask it. */
+
+static void
+ngx_stentor_pull_judge(ngx_stentor_pull_t *pull, ngx_stentor_link_t *link)
+{
+    ngx_msec_t  since;
+
+    switch (link->end) {
+
+    case NGX_STENTOR_LINK_AGAIN:
+    case NGX_STENTOR_LINK_EXIT:
+
+        pull->entire = (link->end == NGX_STENTOR_LINK_AGAIN);
+        since = pull->again;
+        pull->again = ngx_max(ngx_current_msec, 1);
+
+        if (since && pull->again - since < NGX_STENTOR_PULL_AGAIN_MS) {
+            ngx_stentor_pull_pass(pull, &link->up);
+        }
+
+        return;
+
+    case NGX_STENTOR_LINK_ABSENT:
+        pull->absents += !ngx_stentor_pull_passed(pull, &link->up);
+        break;
+
+    case NGX_STENTOR_LINK_FAILED:
+        ngx_stentor_bad_mark(&pull->pulls->bads, &link->up,
+                               NGX_STENTOR_PULL_BAD_MS, link->reason);
+        ngx_stentor_store_count(pull->stream.store, pull->stream.slot,
+                                NGX_STENTOR_RELAY_FAILURES, 1);
+        break;
+
+    default:
+        break;
+    }
+
+    ngx_stentor_pull_pass(pull, &link->up);
+}
+
+
+void
+ngx_stentor_pull_finish(ngx_stentor_pull_t *pull, ngx_stentor_pull_e how)
+{
+    ngx_uint_t            i;
+    ngx_stentor_link_t   *links[3];
+    ngx_stentor_pulls_t  *pulls;
+
+    pulls = pull->pulls;
+
+    links[0] = pull->cur;
+    links[1] = pull->next;
+    links[2] = pull->former;
+
+    for (i = 0; i < 3; i++) {
+        if (links[i]) {
+            ngx_stentor_link_free(links[i]);
+        }
+    }
+
+    if (pull->retry.timer_set) {
+        ngx_del_timer(&pull->retry);
+    }
+
+    ngx_stentor_pull_release(pull, how);
+
+    i = pull->lease - pulls->cluster->map->leases;
+
+    if (pulls->by_lease[i] == pull) {
+        pulls->by_lease[i] = NULL;
+        (void) ngx_atomic_cmp_set(&pull->lease->pull_pid,
+                                  (ngx_atomic_uint_t) ngx_pid, 0);
+    }
+
+    ngx_stentor_store_count(pull->stream.store, pull->stream.slot,
+                            NGX_STENTOR_RELAY_PULLS, -1);
+
+    ngx_stentor_relayed_free(&pull->stream);
+    ngx_queue_remove(&pull->queue);
+    ngx_free(pull);
+}
+
+
+static void
+ngx_stentor_pull_release(ngx_stentor_pull_t *pull, ngx_stentor_pull_e how)
+{
+    ngx_stentor_store_t  *store;
+    ngx_stentor_claim_t  *claim;
+
+    if (!pull->stream.claimed) {
+        return;
+    }
+
+    claim = &pull->stream.claim;
+    store = pull->stream.store;
+
+    switch (how) {
+
+    case NGX_STENTOR_PULL_CLOSE:
+        (void) ngx_stentor_store_close(claim);
+        break;
+
+    case NGX_STENTOR_PULL_DROP:
+        ngx_stentor_store_drop(claim);
+        break;
+
+    default:
+        ngx_stentor_store_hand_over(claim);
+        return;
+    }
+
+    ngx_stentor_wake_stream(store, claim->stream);
+}
