@@ -23,7 +23,7 @@ use JSON::PP;
 my $node = Stentor::Node->new();
 
 my %FIELDS = (
-    '' => [qw(version uptime_s workers store ingest hls events relay
+    '' => [qw(version uptime_s workers store ingest hls events cluster relay
         streams)],
     store => [qw(zone_bytes free_bytes streams_max streams)],
     ingest => [qw(connections sessions handshake_failures protocol_errors
@@ -38,7 +38,8 @@ my %FIELDS = (
     events => [qw(sent retries failed dropped)],
     relay => [qw(requests refused sessions parts_out bytes_out)],
     stream => [qw(name state opened_by opened_s epoch owner_pid parts
-        segments bytes waiters wakes repairs level session renditions)],
+        segments bytes waiters wakes repairs lease_epoch relay level session
+        renditions)],
     repairs => [qw(gaps_filled stale_dropped resyncs hold_frames live_frames
         drift_repairs broken formats adoptions takeovers fights dead_airs)],
     level => [qw(rms_db true_peak_db max_true_peak_db momentary_lufs

@@ -176,6 +176,18 @@ ngx_stentor_map_set_nodes(ngx_stentor_map_t *map, ngx_stentor_node_t *nodes,
 }
 
 
+void
+ngx_stentor_map_set_trouble(ngx_stentor_map_t *map, const char *text)
+{
+    ngx_stentor_map_write(&map->seq);
+
+    ngx_cpystrn((u_char *) map->trouble, (u_char *) text,
+                sizeof(map->trouble));
+
+    ngx_stentor_map_written(&map->seq);
+}
+
+
 /* A number that is odd already is that of a writer who died. */
 
 static void

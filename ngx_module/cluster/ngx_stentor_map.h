@@ -183,6 +183,9 @@ ngx_uint_t ngx_stentor_map_nodes(ngx_stentor_map_t *map,
 void ngx_stentor_map_set_nodes(ngx_stentor_map_t *map,
     ngx_stentor_node_t *nodes, ngx_uint_t n);
 
+/* Likewise: what is wrong with Redis; empty: nothing. */
+void ngx_stentor_map_set_trouble(ngx_stentor_map_t *map, const char *text);
+
 /*
  * The record of a stream's full name; any thread.  find, which locks nothing:
  * NULL when there is none; get makes one, and is NULL when all are in use.

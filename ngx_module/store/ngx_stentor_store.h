@@ -216,7 +216,7 @@ typedef struct {
 /* How a stream comes that is made on another node; its pull writes it, readers
  * check seq before and after (odd: being written). */
 
-#define NGX_STENTOR_CHAIN_MAX  256
+#define NGX_STENTOR_CHAIN_MAX  512
 
 typedef struct {
     ngx_atomic_t             seq;

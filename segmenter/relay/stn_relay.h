@@ -12,6 +12,7 @@
  *     `--- what the puller lacks of the window ---'`--- as it is made ------->
  *
  * All numbers are big endian, texts have their length (1 byte) before them.
+ * A zero above that is none is of something that no reader of ours must read.
  * A reader passes over types that it does not know, and over what a payload
  * has behind what it knows: a later version may add both.
  */

@@ -232,6 +232,20 @@ sub calls($self, $command) {
 }
 
 
+# From now on, all commands that it is asked: seen() of what this returns has
+# those so far, each a list of words; wait_seen(test) polls for one that
+# test->(its words) is true of.
+
+sub monitor($self) {
+    my $c = $self->connect();
+
+    send_command($c, 'MONITOR');
+    read_reply($c);
+
+    return bless { client => $c, seen => [] }, 'Stentor::Redis::Monitor';
+}
+
+
 # Polls until test->() is true and returns that, or undef at the deadline.
 
 sub wait_until($self, $test, $seconds = $TIMEOUT) {
@@ -277,6 +291,49 @@ sub restart($self) {
 sub remove($self) {
     $self->kill_it();
     File::Path::remove_tree($self->{dir}) if !$ENV{STENTOR_KEEP};
+}
+
+
+package Stentor::Redis::Monitor {
+    use List::Util qw(first);
+    use Time::HiRes qw(time);
+
+    sub seen($self) {
+        my $c = $self->{client};
+
+        while (IO::Select->new($c->{socket})->can_read(0)) {
+            Stentor::Redis::more($c);
+        }
+
+        while ($c->{in} =~ s/^\+(.*?)\r\n//) {
+            push(@{ $self->{seen} }, [
+                map { unquote($_) } $1 =~ /"((?:[^"\\]|\\.)*)"/g
+            ]);
+        }
+
+        return @{ $self->{seen} };
+    }
+
+    # Redis writes words as C would.
+
+    sub unquote($s) {
+        my %plain = (n => "\n", r => "\r", t => "\t", a => "\a", b => "\b");
+
+        return $s =~ s{\\(x([0-9a-f]{2})|.)}
+                      {defined $2 ? chr(hex($2)) : $plain{$1} // $1}ger;
+    }
+
+    sub wait_seen($self, $test, $seconds = $Stentor::Redis::TIMEOUT) {
+        my $deadline = time() + $seconds;
+
+        while (time() < $deadline) {
+            my $command = first { $test->(@$_) } $self->seen();
+            return $command if $command;
+            select(undef, undef, undef, 0.01);
+        }
+
+        return undef;
+    }
 }
 
 
