@@ -99,7 +99,8 @@ sub free_port($proto = 'tcp') {
 # late), tsan => 1 (it runs under ThreadSanitizer: see races()); snippets: main,
 # events, stentor, application, stream_server, http, http_server, location;
 # plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
-# in its log; srt => [parameters, ...] has SRT ports.
+# in its log; srt => [parameters, ...] has SRT ports; dir, rtmp, http_port and
+# srt_ports instead of those that are chosen.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -125,12 +126,12 @@ sub prepare($class, %o) {
     }, $class;
 
     $self->{nginx} = which($ENV{STENTOR_NGINX} // 'nginx') or die "no nginx\n";
-    $self->{dir} = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1);
+    $self->{dir} //= File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1);
+    File::Path::make_path("$self->{dir}/temp");
     chmod(0755, $self->{dir});
-    mkdir("$self->{dir}/temp");
-    $self->{rtmp} = free_port();
-    $self->{http_port} = free_port();
-    $self->{srt_ports} = [ map { free_port('udp') } @{ $self->{srt} // [] } ];
+    $self->{rtmp} //= free_port();
+    $self->{http_port} //= free_port();
+    $self->{srt_ports} //= [ map { free_port('udp') } @{ $self->{srt} // [] } ];
 
     $self->write_conf();
 
