@@ -784,6 +784,8 @@ ngx_stentor_pull_finish(ngx_stentor_pull_t *pull, ngx_stentor_pull_e how)
         }
     }
 
+    pull->cur = NULL;
+
     if (pull->retry.timer_set) {
         ngx_del_timer(&pull->retry);
     }
@@ -819,6 +821,13 @@ ngx_stentor_pull_release(ngx_stentor_pull_t *pull, ngx_stentor_pull_e how)
 
     claim = &pull->stream.claim;
     store = pull->stream.store;
+
+    /* who stands by for the stream is to know that it does not come */
+
+    if (how != NGX_STENTOR_PULL_LEAVE) {
+        pull->chain[0] = '\0';
+        ngx_stentor_pull_show(pull);
+    }
 
     switch (how) {
 
