@@ -17,8 +17,10 @@
 /* Sessions of a worker, unless "max" says otherwise. */
 #define NGX_HTTP_STENTOR_RELAY_MAX  4096
 
-/* A connection whose other end does not take what was sent is given up. */
-#define NGX_HTTP_STENTOR_RELAY_USER_TIMEOUT_MS  10000
+/* A connection whose other end does not acknowledge what was sent is given up.
+ * Longer than who takes nothing is waited for: the kernel also counts the time
+ * that a slow reader has no room for a whole packet. */
+#define NGX_HTTP_STENTOR_RELAY_USER_TIMEOUT_MS  30000
 
 
 typedef struct {
