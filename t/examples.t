@@ -47,8 +47,8 @@ sub nginx_says($text) {
         load_module => [ split(/\n/, $node->conf_main()) ],
         user => [], pid => ["pid $dir/nginx.pid;"],
         error_log => ["error_log $dir/error.log;"], 'http/+' => \@temp);
-    $text =~ s/^( *listen )(?:[\d.]+:)?(?:80|8080)\b/${1}127.0.0.1:$port{http}/m;
-    $text =~ s/^( *listen )1935\b/${1}127.0.0.1:$port{rtmp}/m;
+    $text =~ s/^( *listen) (?:[\d.]+:)?80(80)?\b/$1 127.0.0.1:$port{http}/m;
+    $text =~ s/^( *listen) 1935\b/$1 127.0.0.1:$port{rtmp}/m;
 
     Stentor::Node::spew("$dir/nginx.conf", $text);
 
@@ -110,5 +110,16 @@ SKIP: {
 
     $redis->remove();
 }
+
+
+# --- the documentation of rights, and what is in the example
+
+my ($told, $given) = map { [ sort /\s([+~&][a-z|:*]+)/g ] }
+    Stentor::Node::slurp("$Stentor::Node::TOP/docs/cluster.md")
+        =~ /^(    user stentor on .*?\n\n)/ms,
+    Stentor::Example::text('redis') =~ /^(user stentor on .*)/m;
+
+cmp_ok(scalar(@$given), '>', 15, 'rights are found');
+is_deeply($told, $given, 'docs/cluster.md has the same');
 
 done_testing();
