@@ -49,6 +49,7 @@ static int crowd_prepare(crowd_t *c);
 static void crowd_run(crowd_t *c);
 static void crowd_come(crowd_t *c, int64_t since);
 static void crowd_told(crowd_t *c);
+static void crowd_gaps(crowd_t *c);
 static void crowd_mark(crowd_t *c);
 static void crowd_print(crowd_t *c, crowd_stat_t *stat, int64_t since);
 static void crowd_signal(int n);
@@ -78,6 +79,7 @@ main(int argc, char **argv)
     start = bench_now_ns();
     crowd_run(&c);
 
+    crowd_gaps(&c);
     crowd_mark(&c);
     crowd_print(&c, c.all, start);
 
@@ -268,21 +270,26 @@ crowd_told(crowd_t *c)
     }
 
     for (i = 0; i < n; i++) {
-        if (text[i] == 'm' || text[i] == 'l') {
-            crowd_print(c, c->stat, c->marked);
-        }
+        switch (text[i]) {
 
-        if (text[i] == 'm') {
+        case 'm':
+            crowd_gaps(c);
+            crowd_print(c, c->stat, c->marked);
             crowd_mark(c);
+            break;
+
+        case 'l':
+            crowd_print(c, c->stat, c->marked);
+            break;
         }
     }
 }
 
 
-/* What has been belongs to the past. */
+/* The longest gap of each listener so far. */
 
 static void
-crowd_mark(crowd_t *c)
+crowd_gaps(crowd_t *c)
 {
     unsigned           i;
     crowd_listener_t  *l;
@@ -295,6 +302,15 @@ crowd_mark(crowd_t *c)
             l->gap_ms = 0;
         }
     }
+}
+
+
+/* What has been belongs to the past. */
+
+static void
+crowd_mark(crowd_t *c)
+{
+    unsigned  i;
 
     for (i = 0; i < c->nedges; i++) {
         crowd_stat_merge(&c->all[i], &c->stat[i]);
