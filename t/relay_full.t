@@ -29,7 +29,7 @@ my $large = origin(id => 'origin-2', zone => '128m', window => '60s',
                    application => 'max_bitrate 2m;');
 my $other = broadcaster($large, name => 'large');
 my $edge = pulls_from([$origin, $large], zone => '10m', expected => $NO_ROOM,
-                      location => 'stentor_hls_pending time=1s;');
+                      location => 'stentor_hls_pending time=300ms;');
 
 # --- full
 

@@ -255,6 +255,10 @@ ngx_stentor_pull_edge(ngx_stentor_link_t *link)
                                       "an edge of no stream");
     }
 
+    /* whoever is let in may ask by whose hands it comes */
+
+    ngx_stentor_pull_show(pull);
+
     if (ngx_stentor_pull_taken(link, ngx_stentor_relayed_let_in(&pull->stream))
         != NGX_OK)
     {
