@@ -161,6 +161,7 @@ typedef struct {
     ngx_array_t           srt;         /* of ngx_stentor_srt_conf_t */
     ngx_stentor_cluster_conf_t
                          *cluster;     /* NULL: this node is alone */
+    ngx_uint_t            relays;      /* boolean: other nodes are served */
     ngx_stentor_store_t  *store;       /* NULL: no stentor {} block */
     ngx_stentor_worker_t  worker;
 } ngx_stentor_conf_t;

@@ -346,6 +346,14 @@ ngx_stentor_create_conf(ngx_cycle_t *cycle)
 static char *
 ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf)
 {
+    ngx_stentor_conf_t *scf = conf;
+
+    if (scf->relays && scf->cluster == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "\"stentor_relay\" needs a \"cluster\" block");
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
 }
 

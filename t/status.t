@@ -23,7 +23,7 @@ use JSON::PP;
 my $node = Stentor::Node->new();
 
 my %FIELDS = (
-    '' => [qw(version uptime_s workers store ingest hls events cluster
+    '' => [qw(version uptime_s workers store ingest hls events relay cluster
         streams)],
     store => [qw(zone_bytes free_bytes streams_max streams)],
     ingest => [qw(connections sessions handshake_failures protocol_errors
@@ -36,6 +36,8 @@ my %FIELDS = (
         not_found waiters holds hold_timeouts pending pending_refused renders
         gzip_renders wakes)],
     events => [qw(sent retries failed dropped)],
+    relay => [qw(requests refused sessions parts_out bytes_out pulls connects
+        failures switches parts_in bytes_in)],
     stream => [qw(name state opened_by opened_s epoch owner_pid parts
         segments bytes waiters wakes repairs lease_epoch relay level session
         renditions)],
@@ -66,7 +68,7 @@ like($r->{headers}{'cache-control'} // '', qr/no-store|no-cache/,
      'is not kept');
 my $s = decode_json($r->{body});
 has_fields('status', $s, $FIELDS{''});
-has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls events);
+has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls events relay);
 is_deeply($s->{streams}, [], 'no streams yet');
 is($s->{workers}, 2, 'workers');
 cmp_ok($s->{store}{free_bytes}, '<=', $s->{store}{zone_bytes}, 'free bytes');

@@ -28,8 +28,6 @@ static void ngx_stentor_cluster_resign(ngx_stentor_cluster_t *cl);
 static void ngx_stentor_cluster_woken(void *data, ngx_stentor_stream_t *st);
 static ngx_stentor_lease_t *ngx_stentor_cluster_wanted(
     ngx_stentor_cluster_t *cl, ngx_str_t *name);
-static ngx_uint_t ngx_stentor_cluster_seeks(ngx_stentor_lease_t *lease,
-    int64_t now);
 
 
 ngx_int_t
@@ -315,9 +313,7 @@ ngx_stentor_cluster_wanted(ngx_stentor_cluster_t *cl, ngx_str_t *name)
 }
 
 
-/* A stream that is about to be made here is not asked for elsewhere. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_stentor_cluster_seeks(ngx_stentor_lease_t *lease, int64_t now)
 {
     int64_t              sought;

@@ -140,6 +140,10 @@ ngx_stentor_redis_e ngx_stentor_cluster_redis(ngx_stentor_cluster_t *cl);
 ngx_stentor_lease_e ngx_stentor_lease_seek(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_uint_t fed, uint64_t *epoch);
 
+/* Whether a pull brings its stream now, from another node. */
+ngx_uint_t ngx_stentor_lease_relayed(ngx_stentor_cluster_t *cl,
+    ngx_stentor_lease_t *lease);
+
 /* The same without seeking: whether what was granted still holds.  Cheap: once
  * for each part. */
 ngx_stentor_lease_e ngx_stentor_lease_check(ngx_stentor_lease_t *lease);
@@ -162,6 +166,10 @@ void ngx_stentor_lease_heard(ngx_stentor_cluster_t *cl,
  */
 ngx_int_t ngx_stentor_cluster_want(ngx_stentor_cluster_t *cl,
     ngx_str_t *name);
+
+/* Whether the stream is made here, or about to be, as of now: it is not asked
+ * for elsewhere. */
+ngx_uint_t ngx_stentor_cluster_seeks(ngx_stentor_lease_t *lease, int64_t now);
 
 /* A pull has learnt that nobody has it. */
 void ngx_stentor_cluster_deny(ngx_stentor_cluster_t *cl,

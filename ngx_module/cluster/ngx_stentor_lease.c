@@ -6,7 +6,8 @@
  * Redis has to decide, the leader writes into the lease's record; when Redis
  * cannot be asked it is decided here, so that nobody falls silent for it:
  *
- *     NONE, ASKED -> ALONE   unless another is known to have it: OTHER
+ *     NONE, ASKED -> ALONE   unless another is known to have it, or it comes
+ *                            from one by a pull: OTHER
  *     HELD, over  -> ALONE   its owner goes on
  *     OTHER       -> ALONE   when for long nothing has been heard of another
  *                            having it, and nothing comes from him
@@ -43,8 +44,6 @@ static void ngx_stentor_lease_go_alone(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_stentor_lease_e from);
 static void ngx_stentor_lease_waits(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_stentor_lease_e state);
-static ngx_uint_t ngx_stentor_lease_relayed(ngx_stentor_cluster_t *cl,
-    ngx_stentor_lease_t *lease);
 static void ngx_stentor_lease_since(ngx_atomic_t *ms, ngx_uint_t is);
 
 
@@ -63,30 +62,28 @@ ngx_stentor_lease_seek(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
     if (sought == 0 || now - sought > NGX_STENTOR_SOUGHT_MS) {
         ngx_stentor_save(&lease->asked_ms, 0);
         ngx_stentor_save(&lease->quiet_ms, 0);
-        ngx_stentor_save(&lease->ended, 0);
         news = 1;
     }
 
-    /* what heard writes, in the other order */
-
-    *epoch = ngx_stentor_load(&lease->epoch);
-    state = ngx_stentor_load(&lease->state);
-    next = ngx_stentor_lease_next(cl, lease, state);
-
-    if (next != state) {
-        news = 1;
-
-        if (!ngx_atomic_cmp_set(&lease->state, state, next)) {
-
-            /* the leader has decided meanwhile */
-            next = ngx_stentor_lease_check(lease);
-
-        } else if (next == NGX_STENTOR_LEASE_ALONE) {
-            ngx_stentor_lease_go_alone(cl, lease, state);
-        }
+    do {
+        /* what heard writes, in the other order */
 
         *epoch = ngx_stentor_load(&lease->epoch);
+        state = ngx_stentor_load(&lease->state);
+        next = ngx_stentor_lease_next(cl, lease, state);
+
+    } while (next != state && !ngx_atomic_cmp_set(&lease->state, state, next));
+
+    /* the leader, too, lets those go on whose key in Redis is no good */
+
+    if (next == NGX_STENTOR_LEASE_ALONE
+        && (state != next || ngx_stentor_load(&lease->asked_ms)))
+    {
+        ngx_stentor_lease_go_alone(cl, lease, state);
+        *epoch = ngx_stentor_load(&lease->epoch);
     }
+
+    news |= (next != state);
 
     ngx_stentor_lease_waits(cl, lease, next);
 
@@ -135,7 +132,8 @@ ngx_stentor_lease_next(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
         return NGX_STENTOR_LEASE_ASKED;
     }
 
-    return ngx_stentor_lease_whose(cl, lease) == NGX_BUSY
+    return (ngx_stentor_lease_whose(cl, lease) == NGX_BUSY
+            || ngx_stentor_lease_relayed(cl, lease))
            ? NGX_STENTOR_LEASE_OTHER : NGX_STENTOR_LEASE_ALONE;
 }
 
@@ -234,9 +232,7 @@ ngx_stentor_lease_waits(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
 }
 
 
-/* Whether a pull brings it: it knows by whose hands. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_stentor_lease_relayed(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease)
 {
@@ -296,7 +292,6 @@ ngx_stentor_lease_quit(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
 {
     ngx_atomic_uint_t  state;
 
-    ngx_stentor_save(&lease->ended, ended);
     ngx_stentor_save(&lease->sought_ms, 0);
     ngx_stentor_save(&lease->fed, 0);
     ngx_stentor_save(&lease->asked_ms, 0);

@@ -415,7 +415,6 @@ ngx_stentor_map_name(ngx_stentor_store_t *store, ngx_stentor_lease_t *lease,
     lease->until_ms = 0;
     lease->sought_ms = 0;
     lease->fed = 0;
-    lease->ended = 0;
     lease->asked_ms = 0;
     lease->quiet_ms = 0;
     lease->wanted_ms = 0;

@@ -102,8 +102,6 @@ typedef struct {
     ngx_atomic_t             sought_ms;  /* last sought then; 0: not */
     ngx_atomic_t             fed;        /* boolean: by one with a broadcaster,
                                             who is put before who has none */
-    ngx_atomic_t             ended;      /* boolean: it is sought no more for
-                                            the stream has ended */
     ngx_atomic_t             asked_ms;   /* ASKED, as the seeker sees it, since
                                             then; 0: it is not */
     ngx_atomic_t             quiet_ms;   /* OTHER, likewise, and nothing comes

@@ -161,7 +161,7 @@ ngx_stentor_redis_server(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
         return NGX_CONF_ERROR;
     }
 
-    if (u.uri.len || (u.no_port && u.family != AF_UNIX)) {
+    if (u.no_port && u.family != AF_UNIX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "redis \"%V\" is not HOST:PORT or unix:PATH",
                            value);

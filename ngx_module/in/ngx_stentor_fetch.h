@@ -42,8 +42,10 @@ typedef struct {
     /* the fetch's own */
 
     ngx_stentor_fetches_t      *fetches;
+    ngx_queue_t                 queue;     /* of those under way */
     CURL                       *easy;      /* NULL: it is not under way */
     struct curl_slist          *headers;
+    size_t                      waste;     /* bytes of a body not wanted */
 } ngx_stentor_fetch_t;
 
 

@@ -15,10 +15,8 @@
 /* A killed worker's streams have new owners after this and a little. */
 #define NGX_STENTOR_KEEPER_MS  200
 
-/* A worker has the first go at its share of them, so that not all of them
- * start a thread for each; after this everybody may.  One that has just been
- * born leaves that to others, who have hold audio ready. */
-#define NGX_STENTOR_KEEPER_SHARE_MS  150
+/* A worker that has just been born leaves them to others, who have hold audio
+ * ready. */
 #define NGX_STENTOR_KEEPER_YOUNG_MS  2500
 
 /* How long to wait before a stream of the configuration that could not be
@@ -36,7 +34,6 @@ static void ngx_stentor_keeper_orphan(ngx_stentor_keeper_t *k,
     ngx_stentor_stream_t *st);
 static void ngx_stentor_keeper_open(ngx_stentor_keeper_t *k,
     ngx_stentor_stream_t *st, ngx_uint_t opened_by);
-static ngx_uint_t ngx_stentor_keeper_mine(ngx_uint_t n);
 static ngx_stentor_app_t *ngx_stentor_keeper_app(ngx_stentor_conf_t *scf,
     ngx_stentor_stream_t *st, ngx_str_t *full, ngx_str_t *name);
 static void ngx_stentor_keeper_configured(ngx_stentor_keeper_t *k,
@@ -128,7 +125,7 @@ ngx_stentor_keeper_look(ngx_stentor_keeper_t *k)
         }
 
         if (ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN
-            || ngx_stentor_store_owned(st) || ngx_stentor_load(&st->relayed))
+            || ngx_stentor_load(&st->relayed) || ngx_stentor_store_owned(st))
         {
             k->orphaned[i] = 0;
             ngx_stentor_keeper_stand_by(k, st);
@@ -275,9 +272,7 @@ ngx_stentor_keeper_open(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st,
 }
 
 
-/* Whether this worker has the first go at the n-th of things. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_stentor_keeper_mine(ngx_uint_t n)
 {
     ngx_core_conf_t  *ccf;

@@ -14,6 +14,11 @@
 #include "ngx_stentor_live.h"
 
 
+/* A worker has the first go at its share of streams that nobody has, so that
+ * not all of them start something for each; after this everybody may. */
+#define NGX_STENTOR_KEEPER_SHARE_MS  150
+
+
 typedef struct {
     ngx_stentor_conf_t       *scf;
     ngx_stentor_lives_t      *lives;
@@ -29,6 +34,10 @@ typedef struct {
 /* Starts the worker's keeper.  Returns NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_stentor_keeper_start(ngx_cycle_t *cycle,
     ngx_stentor_conf_t *scf);
+
+/* Whether this worker has the first go at the n-th of things; after
+ * NGX_STENTOR_KEEPER_SHARE_MS everybody may. */
+ngx_uint_t ngx_stentor_keeper_mine(ngx_uint_t n);
 
 
 #endif /* _NGX_STENTOR_KEEPER_H_INCLUDED_ */

@@ -13,8 +13,6 @@
 static void ngx_stentor_live_changed(ngx_stentor_live_t *live);
 static void ngx_stentor_live_record(ngx_stentor_live_t *live,
     stn_stream_parts_t *parts, ngx_uint_t i, ngx_stentor_record_t *record);
-static void ngx_stentor_live_made(ngx_stentor_live_t *live,
-    stn_stream_parts_t *parts);
 static void ngx_stentor_live_measure(ngx_stentor_live_t *live, ngx_uint_t i,
     stn_part_t *part, uint32_t rate);
 
@@ -70,7 +68,8 @@ ngx_stentor_live_publish(ngx_stentor_live_t *live, stn_stream_parts_t *parts)
         ngx_stentor_live_changed(live);
     }
 
-    ngx_stentor_live_made(live, parts);
+    ngx_stentor_wake_part(live->lives->store, live->claim.stream, records,
+                          parts->n);
 
     return NGX_OK;
 }
@@ -114,25 +113,6 @@ ngx_stentor_live_record(ngx_stentor_live_t *live, stn_stream_parts_t *parts,
     record->live = part->live;
     record->made_us = ngx_stentor_live_now(live);
     record->discontinuities = parts->discontinuities;
-}
-
-
-static void
-ngx_stentor_live_made(ngx_stentor_live_t *live, stn_stream_parts_t *parts)
-{
-    ngx_uint_t             i;
-    ngx_stentor_stream_t  *st;
-
-    st = live->claim.stream;
-
-    for (i = 0; i < parts->n; i++) {
-        st->counters[NGX_STENTOR_STREAM_BYTES] += parts->part[i].len;
-    }
-
-    st->counters[NGX_STENTOR_STREAM_PARTS]++;
-    st->counters[NGX_STENTOR_STREAM_SEGMENTS] += parts->part[0].last;
-    st->counters[NGX_STENTOR_STREAM_WAKES] +=
-                           ngx_stentor_wake_stream(live->lives->store, st);
 }
 
 

@@ -29,6 +29,7 @@ ngx_int_t
 ngx_stentor_post_init(ngx_log_t *log)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
+        ngx_stentor_post_pin();
         return NGX_OK;
     }
 
@@ -36,6 +37,21 @@ ngx_stentor_post_init(ngx_log_t *log)
                   "stentor: curl_global_init() failed");
 
     return NGX_ERROR;
+}
+
+
+/* A thread of libcurl's resolver may outlive everything else that is here
+ * (CURLOPT_QUICK_EXIT), and nginx unloads its modules when it exits: libcurl
+ * must stay where it is. */
+
+static void
+ngx_stentor_post_pin(void)
+{
+    Dl_info  info;
+
+    if (dladdr((void *) curl_multi_init, &info)) {
+        (void) dlopen(info.dli_fname, RTLD_NOW|RTLD_NOLOAD|RTLD_NODELETE);
+    }
 }
 
 
@@ -128,8 +144,6 @@ ngx_stentor_post_start(ngx_stentor_poster_t *poster, void *(*run)(void *),
         return NGX_ERROR;
     }
 
-    ngx_stentor_post_pin();
-
     if (ngx_stentor_thread(&poster->thread, run, data) != 0) {
         curl_multi_cleanup(poster->multi);
         poster->multi = NULL;
@@ -137,21 +151,6 @@ ngx_stentor_post_start(ngx_stentor_poster_t *poster, void *(*run)(void *),
     }
 
     return NGX_OK;
-}
-
-
-/* A thread of libcurl's resolver may outlive everything else that is here
- * (CURLOPT_QUICK_EXIT), and nginx unloads its modules when it exits: libcurl
- * must stay where it is. */
-
-static void
-ngx_stentor_post_pin(void)
-{
-    Dl_info  info;
-
-    if (dladdr((void *) curl_multi_init, &info)) {
-        (void) dlopen(info.dli_fname, RTLD_NOW|RTLD_NOLOAD|RTLD_NODELETE);
-    }
 }
 
 

@@ -64,6 +64,8 @@ static uint64_t ngx_http_stentor_status_sum(ngx_stentor_store_t *store,
 static uint64_t ngx_http_stentor_status_waiters(ngx_stentor_store_t *store,
     ngx_uint_t index);
 static ngx_uint_t ngx_http_stentor_status_workers(ngx_stentor_store_t *store);
+static ngx_uint_t ngx_http_stentor_status_lives(ngx_stentor_store_t *store,
+    ngx_uint_t slot);
 static void *ngx_http_stentor_status_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_stentor_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -116,8 +118,19 @@ static const ngx_http_stentor_status_field_t
       "Sessions from addresses that have failed too often" },
     { "ingest", "refused_sessions",
       "Sessions beyond what the node or their address may have" },
+    { "relay", "requests", "Requests of other nodes for streams" },
+    { "relay", "refused", "Of them, refused" },
+    { "relay", "parts_out", "Parts sent to other nodes" },
+    { "relay", "bytes_out", "Bytes sent to other nodes" },
+    { "relay", "connects", "Requests to other nodes for streams" },
+    { "relay", "failures", "Of them, ended in failure" },
+    { "relay", "switches", "Streams that went on from another upstream" },
+    { "relay", "parts_in", "Parts received from other nodes" },
+    { "relay", "bytes_in", "Bytes received from other nodes" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
+    { "relay", "sessions", "Relays to other nodes now" },
+    { "relay", "pulls", "Streams that come from other nodes now" },
 };
 
 
@@ -318,6 +331,7 @@ ngx_http_stentor_status_json(ngx_stentor_conf_t *scf, stn_buf_t *out)
     ngx_http_stentor_status_group(store, "ingest", out);
     ngx_http_stentor_status_group(store, "hls", out);
     ngx_http_stentor_status_group(store, "events", out);
+    ngx_http_stentor_status_group(store, "relay", out);
     ngx_http_stentor_status_cluster(scf, out);
 
     stn_buf_str(out, "  \"streams\": [");
@@ -786,7 +800,9 @@ ngx_http_stentor_status_sum(ngx_stentor_store_t *store, ngx_uint_t counter)
 
         /* what goes up and down is gone with its worker */
 
-        if (counter < NGX_STENTOR_FIRST_GAUGE || store->head->slots[i].pid) {
+        if (counter < NGX_STENTOR_FIRST_GAUGE
+            || ngx_http_stentor_status_lives(store, i))
+        {
             sum += store->head->slots[i].counters[counter];
         }
     }
@@ -807,6 +823,11 @@ ngx_http_stentor_status_waiters(ngx_stentor_store_t *store, ngx_uint_t index)
     sum = 0;
 
     for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
+
+        if (!ngx_http_stentor_status_lives(store, i)) {
+            continue;
+        }
+
         waiters = ngx_stentor_store_waiters(store, i);
 
         if (index != NGX_CONF_UNSET_UINT) {
@@ -829,10 +850,23 @@ ngx_http_stentor_status_workers(ngx_stentor_store_t *store)
     ngx_uint_t  i, n;
 
     for (n = 0, i = 0; i < NGX_STENTOR_SLOTS; i++) {
-        n += (store->head->slots[i].pid != 0);
+        n += ngx_http_stentor_status_lives(store, i);
     }
 
     return n;
+}
+
+
+/* A worker that was killed could not give its slot back. */
+
+static ngx_uint_t
+ngx_http_stentor_status_lives(ngx_stentor_store_t *store, ngx_uint_t slot)
+{
+    ngx_pid_t  pid;
+
+    pid = (ngx_pid_t) ngx_stentor_load(&store->head->slots[slot].pid);
+
+    return pid && (kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH);
 }
 
 

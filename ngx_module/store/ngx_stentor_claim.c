@@ -527,6 +527,7 @@ ngx_stentor_claim_rendition(ngx_stentor_store_t *store,
     rend->window = params->window;
     rend->bandwidth = params->bandwidth;
     rend->average = params->average;
+    rend->max_bandwidth = params->max_bandwidth;
 
     ngx_memzero(ngx_stentor_store_at(store, rend->ring.records),
                 rend->ring.nrecords * sizeof(ngx_stentor_record_t));

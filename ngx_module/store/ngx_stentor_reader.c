@@ -11,15 +11,18 @@
 #include "ngx_stentor_reader.h"
 
 
-
 /* Readers that nobody has used for so long are dropped. */
 #define NGX_STENTOR_READER_IDLE_MS  30000
 
 /* How often they are looked for. */
 #define NGX_STENTOR_READER_SWEEP_MS  5000
 
+/* That a stream is wanted is not written down more often. */
+#define NGX_STENTOR_READER_WANTED_MS  100
+
 
 static void ngx_stentor_shelf_wake(void *data, ngx_stentor_stream_t *st);
+static void ngx_stentor_reader_wanted(ngx_stentor_stream_t *st);
 static void ngx_stentor_shelf_sweep(ngx_event_t *ev);
 static ngx_stentor_reader_t *ngx_stentor_reader_open(
     ngx_stentor_shelf_t *shelf, ngx_stentor_stream_t *st);
@@ -103,8 +106,23 @@ ngx_stentor_shelf_wake(void *data, ngx_stentor_stream_t *st)
 
     rd = st ? shelf->streams[st->index] : NULL;
 
+    if (rd && (rd->pins || !ngx_queue_empty(&rd->waiting))) {
+        ngx_stentor_reader_wanted(st);
+    }
+
     if (rd && ngx_stentor_reader_sync(rd)) {
         shelf->handler(shelf->data, rd);
+    }
+}
+
+
+/* All workers see it: what nobody wants need not be had from another node. */
+
+static void
+ngx_stentor_reader_wanted(ngx_stentor_stream_t *st)
+{
+    if (ngx_current_msec - st->read_msec > NGX_STENTOR_READER_WANTED_MS) {
+        st->read_msec = ngx_current_msec;
     }
 }
 
@@ -167,6 +185,7 @@ ngx_stentor_reader_get(ngx_stentor_shelf_t *shelf, ngx_str_t *name)
 
     if (rd && !rd->defunct) {
         rd->used = ngx_current_msec;
+        ngx_stentor_reader_wanted(rd->stream);
 
         if (!rd->ended) {
             return rd;
@@ -213,6 +232,7 @@ ngx_stentor_reader_open(ngx_stentor_shelf_t *shelf, ngx_stentor_stream_t *st)
     rd->shelf = shelf;
     rd->stream = st;
     rd->used = ngx_current_msec;
+    ngx_stentor_reader_wanted(st);
     rd->incarnation = __atomic_load_n(&st->incarnation, __ATOMIC_ACQUIRE);
 
     ngx_queue_init(&rd->waiting);

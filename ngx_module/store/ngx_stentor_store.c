@@ -100,8 +100,8 @@ ngx_stentor_store_init_zone(ngx_shm_zone_t *zone, void *data)
         || (store->more && store->more(store, store->more_data) != NGX_OK))
     {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                      "stentor: \"zone\" is too small for %ui streams",
-                      store->nstreams);
+                      "stentor: \"zone\" is too small for %ui streams%s",
+                      store->nstreams, store->more ? " and the cluster" : "");
         return NGX_ERROR;
     }
 

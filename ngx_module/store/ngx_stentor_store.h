@@ -105,9 +105,20 @@ typedef enum {
     NGX_STENTOR_INGEST_REFUSED_KEY,
     NGX_STENTOR_INGEST_REFUSED_ATTEMPTS,
     NGX_STENTOR_INGEST_REFUSED_SESSIONS,
+    NGX_STENTOR_RELAY_REQUESTS,
+    NGX_STENTOR_RELAY_REFUSED,
+    NGX_STENTOR_RELAY_PARTS_OUT,
+    NGX_STENTOR_RELAY_BYTES_OUT,
+    NGX_STENTOR_RELAY_CONNECTS,
+    NGX_STENTOR_RELAY_FAILURES,
+    NGX_STENTOR_RELAY_SWITCHES,
+    NGX_STENTOR_RELAY_PARTS_IN,
+    NGX_STENTOR_RELAY_BYTES_IN,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,
+    NGX_STENTOR_RELAY_SESSIONS,
+    NGX_STENTOR_RELAY_PULLS,
     NGX_STENTOR_COUNTERS
 } ngx_stentor_counter_e;
 
@@ -280,6 +291,7 @@ typedef struct {
     uint32_t                 window;     /* whole segments listed */
     uint32_t                 bandwidth;  /* peak, bit/s */
     uint32_t                 average;    /* bit/s */
+    uint32_t                 max_bandwidth;  /* bit/s, the ring carries */
     ngx_atomic_t             init;       /* the newest one's id */
     ngx_stentor_ring_t       ring;
     ngx_atomic_t             head;       /* parts ever appended */
@@ -298,6 +310,8 @@ typedef struct {
     ngx_atomic_t             owner;          /* slot of the writer */
     ngx_atomic_t             owner_pid;
     ngx_atomic_t             readers[NGX_STENTOR_SLOTS / 64];
+    ngx_atomic_t             read_msec;      /* ngx_current_msec, when somebody
+                                                last wanted something of it */
     int64_t                  opened_ms;      /* Unix time */
     int64_t                  closed_ms;
     uint64_t                 last_msn;       /* ever used for this name */

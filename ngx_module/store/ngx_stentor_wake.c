@@ -230,6 +230,23 @@ ngx_stentor_wake_stream(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
 
 
 void
+ngx_stentor_wake_part(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
+    ngx_stentor_record_t *records, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        st->counters[NGX_STENTOR_STREAM_BYTES] += records[i].len;
+    }
+
+    st->counters[NGX_STENTOR_STREAM_PARTS]++;
+    st->counters[NGX_STENTOR_STREAM_SEGMENTS] += records[0].last;
+    st->counters[NGX_STENTOR_STREAM_WAKES] += ngx_stentor_wake_stream(store,
+                                                                      st);
+}
+
+
+void
 ngx_stentor_wake_slot(ngx_stentor_store_t *store, ngx_uint_t slot)
 {
     ngx_stentor_wake_write(store->head->fds[slot]);

@@ -19,8 +19,8 @@
  * a NULL stream once a wake-up, for whatever else may have changed. */
 typedef void (*ngx_stentor_wake_pt)(void *data, ngx_stentor_stream_t *st);
 
-/* Hooks a worker may have: readers, lives, their keeper, asks, hls, relays, the
- * cluster. */
+/* Hooks a worker may have: readers, lives, their keeper, asks, hls, relays out,
+ * pulls, the leader, and some to spare. */
 #define NGX_STENTOR_WAKE_HOOKS  12
 
 
@@ -62,6 +62,11 @@ void ngx_stentor_wake_listen(ngx_stentor_wake_t *wake,
 /* From any thread: wakes the readers of a stream.  Returns how many. */
 ngx_uint_t ngx_stentor_wake_stream(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st);
+
+/* The same for the writer of a stream, who has appended a part, of n records:
+ * it is counted, too. */
+void ngx_stentor_wake_part(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, ngx_stentor_record_t *records, ngx_uint_t n);
 
 /* From any thread: wakes one worker, or all of them. */
 void ngx_stentor_wake_slot(ngx_stentor_store_t *store, ngx_uint_t slot);

@@ -32,6 +32,8 @@ my %TOOLS = (
     latency => [qw(latency.c bench_push.c bench_http.c
                    ../../segmenter/stn_buf.c)],
     srt_push => [qw(srt_push.c)],
+    crowd => [qw(crowd.c crowd_listener.c crowd_stat.c bench_hls.c
+                 bench_http.c)],
 );
 
 # What pkg-config knows of those that want more than libc.

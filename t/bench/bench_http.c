@@ -31,6 +31,7 @@
 #define BENCH_HTTP_STATUS_LEN  12
 
 
+static int bench_http_socket(unsigned port, int flags);
 static int bench_http_fail(bench_http_t *a, const char *reason);
 static int bench_http_grow(bench_http_t *a);
 static int bench_http_whole(bench_http_t *a);
@@ -43,10 +44,33 @@ static const char *bench_http_value(const char *line, size_t len,
 int
 bench_http_connect(unsigned port)
 {
+    int  fd;
+
+    fd = bench_http_socket(port, 0);
+
+    if (fd != -1 && fcntl(fd, F_SETFL, O_NONBLOCK) == -1) {
+        close(fd);
+        return -1;
+    }
+
+    return fd;
+}
+
+
+int
+bench_http_begin(unsigned port)
+{
+    return bench_http_socket(port, SOCK_NONBLOCK);
+}
+
+
+static int
+bench_http_socket(unsigned port, int flags)
+{
     int                 fd, on;
     struct sockaddr_in  sin;
 
-    fd = socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, 0);
+    fd = socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC|flags, 0);
     if (fd == -1) {
         return -1;
     }
@@ -58,9 +82,9 @@ bench_http_connect(unsigned port)
 
     on = 1;
 
-    if (connect(fd, (struct sockaddr *) &sin, sizeof(sin)) == -1
-        || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1
-        || fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1
+        || (connect(fd, (struct sockaddr *) &sin, sizeof(sin)) == -1
+            && errno != EINPROGRESS))
     {
         close(fd);
         return -1;
@@ -117,16 +141,14 @@ bench_http_read(bench_http_t *a, int fd)
 
         n = recv(fd, a->buf + a->len, a->size - a->len, 0);
 
-        if (n == 0) {
-            return bench_http_fail(a, "connection closed by the server");
-        }
-
         if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
             return STN_AGAIN;
         }
 
-        if (n == -1) {
-            return bench_http_fail(a, strerror(errno));
+        if (n <= 0) {
+            a->lost = 1;
+            return bench_http_fail(a, n == -1 ? strerror(errno)
+                                           : "connection closed by the server");
         }
 
         a->len += (size_t) n;
@@ -255,6 +277,7 @@ bench_http_reset(bench_http_t *a)
     a->len = 0;
     a->head = 0;
     a->body = 0;
+    a->lost = 0;
 }
 
 

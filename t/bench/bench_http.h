@@ -29,6 +29,7 @@ typedef struct {
     unsigned     status;       /* three digits */
     long         worker;       /* X-Worker, -1 when there is none */
     unsigned     close;        /* boolean: the server will close */
+    unsigned     lost;         /* boolean: STN_ERROR is the connection's */
     const char  *reason;       /* after STN_ERROR */
 } bench_http_t;
 
@@ -36,6 +37,10 @@ typedef struct {
 /* Connects to 127.0.0.1:port with TCP_NODELAY, non-blocking once connected.
  * Returns the descriptor, or -1 with errno. */
 int bench_http_connect(unsigned port);
+
+/* The same without waiting: when it is writable, its SO_ERROR says whether it
+ * is connected. */
+int bench_http_begin(unsigned port);
 
 /* Reads what fd has.  STN_OK: one answer is whole, its body begins at
  * bench_http_body(); STN_AGAIN: more is to come; STN_ERROR: the connection is

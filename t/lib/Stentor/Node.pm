@@ -94,12 +94,13 @@ sub free_port($proto = 'tcp') {
 
 # new(%o) starts a node and returns when it answers.  Sizes and times as in
 # nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
-# zone; log (error_log level), reuseport (each worker its own socket),
-# slow_threads (new threads begin up to so many ms late), tsan => 1 (it runs
-# under ThreadSanitizer: see races()); snippets: main, events, stentor,
-# application, stream_server, http, http_server, location; plain => 1 leaves
-# Stentor out; expected => lines (a regex) that are no dirt in its log; srt =>
-# [parameters, ...] has SRT ports.
+# zone; log (error_log level), connections (of a worker), reuseport (each
+# worker its own socket), slow_threads (new threads begin up to so many ms
+# late), tsan => 1 (it runs under ThreadSanitizer: see races()); snippets: main,
+# events, stentor, application, stream_server, http, http_server, location;
+# plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
+# in its log; srt => [parameters, ...] has SRT ports; dir, rtmp, http_port and
+# srt_ports instead of those that are chosen.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -119,17 +120,18 @@ sub prepare($class, %o) {
         linger => '2s',
         zone => '32m',
         log => 'info',
+        connections => 2048,
         killed => {},
         %o,
     }, $class;
 
     $self->{nginx} = which($ENV{STENTOR_NGINX} // 'nginx') or die "no nginx\n";
-    $self->{dir} = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1);
+    $self->{dir} //= File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1);
+    File::Path::make_path("$self->{dir}/temp");
     chmod(0755, $self->{dir});
-    mkdir("$self->{dir}/temp");
-    $self->{rtmp} = free_port();
-    $self->{http_port} = free_port();
-    $self->{srt_ports} = [ map { free_port('udp') } @{ $self->{srt} // [] } ];
+    $self->{rtmp} //= free_port();
+    $self->{http_port} //= free_port();
+    $self->{srt_ports} //= [ map { free_port('udp') } @{ $self->{srt} // [] } ];
 
     $self->write_conf();
 
@@ -338,7 +340,7 @@ worker_processes $o{workers};
 @{[ $o{main} // '' ]}
 
 events {
-    worker_connections 2048;
+    worker_connections $o{connections};
     @{[ $o{events} // '' ]}
 }
 
@@ -619,6 +621,14 @@ sub reap($self, $seconds) {
     }
 
     return $ended;
+}
+
+
+# All of its processes die at once; start() begins it anew.
+
+sub kill_it($self) {
+    kill('KILL', $self->{pid}, $self->worker_pids(1));
+    return $self->reap(5);
 }
 
 

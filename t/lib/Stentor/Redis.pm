@@ -29,7 +29,7 @@ my %running;
 
 # new(%o) starts one and returns when it answers: socket => 1 (a Unix socket
 # besides the port), password => 'secret' (of the default user), options =>
-# [lines of redis.conf], replica_of => another one.
+# [lines of redis.conf], replica_of => another one, dir, port.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -43,10 +43,11 @@ sub new($class, %o) {
 
 sub prepare($class, %o) {
     my $self = bless { options => [], %o }, $class;
-    my $dir = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1);
+    my $dir = $self->{dir}
+              //= File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1);
 
-    $self->{dir} = $dir;
-    $self->{port} = Stentor::Node::free_port();
+    File::Path::make_path($dir);
+    $self->{port} //= Stentor::Node::free_port();
     $self->{path} = "$dir/redis.sock" if $o{socket};
     $self->{sentinel} //= 0;
 

@@ -11,9 +11,8 @@ package Stentor::UdpProxy;
 
 use v5.36;
 
-use IO::Handle;
-use JSON::PP ();
-use POSIX ();
+use parent 'Stentor::Proxy';
+
 use Socket qw(AF_INET SOCK_DGRAM SOL_SOCKET SO_RCVBUF INADDR_LOOPBACK
               pack_sockaddr_in unpack_sockaddr_in inet_aton);
 
@@ -41,63 +40,29 @@ my %DEFAULT = (
     queue => 200,                      # ms that may wait for the rate
 );
 
-my %running;
-
 
 # new(port => of the server, host => '127.0.0.1', seed => 1, settings): a
 # setting holds for both directions, as up_loss and the like for that to the
-# server, as down_loss for that to the clients.
+# server, as down_loss for that to the clients.  stop() returns the statistics:
+# {clients, cpu (s), up, down}, the latter {packets, bytes, lost, overflowed
+# (no room in the queue), duplicated, sent, reordered (sent after one that came
+# later), late_ms (mean of what they left later than they should), latest_ms}.
 
 sub new($class, %o) {
     socket(my $front, AF_INET, SOCK_DGRAM, 0) or die "socket: $!\n";
     bind($front, pack_sockaddr_in(0, INADDR_LOOPBACK)) or die "bind: $!\n";
 
-    pipe(my $ctl_r, my $ctl_w) or die "pipe: $!\n";
-    pipe(my $say_r, my $say_w) or die "pipe: $!\n";
-
     my $server = pack_sockaddr_in(delete $o{port},
                                   inet_aton(delete $o{host} // '127.0.0.1'));
-    my $seed = delete $o{seed} // 1;
-    my %settings = settings(%o);
-    my $pid = fork() // die "fork: $!\n";
-
-    if ($pid == 0) {
-        close($ctl_w);
-        close($say_r);
-
-        # a busy machine is no bad network: root may go before others
-        POSIX::nice(-10);
-        my $p = Stentor::UdpProxy::Process->new(
-            front => $front, server => $server, ctl => $ctl_r, seed => $seed);
-        eval { $p->set(%settings); $p->run(); 1 } or warn($@);
-        print {$say_w} JSON::PP::encode_json($p->statistics());
-        close($say_w);
-        POSIX::_exit(0);
-    }
-
-    close($ctl_r);
-    close($say_w);
-    $ctl_w->autoflush(1);
-
+    my $process = Stentor::UdpProxy::Process->new(
+        front => $front, server => $server, seed => delete $o{seed} // 1);
     my ($port) = unpack_sockaddr_in(getsockname($front));
-    my $self = bless { pid => $pid, port => $port, ctl => $ctl_w,
-                       say => $say_r }, $class;
-    $running{$pid} = $self;
 
-    return $self;
+    return $class->launch($process, $port, %o);
 }
 
 
-# Where clients are to send to.
-
-sub port($self) { return $self->{port} }
-
-
-# Other settings from now on; those that are not named stay.
-
-sub set($self, %o) {
-    print { $self->{ctl} } JSON::PP::encode_json({ settings(%o) }), "\n";
-}
+sub defaults($class) { return \%DEFAULT }
 
 
 # A socket whose reader may sleep for a while: what the kernel loses is not
@@ -109,50 +74,6 @@ sub roomy($socket) {
 }
 
 
-# Each as up_* and down_*.
-
-sub settings(%o) {
-    my %all = map {
-        /^(?:up|down)_/ ? () : ("up_$_" => $o{$_}, "down_$_" => $o{$_})
-    } keys %o;
-
-    %all = (%all, map { /^(?:up|down)_/ ? ($_ => $o{$_}) : () } keys %o);
-
-    exists $DEFAULT{ s/^(?:up|down)_//r } or die "no setting $_\n"
-        for keys %all;
-
-    return %all;
-}
-
-
-# Ends it and returns the statistics: {clients, cpu (s), up, down}, the latter
-# {packets, bytes, lost, overflowed (no room in the queue), duplicated, sent,
-# reordered (sent after one that came later), late_ms (mean of what they left
-# later than they should), latest_ms}.
-
-sub stop($self) {
-    my $pid = delete $self->{pid} // return undef;
-
-    close($self->{ctl});
-    my $text = do { local $/; readline($self->{say}) };
-    waitpid($pid, 0);
-    delete $running{$pid};
-
-    return JSON::PP::decode_json($text);
-}
-
-
-my $owner = $$;
-
-END {
-    if ($$ == $owner) {
-        my $status = $?;
-        $_->stop() for values %running;
-        $? = $status;
-    }
-}
-
-
 # The process.  A packet waits in the list of its turn; lists are emptied one
 # after another as time goes by.
 
@@ -160,16 +81,14 @@ package Stentor::UdpProxy::Process;
 
 use v5.36;
 
-use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
+use parent -norequire, 'Stentor::Proxy::Process';
+
 use Socket qw(AF_INET SOCK_DGRAM);
-use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 
 sub new($class, %o) {
-    my $self = bless {
-        %o, turns => {}, waiting => 0, at => turn(now()), clients => {},
-        bits => '', text => '',
-    }, $class;
+    my $self = $class->SUPER::new(%o, turns => {}, waiting => 0,
+                                  at => turn(now()), clients => {});
 
     my $salt = 0;
     for my $way (qw(up down)) {
@@ -184,13 +103,12 @@ sub new($class, %o) {
     }
 
     $self->watch($self->{front});
-    vec($self->{bits}, fileno($self->{ctl}), 1) = 1;
 
     return $self;
 }
 
 
-sub now() { return clock_gettime(CLOCK_MONOTONIC) }
+sub now() { return Stentor::Proxy::Process::now() }
 
 
 # The turn in which a time has passed.
@@ -200,16 +118,8 @@ sub turn($t) { return 1 + int($t / Stentor::UdpProxy::TURN) }
 
 sub watch($self, $socket) {
     Stentor::UdpProxy::roomy($socket);
-    fcntl($socket, F_SETFL, fcntl($socket, F_GETFL, 0) | O_NONBLOCK);
+    Stentor::Proxy::Process::nonblocking($socket);
     vec($self->{bits}, fileno($socket), 1) = 1;
-}
-
-
-sub set($self, %settings) {
-    while (my ($name, $value) = each(%settings)) {
-        my ($way, $key) = split(/_/, $name, 2);
-        $self->{$way}{$key} = $value;
-    }
 }
 
 
@@ -242,20 +152,6 @@ sub pause($self) {
 
     my $left = $turn * Stentor::UdpProxy::TURN - now();
     return $left > 0 ? $left : 0;
-}
-
-
-# New settings; false when nobody needs us any more.
-
-sub told($self) {
-    sysread($self->{ctl}, $self->{text}, 4096, length($self->{text}))
-        or return 0;
-
-    while ($self->{text} =~ s/^(.*)\n//) {
-        $self->set(%{ JSON::PP::decode_json($1) });
-    }
-
-    return 1;
 }
 
 
@@ -334,14 +230,12 @@ sub delay($way, $random) {
 # When the last bit of a packet is through, undef when too much waits.
 
 sub throttle($way, $now, $bytes) {
-    my $free = $way->{free} > $now ? $way->{free} : $now;
-
-    if ($free - $now > $way->{queue} / 1000) {
+    if ($way->{free} - $now > $way->{queue} / 1000) {
         $way->{overflowed}++;
         return undef;
     }
 
-    return $way->{free} = $free + $bytes * 8 / ($way->{rate} * 1000);
+    return Stentor::Proxy::Process::through($way, $now, $bytes);
 }
 
 
@@ -384,13 +278,10 @@ sub leaves($packet, $now) {
     defined $flow->{to} ? send($flow->{socket}, $data, 0, $flow->{to})
                         : send($flow->{socket}, $data, 0);
 
-    $way->{sent}++;
     $way->{reordered}++ if $n < $flow->{last};
     $flow->{last} = $n if $n > $flow->{last};
 
-    my $late = $now - $due;
-    $way->{late} += $late;
-    $way->{latest} = $late if $late > $way->{latest};
+    Stentor::Proxy::Process::left($way, $now, $due);
 }
 
 
@@ -409,9 +300,8 @@ sub random($way) {
 
 
 sub statistics($self) {
-    my ($user, $system) = times();
     my %s = (clients => scalar(keys %{ $self->{clients} }),
-             cpu => $user + $system);
+             cpu => Stentor::Proxy::Process::cpu());
 
     for my $name (qw(up down)) {
         my $way = $self->{$name};
@@ -419,8 +309,7 @@ sub statistics($self) {
         $s{$name} = {
             map({ $_ => $way->{$_} } qw(packets bytes lost overflowed
                                         duplicated sent reordered)),
-            late_ms => 1000 * $way->{late} / ($way->{sent} || 1),
-            latest_ms => 1000 * $way->{latest},
+            Stentor::Proxy::Process::lateness($way),
         };
     }
 
