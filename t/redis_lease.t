@@ -136,7 +136,7 @@ is(verb('a', 'x', 'quit', 1, 1), 'quit', 'an older epoch quits nothing');
 is(verb('a', 'x', 'keep', 1, 1), 'held 2', 'a take whose reply was lost');
 is(verb('a', 'x', 'keep', 0, 2), 'held 2', 'kept, and not fed');
 is(verb('b', 'x', 'take', 0, 0), 'other 2 0 a http://a/', 'none is fed');
-is(verb('b', 'x', 'take', 1, 0), 'held 3', 'who is fed comes before');
+is(verb('b', 'x', 'spare', 1, 0), 'held 3', 'who is fed comes before');
 is(verb('a', 'x', 'keep', 1, 2), 'other 3 1 b http://b/', 'a stale owner');
 is(verb('a', 'x', 'quit', 1, 2), 'quit', 'who goes');
 is(value('lease:x'), '3 1 b http://b/', 'erases nothing');
@@ -144,6 +144,7 @@ is(value('lease:x'), '3 1 b http://b/', 'erases nothing');
 is(verb('b', 'x', 'quit', 1, 3), 'quit', 'the owner quits');
 is(value('lease:x'), undef, 'nobody has it');
 is(verb('a', 'x', 'keep', 1, 2), 'other 3', 'what was taken since is not kept');
+is(verb('a', 'x', 'spare', 1, 3), 'other 3', 'it is left to who had it');
 is(verb('a', 'x', 'take', 1, 41), 'held 42', 'above all that was heard of');
 
 $redis->ask('DEL', 't:lease:x', 't:epoch:x');
