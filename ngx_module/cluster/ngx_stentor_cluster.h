@@ -54,7 +54,6 @@ struct ngx_stentor_cluster_conf_s {
     ngx_uint_t               database;
     ngx_str_t                prefix;     /* of keys and channels */
     ngx_msec_t               redis_timeout;
-    ngx_uint_t               tls;        /* boolean: to Redis */
     ngx_msec_t               lease;      /* how long one lasts */
     ngx_array_t              origins;    /* of ngx_str_t: URLs that end with
                                             '/', for want of a better one */

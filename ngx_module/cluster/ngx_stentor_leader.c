@@ -498,7 +498,7 @@ ngx_stentor_leader_told(void *data, const char *text, size_t len)
 {
     ngx_stentor_leader_t *leader = data;
 
-    if (ngx_stentor_leader_lease_told(leader, text, len)) {
+    if (ngx_stentor_leader_verdict_told(leader, text, len)) {
         ngx_stentor_leader_look(leader);
     }
 }

@@ -6,8 +6,8 @@
  * due goes to Redis in batches of names, so that commands grow with time and
  * hardly with streams:
  *
- *     ASKED, OTHER   take, spare     HELD, ALONE   keep; quit when nobody
- *                                                  seeks it
+ *     ASKED, OTHER   take, spare
+ *     HELD, ALONE    keep; quit when nobody seeks it
  *     wanted         who has it (MGET)
  *
  * A name has at most one verb on its way.  Its record may be given to another
@@ -18,70 +18,25 @@
 #include "ngx_stentor_leader_parts.h"
 
 
-/* Before a lease is over for Redis, it is over for us. */
-#define NGX_STENTOR_LEASE_MARGIN_MS  100
-
-/* A lease that another has is tried again, with each look; one that there is
- * an error about, after a while. */
-#define NGX_STENTOR_LEASE_POLL_MS    200
-#define NGX_STENTOR_LEASE_WRONG_MS   1000
-
 /* A lease that is over, and whose owner still sends the stream, is left to him
  * for so many times what it lasts: it is Redis that he does not reach. */
-#define NGX_STENTOR_LEASE_SPARED     3
+#define NGX_STENTOR_LEASE_SPARED   3
 
 /* Who has it is asked once in each turn. */
-#define NGX_STENTOR_LEASE_TURN_MS    1000
-
-/* Words of a verdict, or of a lease. */
-#define NGX_STENTOR_LEASE_WORDS      5
-
-
-typedef enum {
-    NGX_STENTOR_VERB_NONE = 0,
-    NGX_STENTOR_VERB_TAKE,
-    NGX_STENTOR_VERB_SPARE,      /* take it from who has it, if one may */
-    NGX_STENTOR_VERB_KEEP,
-    NGX_STENTOR_VERB_QUIT,
-    NGX_STENTOR_VERB_WHO
-} ngx_stentor_verb_e;
-
-
-typedef struct {
-    ngx_uint_t                    index;     /* of the lease */
-    ngx_atomic_uint_t             hash;      /* of the name that it was for */
-    ngx_stentor_verb_e            verb;
-    uint64_t                      epoch;
-} ngx_stentor_batch_item_t;
-
-
-/* What one command is about; it is freed with its reply. */
-
-typedef struct {
-    ngx_queue_t                   queue;
-    ngx_stentor_leader_t         *leader;
-    int64_t                       sent_ms;
-    ngx_uint_t                    n;
-    ngx_stentor_batch_item_t      items[NGX_STENTOR_LEADER_BATCH];
-} ngx_stentor_batch_t;
-
-
-/* Texts that end with a zero: of a verdict, split at its blanks. */
-
-typedef struct {
-    ngx_uint_t                    n;
-    char                         *word[NGX_STENTOR_LEASE_WORDS];
-    char                          text[NGX_STENTOR_NODE_MAX
-                                       + NGX_STENTOR_URL_MAX + 64];
-} ngx_stentor_words_t;
+#define NGX_STENTOR_LEASE_TURN_MS  1000
 
 
 static void ngx_stentor_leader_lease_name(ngx_stentor_leader_t *leader,
     ngx_uint_t i, ngx_stentor_batch_t **batches);
-static ngx_uint_t ngx_stentor_leader_lease_spares(
-    ngx_stentor_leader_t *leader, ngx_uint_t i, int64_t now);
 static ngx_stentor_verb_e ngx_stentor_leader_lease_verb(
     ngx_stentor_leader_t *leader, ngx_uint_t i, uint64_t *epoch);
+static ngx_uint_t ngx_stentor_leader_lease_sought(ngx_stentor_lease_t *lease,
+    int64_t now);
+static ngx_stentor_verb_e ngx_stentor_leader_lease_quit(
+    ngx_stentor_leader_t *leader, ngx_uint_t i, ngx_stentor_lease_e state,
+    uint64_t *epoch);
+static ngx_uint_t ngx_stentor_leader_lease_spares(
+    ngx_stentor_leader_t *leader, ngx_uint_t i, int64_t now);
 static ngx_uint_t ngx_stentor_leader_lease_waits(ngx_stentor_leader_t *leader,
     ngx_stentor_lease_t *lease, int64_t now);
 static ngx_uint_t ngx_stentor_leader_lease_who(ngx_stentor_leader_t *leader,
@@ -97,19 +52,6 @@ static void ngx_stentor_leader_lease_key(ngx_stentor_batch_t *batch,
     ngx_uint_t i, const char *kind, ngx_stentor_redis_command_t *cmd);
 static void ngx_stentor_leader_lease_reply(void *data, redisReply *reply);
 static void ngx_stentor_leader_lease_done(ngx_stentor_batch_t *batch);
-static ngx_uint_t ngx_stentor_leader_lease_verdict(
-    ngx_stentor_batch_t *batch, ngx_uint_t i, const char *text);
-static ngx_uint_t ngx_stentor_leader_lease_held(ngx_stentor_batch_t *batch,
-    ngx_stentor_batch_item_t *item, uint64_t epoch);
-static ngx_uint_t ngx_stentor_leader_lease_lost(ngx_stentor_batch_t *batch,
-    ngx_stentor_batch_item_t *item, ngx_stentor_words_t *words);
-static ngx_uint_t ngx_stentor_leader_lease_wrong(ngx_stentor_batch_t *batch,
-    ngx_stentor_batch_item_t *item, const char *text);
-static ngx_uint_t ngx_stentor_leader_lease_owner(
-    ngx_stentor_leader_t *leader, ngx_stentor_lease_t *lease,
-    ngx_stentor_words_t *words, ngx_uint_t first);
-static void ngx_stentor_leader_lease_words(ngx_stentor_words_t *words,
-    const char *text);
 
 
 void
@@ -134,44 +76,6 @@ ngx_stentor_leader_lease_free(ngx_stentor_leader_t *leader)
         ngx_queue_remove(q);
         ngx_free(ngx_queue_data(q, ngx_stentor_batch_t, queue));
     }
-}
-
-
-ngx_uint_t
-ngx_stentor_leader_lease_told(ngx_stentor_leader_t *leader, const char *text,
-    size_t len)
-{
-    ngx_str_t                   name;
-    ngx_stentor_lease_t        *lease;
-    ngx_stentor_words_t         words;
-    ngx_stentor_leader_name_t  *own;
-
-    if (len >= sizeof(words.text)) {
-        return 0;
-    }
-
-    ngx_stentor_leader_lease_words(&words, text);
-
-    if (words.n != 4
-        || ngx_strcmp(words.word[3], leader->cl->conf->node.data) == 0)
-    {
-        return 0;
-    }
-
-    name.data = (u_char *) words.word[1];
-    name.len = ngx_strlen(words.word[1]);
-
-    lease = ngx_stentor_map_find(leader->map, &name);
-
-    if (lease == NULL) {
-        return 0;
-    }
-
-    own = &leader->names[lease->index];
-    own->next_ms = 0;
-    own->turn = 0;
-
-    return 1;
 }
 
 
@@ -244,8 +148,7 @@ static ngx_stentor_verb_e
 ngx_stentor_leader_lease_verb(ngx_stentor_leader_t *leader, ngx_uint_t i,
     uint64_t *epoch)
 {
-    int64_t                     now, at;
-    ngx_uint_t                  sought, due;
+    int64_t                     now;
     ngx_stentor_lease_t        *lease;
     ngx_stentor_lease_e         state;
     ngx_stentor_leader_name_t  *own;
@@ -259,65 +162,88 @@ ngx_stentor_leader_lease_verb(ngx_stentor_leader_t *leader, ngx_uint_t i,
     *epoch = ngx_stentor_load(&lease->epoch);
     state = ngx_stentor_load(&lease->state);
 
-    at = (int64_t) ngx_stentor_load(&lease->sought_ms);
-    sought = at && now - at < NGX_STENTOR_SOUGHT_MS;
-    due = now >= own->next_ms || own->fed != ngx_stentor_load(&lease->fed);
-
-    switch (state) {
-
-    case NGX_STENTOR_LEASE_HELD:
-    case NGX_STENTOR_LEASE_ALONE:
-        if (state == NGX_STENTOR_LEASE_HELD && own->epoch) {
-            *epoch = own->epoch;
-        }
-
-        if (!sought) {
-            own->epoch = 0;
-            ngx_stentor_save(&lease->state, NGX_STENTOR_LEASE_NONE);
-            return NGX_STENTOR_VERB_QUIT;
-        }
-
-        return due ? NGX_STENTOR_VERB_KEEP : NGX_STENTOR_VERB_NONE;
-
-    case NGX_STENTOR_LEASE_ASKED:
-
-        /* it was ours, and its renewal came too late */
-
-        if (own->epoch && own->epoch == *epoch && sought) {
-            return due ? NGX_STENTOR_VERB_KEEP : NGX_STENTOR_VERB_NONE;
-        }
-
-        break;
-
-    case NGX_STENTOR_LEASE_OTHER:
-
-        /* one of another's epoch was heard of: he may have to say so */
-
-        if (own->epoch) {
-            own->epoch = 0;
-            own->next_ms = now + leader->cl->conf->lease;
-            return NGX_STENTOR_VERB_NONE;
-        }
-
-        break;
-
-    default: /* NGX_STENTOR_LEASE_NONE */
+    if (state == NGX_STENTOR_LEASE_NONE) {
         own->epoch = 0;
         return NGX_STENTOR_VERB_NONE;
     }
 
-    if (!sought) {
-        (void) ngx_atomic_cmp_set(&lease->state, state,
-                                  NGX_STENTOR_LEASE_NONE);
+    if (!ngx_stentor_leader_lease_sought(lease, now)) {
+        return ngx_stentor_leader_lease_quit(leader, i, state, epoch);
+    }
+
+    if (state == NGX_STENTOR_LEASE_OTHER && own->epoch) {
+
+        /* one of another's epoch was heard of: he may have to say so */
+
+        own->epoch = 0;
+        own->next_ms = now + leader->cl->conf->lease;
         return NGX_STENTOR_VERB_NONE;
     }
 
-    if (!due || ngx_stentor_leader_lease_waits(leader, lease, now)) {
+    /* a broadcaster who has come is told of at once */
+
+    if (now < own->next_ms && (own->fed || !ngx_stentor_load(&lease->fed))) {
+        return NGX_STENTOR_VERB_NONE;
+    }
+
+    if (state == NGX_STENTOR_LEASE_HELD && own->epoch) {
+        *epoch = own->epoch;
+    }
+
+    /* one that was asked for again is one whose renewal came too late */
+
+    if (state == NGX_STENTOR_LEASE_HELD || state == NGX_STENTOR_LEASE_ALONE
+        || (own->epoch && own->epoch == *epoch))
+    {
+        return NGX_STENTOR_VERB_KEEP;
+    }
+
+    if (ngx_stentor_leader_lease_waits(leader, lease, now)) {
         return NGX_STENTOR_VERB_NONE;
     }
 
     return ngx_stentor_leader_lease_spares(leader, i, now)
            ? NGX_STENTOR_VERB_SPARE : NGX_STENTOR_VERB_TAKE;
+}
+
+
+static ngx_uint_t
+ngx_stentor_leader_lease_sought(ngx_stentor_lease_t *lease, int64_t now)
+{
+    int64_t  at;
+
+    at = (int64_t) ngx_stentor_load(&lease->sought_ms);
+
+    return at && now - at < NGX_STENTOR_SOUGHT_MS;
+}
+
+
+/* Nobody seeks it any more. */
+
+static ngx_stentor_verb_e
+ngx_stentor_leader_lease_quit(ngx_stentor_leader_t *leader, ngx_uint_t i,
+    ngx_stentor_lease_e state, uint64_t *epoch)
+{
+    ngx_stentor_lease_t        *lease;
+    ngx_stentor_leader_name_t  *own;
+
+    lease = &leader->map->leases[i];
+    own = &leader->names[i];
+
+    if (state == NGX_STENTOR_LEASE_HELD && own->epoch) {
+        *epoch = own->epoch;
+    }
+
+    own->epoch = 0;
+
+    if (!ngx_atomic_cmp_set(&lease->state, state, NGX_STENTOR_LEASE_NONE)
+        || (state != NGX_STENTOR_LEASE_HELD
+            && state != NGX_STENTOR_LEASE_ALONE))
+    {
+        return NGX_STENTOR_VERB_NONE;
+    }
+
+    return NGX_STENTOR_VERB_QUIT;
 }
 
 
@@ -539,12 +465,11 @@ ngx_stentor_leader_lease_reply(void *data, redisReply *reply)
     for (i = 0; i < batch->n && rc != NGX_DECLINED; i++) {
 
         if (rc == NGX_OK) {
-            news += ngx_stentor_leader_lease_verdict(batch, i,
-                                                     reply->element[i]->str);
+            news += ngx_stentor_leader_verdict(batch, i,
+                                               reply->element[i]->str);
 
         } else if (batch->items[i].verb != NGX_STENTOR_VERB_WHO) {
-            news += ngx_stentor_leader_lease_wrong(batch, &batch->items[i],
-                                                   text);
+            news += ngx_stentor_leader_verdict_wrong(batch, i, text);
         }
     }
 
@@ -580,253 +505,4 @@ ngx_stentor_leader_lease_done(ngx_stentor_batch_t *batch)
 
     ngx_queue_remove(&batch->queue);
     ngx_free(batch);
-}
-
-
-/* Returns whether there is news for those who wait. */
-
-static ngx_uint_t
-ngx_stentor_leader_lease_verdict(ngx_stentor_batch_t *batch, ngx_uint_t i,
-    const char *text)
-{
-    ngx_stentor_lease_t       *lease;
-    ngx_stentor_words_t        words;
-    ngx_stentor_batch_item_t  *item;
-
-    item = &batch->items[i];
-    lease = &batch->leader->map->leases[item->index];
-
-    if (ngx_stentor_load(&lease->hash) != item->hash) {
-        return 0;
-    }
-
-    if (text && ngx_strncmp(text, "error ", 6) == 0
-        && item->verb != NGX_STENTOR_VERB_WHO)
-    {
-        return ngx_stentor_leader_lease_wrong(batch, item, text + 6);
-    }
-
-    ngx_stentor_leader_lease_words(&words, text ? text : "");
-
-    if (item->verb == NGX_STENTOR_VERB_WHO) {
-        return ngx_stentor_leader_lease_owner(batch->leader, lease, &words, 0);
-    }
-
-    if (words.n == 2 && ngx_strcmp(words.word[0], "held") == 0) {
-        return ngx_stentor_leader_lease_held(batch, item,
-                                             strtoull(words.word[1], NULL,
-                                                      10));
-    }
-
-    if (words.n >= 2 && ngx_strcmp(words.word[0], "other") == 0) {
-        return ngx_stentor_leader_lease_lost(batch, item, &words);
-    }
-
-    if (words.n == 1 && ngx_strcmp(words.word[0], "quit") == 0) {
-        ngx_stentor_lease_set_owner(lease, NULL, NULL, item->epoch);
-        return 1;
-    }
-
-    return ngx_stentor_leader_lease_wrong(batch, item, "no verdict");
-}
-
-
-/* Renewals of all names fall together: their times are multiples of a third of
- * what a lease lasts. */
-
-static ngx_uint_t
-ngx_stentor_leader_lease_held(ngx_stentor_batch_t *batch,
-    ngx_stentor_batch_item_t *item, uint64_t epoch)
-{
-    char                        *relay;
-    int64_t                      third;
-    ngx_str_t                    name;
-    ngx_uint_t                   same;
-    ngx_stentor_lease_t         *lease;
-    ngx_stentor_lease_e          was;
-    ngx_stentor_leader_name_t   *own;
-    ngx_stentor_cluster_conf_t  *conf;
-
-    conf = batch->leader->cl->conf;
-    lease = &batch->leader->map->leases[item->index];
-    own = &batch->leader->names[item->index];
-
-    third = conf->lease / 3;
-    own->next_ms = (batch->sent_ms / third + 1) * third;
-    own->wrong = 0;
-
-    /* a higher one was heard of meanwhile */
-
-    if (ngx_stentor_load(&lease->epoch) > epoch) {
-        own->epoch = 0;
-        ngx_stentor_save(&lease->state, NGX_STENTOR_LEASE_OTHER);
-        return 1;
-    }
-
-    was = ngx_stentor_load(&lease->state);
-    same = (was == NGX_STENTOR_LEASE_HELD && own->epoch == epoch);
-    own->epoch = epoch;
-
-    if (!same) {
-        relay = conf->relay_url.len ? (char *) conf->relay_url.data : "";
-        ngx_stentor_lease_set_owner(lease, (char *) conf->node.data, relay,
-                                    epoch);
-
-        name.data = lease->name;
-        name.len = lease->name_len;
-        ngx_log_error(NGX_LOG_NOTICE, batch->leader->log, 0,
-                      "lease of stream \"%V\" is ours, epoch %uL", &name,
-                      epoch);
-    }
-
-    ngx_stentor_save(&lease->until_ms, batch->sent_ms + (int64_t) conf->lease
-                                       - NGX_STENTOR_LEASE_MARGIN_MS);
-    ngx_stentor_save(&lease->state, NGX_STENTOR_LEASE_HELD);
-
-    return !same;
-}
-
-
-/* "other EPOCH FED NODE URL", or "other EPOCH". */
-
-static ngx_uint_t
-ngx_stentor_leader_lease_lost(ngx_stentor_batch_t *batch,
-    ngx_stentor_batch_item_t *item, ngx_stentor_words_t *words)
-{
-    ngx_str_t                   name;
-    ngx_uint_t                  news;
-    ngx_stentor_lease_t        *lease;
-    ngx_stentor_lease_e         was;
-    ngx_stentor_leader_name_t  *own;
-
-    lease = &batch->leader->map->leases[item->index];
-    own = &batch->leader->names[item->index];
-
-    own->next_ms = batch->sent_ms + NGX_STENTOR_LEASE_POLL_MS;
-    own->epoch = 0;
-    own->wrong = 0;
-
-    if (words->n > 2) {
-        own->spared_ms = 0;
-
-    } else if (own->spared_ms == 0) {
-        own->spared_ms = batch->sent_ms;
-    }
-
-    news = ngx_stentor_leader_lease_owner(batch->leader, lease, words, 1);
-    was = ngx_stentor_load(&lease->state);
-
-    if (was == NGX_STENTOR_LEASE_HELD || was == NGX_STENTOR_LEASE_ALONE) {
-        name.data = lease->name;
-        name.len = lease->name_len;
-
-        ngx_log_error(NGX_LOG_NOTICE, batch->leader->log, 0,
-                      "lease of stream \"%V\" is lost to node \"%s\", "
-                      "epoch %uL", &name, lease->owner,
-                      (uint64_t) ngx_stentor_load(&lease->epoch));
-    }
-
-    if (was == NGX_STENTOR_LEASE_NONE) {
-        return news;
-    }
-
-    ngx_stentor_save(&lease->state, NGX_STENTOR_LEASE_OTHER);
-
-    return news || was != NGX_STENTOR_LEASE_OTHER;
-}
-
-
-/* For this name Redis is as if it were down; logged once. */
-
-static ngx_uint_t
-ngx_stentor_leader_lease_wrong(ngx_stentor_batch_t *batch,
-    ngx_stentor_batch_item_t *item, const char *text)
-{
-    ngx_str_t                   name;
-    ngx_stentor_lease_t        *lease;
-    ngx_stentor_lease_e         was;
-    ngx_stentor_leader_name_t  *own;
-
-    lease = &batch->leader->map->leases[item->index];
-    own = &batch->leader->names[item->index];
-
-    if (ngx_stentor_load(&lease->hash) != item->hash) {
-        return 0;
-    }
-
-    own->next_ms = batch->sent_ms + NGX_STENTOR_LEASE_WRONG_MS;
-
-    if (!own->wrong) {
-        own->wrong = 1;
-        name.data = lease->name;
-        name.len = lease->name_len;
-        ngx_log_error(NGX_LOG_ERR, batch->leader->log, 0,
-                      "lease of stream \"%V\": Redis: %s", &name, text);
-    }
-
-    was = ngx_stentor_load(&lease->state);
-
-    if (was != NGX_STENTOR_LEASE_ASKED && was != NGX_STENTOR_LEASE_HELD) {
-        return 0;
-    }
-
-    ngx_stentor_save(&lease->state, NGX_STENTOR_LEASE_ALONE);
-
-    return 1;
-}
-
-
-/* The words from first on are a lease's, "EPOCH FED NODE URL"; without a node
- * nobody has it.  Returns whether that is news. */
-
-static ngx_uint_t
-ngx_stentor_leader_lease_owner(ngx_stentor_leader_t *leader,
-    ngx_stentor_lease_t *lease, ngx_stentor_words_t *words, ngx_uint_t first)
-{
-    char        *node, *relay;
-    uint64_t     epoch;
-    ngx_uint_t   news;
-
-    epoch = words->n > first ? strtoull(words->word[first], NULL, 10) : 0;
-    node = words->n > first + 2 ? words->word[first + 2] : NULL;
-    relay = words->n > first + 3 ? words->word[first + 3] : "";
-
-    if (node && (ngx_strlen(node) >= NGX_STENTOR_NODE_MAX
-                 || ngx_stentor_leader_url(relay) != NGX_OK))
-    {
-        node = NULL;
-    }
-
-    news = ngx_stentor_load(&lease->known_ms) == 0
-           || lease->taken != (node != NULL)
-           || ngx_stentor_load(&lease->epoch) < epoch
-           || (node && ngx_strcmp(node, lease->owner) != 0);
-
-    ngx_stentor_lease_set_owner(lease, node, relay, epoch);
-
-    return news;
-}
-
-
-/* What is longer than any text of ours could be is cut, and then makes no
- * sense. */
-
-static void
-ngx_stentor_leader_lease_words(ngx_stentor_words_t *words, const char *text)
-{
-    char  *p;
-
-    ngx_cpystrn((u_char *) words->text, (u_char *) text, sizeof(words->text));
-
-    p = words->text;
-    words->n = 0;
-
-    while (*p && words->n < NGX_STENTOR_LEASE_WORDS) {
-        words->word[words->n++] = p;
-        p += strcspn(p, " ");
-
-        if (*p) {
-            *p++ = '\0';
-        }
-    }
 }

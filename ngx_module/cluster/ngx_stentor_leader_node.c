@@ -160,7 +160,9 @@ ngx_stentor_leader_node_read(ngx_stentor_node_t *node, const char *id,
 
     ngx_memzero(node, sizeof(ngx_stentor_node_t));
 
-    if (ngx_strlen(id) == 0 || ngx_strlen(id) >= sizeof(node->id)) {
+    if (ngx_strlen(id) == 0 || ngx_strlen(id) >= sizeof(node->id)
+        || ngx_stentor_leader_word(id) != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 
@@ -260,27 +262,34 @@ ngx_stentor_leader_node_number(json_t *root, const char *name)
 }
 
 
-/* Nothing, or what a path may be put behind. */
+ngx_int_t
+ngx_stentor_leader_word(const char *text)
+{
+    for ( /* void */ ; *text; text++) {
+        if (*text <= 0x20 || *text > 0x7e) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* What is not empty may have a path put behind it. */
 
 ngx_int_t
 ngx_stentor_leader_url(const char *url)
 {
-    size_t  i, len;
+    size_t  len;
 
     len = ngx_strlen(url);
-
-    for (i = 0; i < len; i++) {
-        if (url[i] <= 0x20 || url[i] > 0x7e) {
-            return NGX_DECLINED;
-        }
-    }
 
     if (len == 0
         || ((ngx_strncmp(url, "http://", 7) == 0
              || ngx_strncmp(url, "https://", 8) == 0)
             && url[len - 1] == '/'))
     {
-        return NGX_OK;
+        return ngx_stentor_leader_word(url);
     }
 
     return NGX_DECLINED;

@@ -3,8 +3,9 @@
 
 /*
  * What the leader's files share: how it calls Redis (ngx_stentor_leader.c),
- * its dealing with leases (ngx_stentor_leader_lease.c), and what nodes tell of
- * themselves (ngx_stentor_leader_node.c).
+ * what it says of leases (ngx_stentor_leader_lease.c) and what is said to it
+ * (ngx_stentor_leader_verdict.c), and what nodes tell of themselves
+ * (ngx_stentor_leader_node.c).
  */
 
 #ifndef _NGX_STENTOR_LEADER_PARTS_H_INCLUDED_
@@ -32,11 +33,11 @@ typedef struct {
     uint64_t                  epoch;     /* that we were granted; 0: none */
     int64_t                   next_ms;   /* nothing is sent before */
     int64_t                   turn;      /* of asking who has it, the last */
+    int64_t                   spared_ms; /* since when nobody has it in Redis;
+                                            0: somebody has */
     ngx_uint_t                fed;       /* boolean: as it was sent last */
     unsigned                  sent:1;    /* a verb is on its way, */
     unsigned                  asked:1;   /* a question is */
-    int64_t                   spared_ms; /* since when nobody has it in Redis;
-                                            0: somebody has */
     unsigned                  wrong:1;   /* the last verdict was an error */
 } ngx_stentor_leader_name_t;
 
@@ -61,6 +62,39 @@ struct ngx_stentor_leader_s {
                              *names;     /* as many as the map's leases */
     ngx_queue_t               batches;   /* that wait for their replies */
 };
+
+
+/* What is done about a lease, or asked. */
+
+typedef enum {
+    NGX_STENTOR_VERB_NONE = 0,
+    NGX_STENTOR_VERB_TAKE,
+    NGX_STENTOR_VERB_SPARE,      /* take it from who has it, if one may */
+    NGX_STENTOR_VERB_KEEP,
+    NGX_STENTOR_VERB_QUIT,
+    NGX_STENTOR_VERB_WHO
+} ngx_stentor_verb_e;
+
+
+/* A name of a command. */
+
+typedef struct {
+    ngx_uint_t                    index;     /* of the lease */
+    ngx_atomic_uint_t             hash;      /* of the name that it was for */
+    ngx_stentor_verb_e            verb;
+    uint64_t                      epoch;
+} ngx_stentor_batch_item_t;
+
+
+/* What one command is about; it is freed with its reply. */
+
+typedef struct {
+    ngx_queue_t                   queue;
+    ngx_stentor_leader_t         *leader;
+    int64_t                       sent_ms;
+    ngx_uint_t                    n;
+    ngx_stentor_batch_item_t      items[NGX_STENTOR_LEADER_BATCH];
+} ngx_stentor_batch_t;
 
 
 /* ngx_stentor_leader.c */
@@ -93,12 +127,25 @@ void ngx_stentor_leader_lease_again(ngx_stentor_leader_t *leader);
 /* Sends what is due. */
 void ngx_stentor_leader_lease_scan(ngx_stentor_leader_t *leader);
 
-/* Something was told on the channel.  Returns whether it is worth a look. */
-ngx_uint_t ngx_stentor_leader_lease_told(ngx_stentor_leader_t *leader,
-    const char *text, size_t len);
-
 /* Forgets what is under way. */
 void ngx_stentor_leader_lease_free(ngx_stentor_leader_t *leader);
+
+
+/* ngx_stentor_leader_verdict.c */
+
+/* What a script has said of name i of a batch, or what is under the key of its
+ * lease; NULL: nothing.  Returns whether there is news for who waits. */
+ngx_uint_t ngx_stentor_leader_verdict(ngx_stentor_batch_t *batch,
+    ngx_uint_t i, const char *text);
+
+/* For this name Redis is as if it were down, because of text: logged once.
+ * Returns as above. */
+ngx_uint_t ngx_stentor_leader_verdict_wrong(ngx_stentor_batch_t *batch,
+    ngx_uint_t i, const char *text);
+
+/* Something was told on the channel.  Returns whether it is worth a look. */
+ngx_uint_t ngx_stentor_leader_verdict_told(ngx_stentor_leader_t *leader,
+    const char *text, size_t len);
 
 
 /* ngx_stentor_leader_node.c */
@@ -111,7 +158,9 @@ char *ngx_stentor_leader_node_text(ngx_stentor_cluster_t *cl);
 ngx_int_t ngx_stentor_leader_node_read(ngx_stentor_node_t *node,
     const char *id, const char *text, size_t len);
 
-/* Whether it is empty, or a URL of ours: NGX_OK or NGX_DECLINED. */
+/* Whether a text is printable and has no blanks, as an id has; whether it is
+ * empty, or a URL of ours.  NGX_OK or NGX_DECLINED. */
+ngx_int_t ngx_stentor_leader_word(const char *text);
 ngx_int_t ngx_stentor_leader_url(const char *url);
 
 

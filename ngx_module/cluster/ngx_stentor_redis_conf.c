@@ -4,7 +4,7 @@
 /*
  * Reading "redis" of a cluster {} block:
  *
- *     redis HOST:PORT | unix:/path ... [name=value ...] [tls];
+ *     redis HOST:PORT | unix:/path ... [name=value ...];
  *
  * which may be given more than once: servers add up, a parameter is that of
  * all.  Runs in the master.  No message shows a value.
@@ -12,8 +12,6 @@
 
 #include "ngx_stentor_cluster_conf.h"
 #include "stn_base.h"
-
-#include <hiredis/hiredis.h>
 
 
 #define NGX_STENTOR_REDIS_ADDRS        16
@@ -43,7 +41,6 @@ static char *ngx_stentor_redis_timeout(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
 static char *ngx_stentor_redis_master(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
-static char *ngx_stentor_redis_tls(ngx_stentor_cluster_conf_t *cc);
 static char *ngx_stentor_redis_text(ngx_str_t *to, ngx_str_t *value);
 
 
@@ -83,7 +80,8 @@ ngx_stentor_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         eq = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
 
         if (ngx_strcmp(value[i].data, "tls") == 0) {
-            rv = ngx_stentor_redis_tls(cc);
+            rv = "asks for \"tls\", which there is not: a tunnel in front of "
+                 "Redis has it";
 
         } else if (eq) {
             rv = ngx_stentor_redis_param(cf, cc, &value[i], eq);
@@ -319,23 +317,6 @@ ngx_stentor_redis_master(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
 }
 
 
-static char *
-ngx_stentor_redis_tls(ngx_stentor_cluster_conf_t *cc)
-{
-#if (HIREDIS_MAJOR < 1)
-
-    return "asks for \"tls\": this hiredis has no TLS";
-
-#else
-
-    cc->tls = 1;
-
-    return NGX_CONF_OK;
-
-#endif
-}
-
-
 /* Values end with a zero, as nginx's parser leaves them. */
 
 static char *
@@ -361,7 +342,7 @@ ngx_stentor_redis_conf_check(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc)
     if (cc->redis.nelts == 0) {
 
         return (cc->user.len || cc->password.len || cc->master.len
-                || cc->prefix.len || cc->tls
+                || cc->prefix.len
                 || cc->database != NGX_CONF_UNSET_UINT
                 || cc->redis_timeout != NGX_CONF_UNSET_MSEC)
                ? "has a \"redis\" without a server" : NGX_CONF_OK;
