@@ -42,7 +42,7 @@ sub audience($node) {
 
 
 sub heard_well($audience, $what) {
-    my ($heard, $seen) = map { $_->join(5) } @$audience;
+    my ($heard, $seen) = map { $_->join(12) } @$audience;
 
     conforms("$what: one unbroken programme", @{ $heard->{violations} });
     conforms("$what: for who looks later, too", @{ $seen->{violations} });

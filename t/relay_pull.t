@@ -131,5 +131,20 @@ $asked = relays($origin)->{requests};
 is($edge->get($PLAYLIST)->{status}, 200, 'it can be read still');
 is(relays($origin)->{requests}, $asked, 'and is not asked for again');
 
+# --- and its next beginning
+
+$b = broadcaster($origin);
+$t0 = time();
+ok($edge->wait_until(sub {
+    my $r = $edge->get($PLAYLIST);
+    return $r->{status} == 200 && $r->{text} !~ /EXT-X-ENDLIST/;
+}), 'when it begins again those who come hear it');
+cmp_ok(time() - $t0, '<', 3, sprintf('after %.1f s', time() - $t0));
+$l = listener($edge, edge => 1);
+ok($l->parts(5), 'and go on hearing it');
+conforms('in order', @{ $l->{violations} });
+conforms('the edge has what the origin has', differs($edge, $origin));
+$b->stop();
+
 $_->done('TERM') for $edge, $origin;
 done_testing();

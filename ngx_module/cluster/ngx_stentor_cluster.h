@@ -140,6 +140,10 @@ ngx_stentor_redis_e ngx_stentor_cluster_redis(ngx_stentor_cluster_t *cl);
 ngx_stentor_lease_e ngx_stentor_lease_seek(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_uint_t fed, uint64_t *epoch);
 
+/* Whether a pull brings its stream now, from another node. */
+ngx_uint_t ngx_stentor_lease_relayed(ngx_stentor_cluster_t *cl,
+    ngx_stentor_lease_t *lease);
+
 /* The same without seeking: whether what was granted still holds.  Cheap: once
  * for each part. */
 ngx_stentor_lease_e ngx_stentor_lease_check(ngx_stentor_lease_t *lease);

@@ -165,13 +165,20 @@ ngx_stentor_leader_look(ngx_stentor_leader_t *leader)
 }
 
 
+/* A connection that is lost may be this process's own fault, which was paused:
+ * Redis is down when it cannot be reached again. */
+
 static void
 ngx_stentor_leader_state(void *data, ngx_uint_t up, const char *reason)
 {
     ngx_stentor_leader_t *leader = data;
 
+    ngx_stentor_map_t  *map;
+
+    map = leader->map;
+
     if (up) {
-        (void) ngx_atomic_fetch_add(&leader->map->connects, 1);
+        (void) ngx_atomic_fetch_add(&map->connects, 1);
         ngx_stentor_leader_load(leader);
         return;
     }
@@ -182,7 +189,14 @@ ngx_stentor_leader_state(void *data, ngx_uint_t up, const char *reason)
         ngx_del_timer(&leader->beat);
     }
 
-    (void) ngx_atomic_fetch_add(&leader->map->failures, 1);
+    (void) ngx_atomic_fetch_add(&map->failures, 1);
+
+    if (ngx_stentor_load(&map->redis) == NGX_STENTOR_REDIS_UP) {
+        ngx_stentor_save(&map->starting_ms, ngx_stentor_map_now());
+        ngx_stentor_leader_set(leader, NGX_STENTOR_REDIS_STARTING, reason);
+        return;
+    }
+
     ngx_stentor_leader_set(leader, NGX_STENTOR_REDIS_DOWN, reason);
 }
 

@@ -6,7 +6,8 @@
  * due goes to Redis in batches of names, so that commands grow with time and
  * hardly with streams:
  *
- *     ASKED, OTHER   take     HELD, ALONE   keep; quit when nobody seeks it
+ *     ASKED, OTHER   take, spare     HELD, ALONE   keep; quit when nobody
+ *                                                  seeks it
  *     wanted         who has it (MGET)
  *
  * A name has at most one verb on its way.  Its record may be given to another
@@ -25,6 +26,10 @@
 #define NGX_STENTOR_LEASE_POLL_MS    200
 #define NGX_STENTOR_LEASE_WRONG_MS   1000
 
+/* A lease that is over, and whose owner still sends the stream, is left to him
+ * for so many times what it lasts: it is Redis that he does not reach. */
+#define NGX_STENTOR_LEASE_SPARED     3
+
 /* Who has it is asked once in each turn. */
 #define NGX_STENTOR_LEASE_TURN_MS    1000
 
@@ -35,6 +40,7 @@
 typedef enum {
     NGX_STENTOR_VERB_NONE = 0,
     NGX_STENTOR_VERB_TAKE,
+    NGX_STENTOR_VERB_SPARE,      /* take it from who has it, if one may */
     NGX_STENTOR_VERB_KEEP,
     NGX_STENTOR_VERB_QUIT,
     NGX_STENTOR_VERB_WHO
@@ -72,6 +78,8 @@ typedef struct {
 
 static void ngx_stentor_leader_lease_name(ngx_stentor_leader_t *leader,
     ngx_uint_t i, ngx_stentor_batch_t **batches);
+static ngx_uint_t ngx_stentor_leader_lease_spares(
+    ngx_stentor_leader_t *leader, ngx_uint_t i, int64_t now);
 static ngx_stentor_verb_e ngx_stentor_leader_lease_verb(
     ngx_stentor_leader_t *leader, ngx_uint_t i, uint64_t *epoch);
 static ngx_uint_t ngx_stentor_leader_lease_waits(ngx_stentor_leader_t *leader,
@@ -304,8 +312,33 @@ ngx_stentor_leader_lease_verb(ngx_stentor_leader_t *leader, ngx_uint_t i,
         return NGX_STENTOR_VERB_NONE;
     }
 
-    return due && !ngx_stentor_leader_lease_waits(leader, lease, now)
-           ? NGX_STENTOR_VERB_TAKE : NGX_STENTOR_VERB_NONE;
+    if (!due || ngx_stentor_leader_lease_waits(leader, lease, now)) {
+        return NGX_STENTOR_VERB_NONE;
+    }
+
+    return ngx_stentor_leader_lease_spares(leader, i, now)
+           ? NGX_STENTOR_VERB_SPARE : NGX_STENTOR_VERB_TAKE;
+}
+
+
+/* Whether its owner is let have it though it is over. */
+
+static ngx_uint_t
+ngx_stentor_leader_lease_spares(ngx_stentor_leader_t *leader, ngx_uint_t i,
+    int64_t now)
+{
+    ngx_stentor_leader_name_t  *own;
+
+    own = &leader->names[i];
+
+    if (!ngx_stentor_lease_relayed(leader->cl, &leader->map->leases[i])) {
+        own->spared_ms = 0;
+        return 0;
+    }
+
+    return own->spared_ms == 0
+           || now - own->spared_ms < NGX_STENTOR_LEASE_SPARED
+                                     * (int64_t) leader->cl->conf->lease;
 }
 
 
@@ -424,7 +457,7 @@ ngx_stentor_leader_lease_call(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t    *item;
     ngx_stentor_cluster_conf_t  *conf;
 
-    static const char  *verbs[] = { "", "take", "keep", "quit" };
+    static const char  *verbs[] = { "", "take", "spare", "keep", "quit" };
 
     leader = batch->leader;
     conf = leader->cl->conf;
@@ -672,6 +705,13 @@ ngx_stentor_leader_lease_lost(ngx_stentor_batch_t *batch,
     own->next_ms = batch->sent_ms + NGX_STENTOR_LEASE_POLL_MS;
     own->epoch = 0;
     own->wrong = 0;
+
+    if (words->n > 2) {
+        own->spared_ms = 0;
+
+    } else if (own->spared_ms == 0) {
+        own->spared_ms = batch->sent_ms;
+    }
 
     news = ngx_stentor_leader_lease_owner(batch->leader, lease, words, 1);
     was = ngx_stentor_load(&lease->state);

@@ -35,6 +35,8 @@ typedef struct {
     ngx_uint_t                fed;       /* boolean: as it was sent last */
     unsigned                  sent:1;    /* a verb is on its way, */
     unsigned                  asked:1;   /* a question is */
+    int64_t                   spared_ms; /* since when nobody has it in Redis;
+                                            0: somebody has */
     unsigned                  wrong:1;   /* the last verdict was an error */
 } ngx_stentor_leader_name_t;
 

@@ -44,8 +44,6 @@ static void ngx_stentor_lease_go_alone(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_stentor_lease_e from);
 static void ngx_stentor_lease_waits(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_stentor_lease_e state);
-static ngx_uint_t ngx_stentor_lease_relayed(ngx_stentor_cluster_t *cl,
-    ngx_stentor_lease_t *lease);
 static void ngx_stentor_lease_since(ngx_atomic_t *ms, ngx_uint_t is);
 
 
@@ -234,9 +232,7 @@ ngx_stentor_lease_waits(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
 }
 
 
-/* Whether a pull brings it: it knows by whose hands. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_stentor_lease_relayed(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease)
 {

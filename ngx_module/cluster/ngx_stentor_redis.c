@@ -117,7 +117,8 @@ static const ngx_stentor_redis_handlers_t  ngx_stentor_redis_channel_h = {
 /* What an error of any command says about the server: it is looked for anew. */
 
 static const char *ngx_stentor_redis_unfit[] = {
-    "READONLY", "LOADING", "MASTERDOWN", "NOAUTH", NULL
+    "READONLY", "LOADING", "MASTERDOWN", "NOAUTH",
+    "ERR max number of clients", NULL
 };
 
 

@@ -469,6 +469,14 @@ ngx_stentor_redis_link_reply(ngx_stentor_redis_link_t *link,
         return;
     }
 
+    if (reply->type == REDIS_REPLY_ERROR && link->handlers->error) {
+        link->handlers->error(link->data, reply);
+
+        if (link->connection == NULL) {
+            return;
+        }
+    }
+
     if (ngx_queue_empty(&link->commands)) {
         ngx_stentor_redis_link_drop(link, "it speaks unasked%s%.64s",
             reply->type == REDIS_REPLY_ERROR ? ": " : "",
@@ -487,12 +495,6 @@ ngx_stentor_redis_link_reply(ngx_stentor_redis_link_t *link,
     }
 
     ngx_free(sent);
-
-    if (link->connection && reply->type == REDIS_REPLY_ERROR
-        && link->handlers->error)
-    {
-        link->handlers->error(link->data, reply);
-    }
 }
 
 

@@ -34,7 +34,8 @@ typedef struct {
     /* A reply; returns 1 when it is nobody's, but told unasked.  Or NULL. */
     ngx_uint_t         (*push)(void *data, redisReply *reply);
 
-    /* An error as a reply, after the command was told of it.  Or NULL. */
+    /* An error as a reply, before the command is told of it: if this drops the
+     * link, the command gets no reply.  Or NULL. */
     void               (*error)(void *data, redisReply *reply);
 
     /* It is not connected any more, all commands have been told. */

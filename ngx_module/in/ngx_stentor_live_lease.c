@@ -27,7 +27,6 @@
 
 static ngx_uint_t ngx_stentor_live_idle(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_granted(ngx_stentor_live_t *live);
-static ngx_uint_t ngx_stentor_live_pulled(ngx_stentor_live_t *live);
 static void ngx_stentor_live_orphan(ngx_stentor_live_t *live);
 static void ngx_stentor_live_trim(ngx_stentor_live_t *live);
 static void ngx_stentor_live_pause(ngx_stentor_live_t *live, ngx_uint_t ms);
@@ -54,6 +53,7 @@ ngx_stentor_live_stand_by(ngx_stentor_live_t *live)
 
         if (ngx_stentor_live_idle(live)) {
             ngx_stentor_live_orphan(live);
+            ngx_stentor_live_release(live, 0);
             return NGX_DECLINED;
         }
 
@@ -62,18 +62,19 @@ ngx_stentor_live_stand_by(ngx_stentor_live_t *live)
             continue;
         }
 
+        /* who stands by reads the stream, so as to go on where it ends */
+
+        ngx_stentor_save(&live->lease->wanted_ms, ngx_stentor_map_now());
+
         if (!told) {
             told = 1;
             ngx_stentor_live_orphan(live);
+            ngx_stentor_wake_all(live->lives->store);
             ngx_stentor_live_event(live, "standby", NULL);
             ngx_log_error(NGX_LOG_NOTICE, &live->log, 0,
                           "stream \"%V\" is made on another node, this one "
                           "stands by", &live->name);
         }
-
-        /* who stands by reads the stream, so as to go on where it ends */
-
-        ngx_stentor_save(&live->lease->wanted_ms, ngx_stentor_map_now());
 
         ngx_stentor_live_pause(live, NGX_STENTOR_LIVE_OTHER_MS);
     }
@@ -126,32 +127,8 @@ ngx_stentor_live_granted(ngx_stentor_live_t *live)
     live->leased = ngx_stentor_lease_seek(cl, live->lease, fed,
                                           &live->lease_epoch);
 
-    if (live->leased == NGX_STENTOR_LEASE_HELD) {
-        return 1;
-    }
-
-    if (live->leased != NGX_STENTOR_LEASE_ALONE) {
-        return 0;
-    }
-
-    /* Redis is lost, but not the owner */
-
-    return ngx_stentor_load(&cl->map->redis) == NGX_STENTOR_REDIS_OFF
-           || !ngx_stentor_live_pulled(live);
-}
-
-
-/* Whether the stream comes from another node now. */
-
-static ngx_uint_t
-ngx_stentor_live_pulled(ngx_stentor_live_t *live)
-{
-    ngx_stentor_stream_t  *st;
-
-    st = ngx_stentor_store_lookup(live->lives->store, &live->name);
-
-    return st && ngx_stentor_load(&st->relayed) && ngx_stentor_store_owned(st)
-           && st->relay.chain[0];
+    return live->leased == NGX_STENTOR_LEASE_HELD
+           || live->leased == NGX_STENTOR_LEASE_ALONE;
 }
 
 

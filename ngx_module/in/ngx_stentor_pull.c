@@ -2,19 +2,17 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * A pull's life (see ngx_stentor_pull.h): whom it asks, what the records of a
- * link mean for it, and when it ends.  Upstreams are asked in the order of the
- * route, first those that are not known to be bad, each once in a round; after
- * a round in vain it waits.  A link ends when libcurl says so, or here; within
- * a handler of records it is only judged.
+ * A pull's life (see ngx_stentor_pull.h): whom it asks, what the end of a link
+ * means for it, and how it ends itself.  Upstreams are asked in the order of
+ * the route, first those that are not known to be bad, each once in a round;
+ * after a round in vain it waits.
  */
 
 #include "ngx_stentor_pull.h"
 
 
-/* Between rounds in which nobody had the stream. */
-#define NGX_STENTOR_PULL_BACKOFF_MS  100
-#define NGX_STENTOR_PULL_PATIENCE_MS 2000
+/* Rounds in vain are not further apart. */
+#define NGX_STENTOR_PULL_PATIENCE_MS  2000
 
 /* How long to wait for a route that is being found out. */
 #define NGX_STENTOR_PULL_ROUTE_MS  50
@@ -37,28 +35,7 @@ static ngx_stentor_upstream_t *ngx_stentor_pull_choose(
 static ngx_uint_t ngx_stentor_pull_windowed(ngx_stentor_pull_t *pull);
 static void ngx_stentor_pull_round(ngx_stentor_pull_t *pull);
 static void ngx_stentor_pull_retry(ngx_event_t *ev);
-static uint64_t ngx_stentor_pull_epoch(ngx_stentor_pull_t *pull);
-static ngx_int_t ngx_stentor_pull_record(ngx_stentor_link_t *link,
-    stn_relay_record_t *record);
-static ngx_int_t ngx_stentor_pull_stream(ngx_stentor_link_t *link,
-    stn_relay_stream_t *s);
-static ngx_int_t ngx_stentor_pull_beat(ngx_stentor_link_t *link,
-    stn_relay_beat_t *b);
-static ngx_int_t ngx_stentor_pull_chain(ngx_stentor_link_t *link,
-    const stn_str_t *chain, unsigned hops);
-static ngx_int_t ngx_stentor_pull_fresh(ngx_stentor_link_t *link,
-    uint64_t epoch);
-static void ngx_stentor_pull_accept(ngx_stentor_pull_t *pull,
-    ngx_stentor_link_t *link);
-static void ngx_stentor_pull_comes(ngx_stentor_pull_t *pull,
-    const stn_str_t *chain, unsigned hops);
-static ngx_int_t ngx_stentor_pull_part(ngx_stentor_link_t *link,
-    stn_relay_part_t *part);
-static ngx_int_t ngx_stentor_pull_edge(ngx_stentor_link_t *link);
-static ngx_int_t ngx_stentor_pull_end(ngx_stentor_link_t *link,
-    stn_relay_end_e end);
-static ngx_int_t ngx_stentor_pull_taken(ngx_stentor_link_t *link,
-    ngx_int_t rc);
+static void ngx_stentor_pull_news(ngx_stentor_pull_t *pull);
 static void ngx_stentor_pull_ended(ngx_stentor_link_t *link);
 static ngx_uint_t ngx_stentor_pull_over(ngx_stentor_pull_t *pull,
     ngx_stentor_link_t *link);
@@ -228,14 +205,18 @@ ngx_stentor_pull_afresh(ngx_stentor_pull_t *pull)
 }
 
 
-/* Whether there is something here that can be gone on with: then the stream
- * was, and whoever denies it has lost it. */
+/* Whether there is something here that has not ended: then the stream was, and
+ * whoever denies it has lost it. */
 
 static ngx_uint_t
 ngx_stentor_pull_windowed(ngx_stentor_pull_t *pull)
 {
+    ngx_stentor_stream_t  *st;
+
+    st = ngx_stentor_store_find(pull->stream.store, &pull->stream.name);
+
     return pull->stream.claimed
-           || ngx_stentor_store_find(pull->stream.store, &pull->stream.name);
+           || (st && ngx_stentor_load(&st->state) == NGX_STENTOR_OPEN);
 }
 
 
@@ -269,8 +250,61 @@ ngx_stentor_pull_retry(ngx_event_t *ev)
 void
 ngx_stentor_pull_wake(ngx_stentor_pull_t *pull)
 {
+    uint64_t  epoch;
+
+    if (ngx_stentor_lease_owner(pull->lease, NULL, NULL, &epoch) == NGX_OK
+        && epoch > pull->news)
+    {
+        pull->news = epoch;
+
+        if (epoch > pull->epoch) {
+            ngx_stentor_pull_news(pull);
+            return;
+        }
+    }
+
     if (pull->waits && pull->retry.timer_set) {
         ngx_del_timer(&pull->retry);
+        ngx_stentor_pull_ask(pull);
+    }
+}
+
+
+/* Another node makes the stream: whoever leads to it is asked at once, and not
+ * when the one before has been silent for long enough. */
+
+static void
+ngx_stentor_pull_news(ngx_stentor_pull_t *pull)
+{
+    ngx_uint_t               n, absent;
+    ngx_stentor_link_t      *link;
+    ngx_stentor_upstream_t   up[NGX_STENTOR_ROUTE_MAX], *best;
+
+    ngx_stentor_pull_afresh(pull);
+
+    if (pull->retry.timer_set) {
+        ngx_del_timer(&pull->retry);
+        ngx_stentor_pull_ask(pull);
+        return;
+    }
+
+    n = ngx_stentor_cluster_route(pull->pulls->cluster, pull->lease, up,
+                                  NGX_STENTOR_ROUTE_MAX, &absent);
+    best = ngx_stentor_pull_choose(pull, up, n);
+    link = pull->next ? pull->next : pull->cur;
+
+    if (best == NULL
+        || ngx_stentor_bad_key(best) == ngx_stentor_bad_key(&link->up))
+    {
+        return;
+    }
+
+    if (pull->next) {
+        ngx_stentor_link_free(pull->next);
+        pull->next = NULL;
+    }
+
+    if (ngx_stentor_pull_try(pull, best) != NGX_OK && pull->cur == NULL) {
         ngx_stentor_pull_ask(pull);
     }
 }
@@ -322,310 +356,10 @@ ngx_stentor_pull_try(ngx_stentor_pull_t *pull, ngx_stentor_upstream_t *up)
 }
 
 
-/* The highest that is known: what is of an older one is over. */
-
-static uint64_t
+uint64_t
 ngx_stentor_pull_epoch(ngx_stentor_pull_t *pull)
 {
     return ngx_max(pull->epoch, ngx_stentor_load(&pull->lease->epoch));
-}
-
-
-static ngx_int_t
-ngx_stentor_pull_record(ngx_stentor_link_t *link, stn_relay_record_t *record)
-{
-    ngx_int_t            rc;
-    ngx_stentor_pull_t  *pull;
-
-    pull = link->data;
-
-    switch (record->type) {
-
-    case STN_RELAY_STREAM:
-        return ngx_stentor_pull_stream(link, &record->u.stream);
-
-    case STN_RELAY_INIT:
-        rc = ngx_stentor_relayed_init(&pull->stream, &record->u.init);
-        return ngx_stentor_pull_taken(link, rc);
-
-    case STN_RELAY_PART:
-        return ngx_stentor_pull_part(link, &record->u.part);
-
-    case STN_RELAY_EDGE:
-        return ngx_stentor_pull_edge(link);
-
-    case STN_RELAY_HEARTBEAT:
-        return ngx_stentor_pull_beat(link, &record->u.beat);
-
-    default:
-        return ngx_stentor_pull_end(link, record->u.end);
-    }
-}
-
-
-/* From here on this link is heard, and no other. */
-
-static ngx_int_t
-ngx_stentor_pull_stream(ngx_stentor_link_t *link, stn_relay_stream_t *s)
-{
-    ngx_stentor_pull_t  *pull;
-
-    pull = link->data;
-
-    if (ngx_stentor_pull_chain(link, s->chain, s->hops) != NGX_OK
-        || ngx_stentor_pull_fresh(link, s->epoch) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_stentor_pull_accept(pull, link);
-    ngx_stentor_pull_comes(pull, s->chain, s->hops);
-
-    return ngx_stentor_pull_taken(link,
-                                  ngx_stentor_relayed_stream(&pull->stream,
-                                                             s));
-}
-
-
-static ngx_int_t
-ngx_stentor_pull_beat(ngx_stentor_link_t *link, stn_relay_beat_t *b)
-{
-    ngx_stentor_pull_t  *pull;
-
-    pull = link->data;
-
-    if (ngx_stentor_pull_chain(link, b->chain, b->hops) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* whoever has no upstream may not know of any epoch */
-
-    if (b->hops && ngx_stentor_pull_fresh(link, b->epoch) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (link == pull->cur && b->hops) {
-        ngx_stentor_pull_comes(pull, b->chain, b->hops);
-    }
-
-    return NGX_OK;
-}
-
-
-/* A stream must not come from where it goes to. */
-
-static ngx_int_t
-ngx_stentor_pull_chain(ngx_stentor_link_t *link, const stn_str_t *chain,
-    unsigned hops)
-{
-    unsigned             i;
-    ngx_str_t           *node;
-    ngx_stentor_pull_t  *pull;
-
-    pull = link->data;
-    node = &pull->pulls->cluster->conf->node;
-
-    for (i = 0; i < hops; i++) {
-        if (chain[i].len == node->len
-            && ngx_memcmp(chain[i].data, node->data, node->len) == 0)
-        {
-            return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_LOST,
-                                          "it has the stream from here");
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_stentor_pull_fresh(ngx_stentor_link_t *link, uint64_t epoch)
-{
-    ngx_stentor_pull_t  *pull;
-
-    pull = link->data;
-
-    if (epoch < ngx_stentor_pull_epoch(pull)) {
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_LOST,
-                                      "it is of an epoch that is over");
-    }
-
-    pull->epoch = epoch;
-
-    if (epoch > ngx_stentor_load(&pull->lease->epoch)) {
-        ngx_stentor_lease_heard(pull->pulls->cluster, pull->lease, epoch);
-    }
-
-    return NGX_OK;
-}
-
-
-/* The link before it is freed when libcurl is not on the stack. */
-
-static void
-ngx_stentor_pull_accept(ngx_stentor_pull_t *pull, ngx_stentor_link_t *link)
-{
-    uint32_t    key;
-    ngx_uint_t  spread;
-
-    link->streamed = 1;
-
-    if (link == pull->cur) {
-        return;
-    }
-
-    if (pull->cur) {
-        pull->cur->retired = 1;
-        pull->former = pull->cur;
-    }
-
-    pull->cur = link;
-    pull->next = NULL;
-    pull->entire = 0;
-
-    spread = NGX_STENTOR_PULL_PREFER_MS / 2;
-    pull->prefer = ngx_current_msec + spread + ngx_random() % (2 * spread);
-
-    key = ngx_stentor_bad_key(&link->up);
-
-    if (pull->key == key) {
-        return;
-    }
-
-    if (pull->key) {
-        pull->switches++;
-        ngx_stentor_store_count(pull->stream.store, pull->stream.slot,
-                                NGX_STENTOR_RELAY_SWITCHES, 1);
-    }
-
-    pull->key = key;
-    pull->since_ms = ngx_stentor_store_now();
-}
-
-
-static void
-ngx_stentor_pull_comes(ngx_stentor_pull_t *pull, const stn_str_t *chain,
-    unsigned hops)
-{
-    u_char    *p, *last;
-    unsigned   i;
-
-    p = (u_char *) pull->chain;
-    last = p + sizeof(pull->chain) - 1;
-
-    for (i = 0; i < hops && chain[i].len < (size_t) (last - p); i++) {
-
-        if (i) {
-            *p++ = ' ';
-        }
-
-        p = ngx_cpymem(p, chain[i].data, chain[i].len);
-    }
-
-    *p = '\0';
-}
-
-
-static ngx_int_t
-ngx_stentor_pull_part(ngx_stentor_link_t *link, stn_relay_part_t *part)
-{
-    int64_t              limit;
-    ngx_stentor_pull_t  *pull;
-
-    pull = link->data;
-    limit = (int64_t) pull->pulls->cluster->conf->relay_lag * 1000;
-
-    link->late = link->edged && link->lag_us > limit ? link->late + 1 : 0;
-
-    return ngx_stentor_pull_taken(link, ngx_stentor_relayed_part(&pull->stream,
-                                                                 part));
-}
-
-
-static ngx_int_t
-ngx_stentor_pull_edge(ngx_stentor_link_t *link)
-{
-    ngx_stentor_pull_t  *pull;
-
-    pull = link->data;
-
-    if (link != pull->cur) {
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_FAILED,
-                                      "an edge of no stream");
-    }
-
-    if (ngx_stentor_pull_taken(link, ngx_stentor_relayed_let_in(&pull->stream))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    link->edged = 1;
-    pull->backoff = NGX_STENTOR_PULL_BACKOFF_MS;
-
-    ngx_stentor_pull_afresh(pull);
-    ngx_stentor_pull_show(pull);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_stentor_pull_end(ngx_stentor_link_t *link, stn_relay_end_e end)
-{
-    switch (end) {
-
-    case STN_RELAY_END_STREAM:
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_OVER,
-                                      "the stream has ended");
-
-    case STN_RELAY_END_ABSENT:
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_ABSENT,
-                                      "nobody has the stream");
-
-    case STN_RELAY_END_EXIT:
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_EXIT,
-                                      "its worker exits");
-
-    case STN_RELAY_END_AGAIN:
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_AGAIN,
-                                      "it takes back what it has sent");
-
-    default:
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_LOST,
-                                      "it does not get the stream any more");
-    }
-}
-
-
-/* What has become of a record. */
-
-static ngx_int_t
-ngx_stentor_pull_taken(ngx_stentor_link_t *link, ngx_int_t rc)
-{
-    const char          *reason;
-    ngx_stentor_pull_t  *pull;
-
-    pull = link->data;
-    reason = pull->stream.reason;
-
-    switch (rc) {
-
-    case NGX_OK:
-        return NGX_OK;
-
-    case NGX_AGAIN:
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_AGAIN, reason);
-
-    case NGX_DECLINED:
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_TAKEN, reason);
-
-    case NGX_BUSY:
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_FULL, reason);
-
-    default:
-        return ngx_stentor_link_judge(link, NGX_STENTOR_LINK_FAILED, reason);
-    }
 }
 
 
@@ -679,6 +413,12 @@ ngx_stentor_pull_over(ngx_stentor_pull_t *pull, ngx_stentor_link_t *link)
 
         if (!link->streamed) {
             return 0;
+        }
+
+        /* it has not begun again */
+
+        if (!pull->stream.claimed) {
+            ngx_stentor_cluster_deny(pull->pulls->cluster, pull->lease);
         }
 
         ngx_stentor_pull_finish(pull, NGX_STENTOR_PULL_CLOSE);

@@ -21,6 +21,9 @@
 #include "ngx_stentor_relay_bad.h"
 
 
+/* Between the first two rounds in which nobody had the stream. */
+#define NGX_STENTOR_PULL_BACKOFF_MS  100
+
 /* How often it is looked whether a better upstream is back; on average, for
  * pulls are not to do so all at once. */
 #define NGX_STENTOR_PULL_PREFER_MS  10000
@@ -76,7 +79,8 @@ struct ngx_stentor_pull_s {
     ngx_uint_t                   waits;      /* boolean: for a route */
     ngx_uint_t                   entire;     /* boolean: ask for all of it */
     ngx_msec_t                   again;      /* when last; 0: never */
-    uint64_t                     epoch;      /* the highest taken */
+    uint64_t                     epoch;      /* the highest taken, */
+    uint64_t                     news;       /* and whose owner is known */
     ngx_msec_t                   prefer;     /* look for a better one then, */
     ngx_msec_t                   flee;       /* or for any other, */
     ngx_msec_t                   show;       /* and tell of all this */
@@ -110,7 +114,14 @@ ngx_uint_t ngx_stentor_pull_read(ngx_stentor_pulls_t *pulls,
     ngx_stentor_stream_t *st);
 
 
-/* What ngx_stentor_pull.c and ngx_stentor_pull_look.c have of each other. */
+/* What the files of a pull have of each other. */
+
+/* ngx_stentor_pull_record.c: see ngx_stentor_link_record_pt. */
+ngx_int_t ngx_stentor_pull_record(ngx_stentor_link_t *link,
+    stn_relay_record_t *record);
+
+/* The highest epoch that is known: what is of an older one is over. */
+uint64_t ngx_stentor_pull_epoch(ngx_stentor_pull_t *pull);
 
 /* Asks that upstream, too: its link is pull->next.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_stentor_pull_try(ngx_stentor_pull_t *pull,

@@ -76,7 +76,8 @@ ngx_stentor_pull_look(ngx_stentor_pull_t *pull)
 }
 
 
-/* Whether the lease is of this stream, and says that this worker pulls it. */
+/* Whether the lease is of this stream, and says that this worker pulls it; and
+ * no live thread of this node has claimed it since, to make it here. */
 
 static ngx_uint_t
 ngx_stentor_pull_holds(ngx_stentor_pull_t *pull)
@@ -84,6 +85,11 @@ ngx_stentor_pull_holds(ngx_stentor_pull_t *pull)
     ngx_stentor_lease_t  *lease;
 
     lease = pull->lease;
+
+    if (pull->stream.claimed && !ngx_stentor_store_valid(&pull->stream.claim))
+    {
+        return 0;
+    }
 
     return ngx_stentor_load(&lease->pull_pid) == (ngx_atomic_uint_t) ngx_pid
            && lease->name_len == pull->stream.name.len
@@ -94,12 +100,15 @@ ngx_stentor_pull_holds(ngx_stentor_pull_t *pull)
 static ngx_uint_t
 ngx_stentor_pull_needed(ngx_stentor_pull_t *pull)
 {
-    int64_t      wanted;
-    ngx_msec_t   idle;
+    int64_t                wanted;
+    ngx_msec_t             idle;
+    ngx_stentor_stream_t  *st;
 
-    if (pull->stream.open
-        && ngx_stentor_pull_read(pull->pulls, pull->stream.claim.stream))
-    {
+    st = pull->stream.open ? pull->stream.claim.stream
+                           : ngx_stentor_store_find(pull->stream.store,
+                                                    &pull->stream.name);
+
+    if (st && ngx_stentor_pull_read(pull->pulls, st)) {
         return 1;
     }
 

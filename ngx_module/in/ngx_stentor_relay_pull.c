@@ -240,7 +240,7 @@ ngx_stentor_pulls_needed(ngx_stentor_pulls_t *pulls,
 
 
 /* Whether a stream that is in the store is to be pulled: it has no writer, and
- * has not ended, or has begun again elsewhere. */
+ * has not ended, or may have begun again elsewhere. */
 
 static ngx_uint_t
 ngx_stentor_pulls_begins(ngx_stentor_pulls_t *pulls,
@@ -255,6 +255,18 @@ ngx_stentor_pulls_begins(ngx_stentor_pulls_t *pulls,
     if (!ngx_stentor_store_readable(pulls->scf->store, st)) {
         return 1;
     }
+
+    if (!st->relayed || !ngx_stentor_pull_read(pulls, st)) {
+        return 0;
+    }
+
+    if (ngx_stentor_cluster_redis(pulls->cluster) == NGX_STENTOR_REDIS_OFF) {
+        return ngx_stentor_store_now() - st->closed_ms > NGX_STENTOR_DENIED_MS;
+    }
+
+    /* whoever makes it next is told of as long as it is wanted */
+
+    ngx_stentor_save(&lease->wanted_ms, ngx_stentor_map_now());
 
     return ngx_stentor_lease_owner(lease, NULL, NULL, &epoch) == NGX_OK
            && epoch > ngx_stentor_load(&st->lease_epoch);

@@ -99,6 +99,7 @@ ngx_stentor_relayed_stream(ngx_stentor_relayed_t *rs, stn_relay_stream_t *s)
     ngx_stentor_relayed_forget(rs);
 
     rs->entered = 0;
+    rs->edged = rs->edged && !s->whole;
     rs->whole = s->whole;
     rs->epoch = s->epoch;
     rs->n = s->n;
@@ -297,7 +298,12 @@ ngx_stentor_relayed_part(ngx_stentor_relayed_t *rs, stn_relay_part_t *part)
         return NGX_OK;
     }
 
-    return rc == NGX_OK ? ngx_stentor_relayed_append(rs, part) : rc;
+    if (rc == NGX_OK) {
+        rc = ngx_stentor_relayed_append(rs, part);
+    }
+
+    return rc == NGX_OK && rs->edged && !rs->open
+           ? ngx_stentor_relayed_let_in(rs) : rc;
 }
 
 
@@ -580,7 +586,20 @@ ngx_stentor_relayed_has(ngx_stentor_relayed_t *rs, ngx_uint_t i, uint32_t id)
 ngx_int_t
 ngx_stentor_relayed_let_in(ngx_stentor_relayed_t *rs)
 {
-    ngx_int_t  rc;
+    ngx_int_t              rc;
+    ngx_stentor_stream_t  *st;
+
+    rs->edged = 1;
+
+    /* what has ended does not go on before there is a part */
+
+    if (!rs->entered && !rs->whole) {
+        st = ngx_stentor_store_find(rs->store, &rs->name);
+
+        if (st && ngx_stentor_load(&st->state) == NGX_STENTOR_CLOSED) {
+            return NGX_OK;
+        }
+    }
 
     rc = rs->entered ? NGX_OK : ngx_stentor_relayed_enter(rs);
 

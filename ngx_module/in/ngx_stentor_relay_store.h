@@ -40,6 +40,7 @@ typedef struct {
     ngx_str_t                name;       /* application/name */
     ngx_stentor_claim_t      claim;
     ngx_uint_t               claimed;    /* boolean: by us */
+    ngx_uint_t               edged;      /* boolean: its window is complete */
     ngx_uint_t               open;       /* boolean: readers are let in */
     ngx_uint_t               entered;    /* boolean: something of the latest
                                             STREAM is in the store */

@@ -88,6 +88,7 @@ typedef struct {
     ngx_uint_t                ahead;      /* boolean: he has what is not here
                                              yet */
     uint32_t                  told;       /* hash of the origin he was told */
+    uint32_t                  measured;   /* and of the bandwidths */
     uint32_t                  inits[NGX_STENTOR_RENDITIONS]
                                    [NGX_STENTOR_INITS];   /* ids, sent */
     ngx_uint_t                ninits[NGX_STENTOR_RENDITIONS];  /* a ring */

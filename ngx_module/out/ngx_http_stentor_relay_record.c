@@ -20,6 +20,10 @@ static void ngx_http_stentor_relay_split(
     ngx_http_stentor_relay_chain_t *chain, ngx_str_t *node);
 static uint32_t ngx_http_stentor_relay_hash(
     ngx_http_stentor_relay_chain_t *chain, uint64_t epoch);
+static uint32_t ngx_http_stentor_relay_bandwidths(
+    ngx_http_stentor_relay_session_t *s);
+static ngx_int_t ngx_http_stentor_relay_measure(
+    ngx_http_stentor_relay_session_t *s);
 static ngx_int_t ngx_http_stentor_relay_gather(
     ngx_http_stentor_relay_session_t *s, stn_relay_part_t *part,
     ngx_stentor_bytes_t **bytes);
@@ -193,8 +197,8 @@ ngx_http_stentor_relay_stream(ngx_http_stentor_relay_session_t *s,
         to->part = from->part;
         to->parts = from->parts;
         to->window = from->window;
-        to->bandwidth = from->bandwidth;
-        to->average = from->average;
+        to->bandwidth = s->reader->views[i].shared->bandwidth;
+        to->average = s->reader->views[i].shared->average;
         to->max_bandwidth = from->max_bandwidth;
     }
 
@@ -202,9 +206,48 @@ ngx_http_stentor_relay_stream(ngx_http_stentor_relay_session_t *s,
 
     chain.orphan = 0;
     s->told = ngx_http_stentor_relay_hash(&chain, stream.epoch);
+    s->measured = ngx_http_stentor_relay_bandwidths(s);
 
     return ngx_http_stentor_relay_put_record(s,
                         stn_relay_put_stream(&s->relays->record, &stream));
+}
+
+
+/* What has been measured of the stream, in short. */
+
+static uint32_t
+ngx_http_stentor_relay_bandwidths(ngx_http_stentor_relay_session_t *s)
+{
+    uint32_t                  hash;
+    ngx_uint_t                i;
+    ngx_stentor_rendition_t  *rend;
+
+    ngx_crc32_init(hash);
+
+    for (i = 0; i < s->reader->nviews; i++) {
+        rend = s->reader->views[i].shared;
+
+        ngx_crc32_update(&hash, (u_char *) &rend->bandwidth,
+                         sizeof(rend->bandwidth));
+        ngx_crc32_update(&hash, (u_char *) &rend->average,
+                         sizeof(rend->average));
+    }
+
+    ngx_crc32_final(hash);
+
+    return hash;
+}
+
+
+/* Other nodes tell their listeners of the same bandwidths: after a segment
+ * they hear of new ones, in a record of the stream that goes on. */
+
+static ngx_int_t
+ngx_http_stentor_relay_measure(ngx_http_stentor_relay_session_t *s)
+{
+    return (s->edged
+            && s->measured != ngx_http_stentor_relay_bandwidths(s))
+           ? ngx_http_stentor_relay_stream(s, 0) : NGX_OK;
 }
 
 
@@ -277,7 +320,7 @@ ngx_http_stentor_relay_part(ngx_http_stentor_relay_session_t *s)
         s->next++;
     }
 
-    return rc;
+    return rc == NGX_OK && part.last ? ngx_http_stentor_relay_measure(s) : rc;
 }
 
 

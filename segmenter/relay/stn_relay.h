@@ -48,7 +48,8 @@
 
 
 typedef enum {
-    STN_RELAY_STREAM = 1,    /* what the stream is, and whose */
+    STN_RELAY_STREAM = 1,    /* what the stream is, and whose; after EDGE
+                                again, not whole, when that has changed */
     STN_RELAY_INIT = 2,      /* an init segment, before what needs it */
     STN_RELAY_PART = 3,      /* a part, in all renditions */
     STN_RELAY_EDGE = 4,      /* that was the window; what follows is news */

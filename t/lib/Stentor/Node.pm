@@ -624,6 +624,14 @@ sub reap($self, $seconds) {
 }
 
 
+# All of its processes die at once; start() begins it anew.
+
+sub kill_it($self) {
+    kill('KILL', $self->{pid}, $self->worker_pids(1));
+    return $self->reap(5);
+}
+
+
 sub log($self) { return slurp("$self->{dir}/error.log") // '' }
 sub stderr($self) { return slurp("$self->{dir}/stderr") // '' }
 

@@ -259,8 +259,9 @@ sub check($self, $type, $r) {
     $bad->("$type after the end") if $self->{end};
 
     if ($type eq 'stream') {
-        $bad->('a second stream') if $self->{stream};
-        $self->{stream} = $r;
+        $bad->('a second window') if $self->{stream} && $r->{whole};
+        $self->{stream} //= $r;
+        $self->{stream}{renditions} = $r->{renditions};
 
     } elsif ($type eq 'init') {
         $bad->('init before the stream') if !$self->{stream};
