@@ -261,7 +261,10 @@ ngx_stentor_leader_lease_verb(ngx_stentor_leader_t *leader, ngx_uint_t i,
 
     at = (int64_t) ngx_stentor_load(&lease->sought_ms);
     sought = at && now - at < NGX_STENTOR_SOUGHT_MS;
-    due = now >= own->next_ms || own->fed != ngx_stentor_load(&lease->fed);
+
+    /* a broadcaster who has come is told of at once */
+
+    due = now >= own->next_ms || (ngx_stentor_load(&lease->fed) && !own->fed);
 
     switch (state) {
 
@@ -694,13 +697,17 @@ ngx_stentor_leader_lease_lost(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t *item, ngx_stentor_words_t *words)
 {
     ngx_str_t                   name;
-    ngx_uint_t                  news;
+    ngx_uint_t                  news, ours;
     ngx_stentor_lease_t        *lease;
     ngx_stentor_lease_e         was;
     ngx_stentor_leader_name_t  *own;
 
     lease = &batch->leader->map->leases[item->index];
     own = &batch->leader->names[item->index];
+
+    was = ngx_stentor_load(&lease->state);
+    ours = own->epoch || was == NGX_STENTOR_LEASE_HELD
+           || was == NGX_STENTOR_LEASE_ALONE;
 
     own->next_ms = batch->sent_ms + NGX_STENTOR_LEASE_POLL_MS;
     own->epoch = 0;
@@ -714,9 +721,8 @@ ngx_stentor_leader_lease_lost(ngx_stentor_batch_t *batch,
     }
 
     news = ngx_stentor_leader_lease_owner(batch->leader, lease, words, 1);
-    was = ngx_stentor_load(&lease->state);
 
-    if (was == NGX_STENTOR_LEASE_HELD || was == NGX_STENTOR_LEASE_ALONE) {
+    if (ours) {
         name.data = lease->name;
         name.len = lease->name_len;
 
