@@ -28,7 +28,8 @@ sub new($class, $ports, %o) {
                   streams => '-S', hold_back => '-b', timeout => '-T',
                   one_in => '-k', seconds => '-t');
 
-    require "$Stentor::Node::TOP/t/bench/Bench.pm";
+    local @INC = ("$Stentor::Node::TOP/t/bench", @INC);
+    require Bench;
     Bench::build('crowd');
 
     my @args = ('-i', delete $o{failover} ? '-f' : ());
