@@ -147,10 +147,10 @@ ngx_uint_t ngx_stentor_lease_relayed(ngx_stentor_cluster_t *cl,
  * for each part. */
 ngx_stentor_lease_e ngx_stentor_lease_check(ngx_stentor_lease_t *lease);
 
-/* The stream has ended here (ended), or this node does not make it any more:
- * the next one may have the lease at once.  Any thread. */
+/* This node makes the stream no more: it has ended, or cannot be made here.
+ * The next one may have the lease at once.  Any thread. */
 void ngx_stentor_lease_quit(ngx_stentor_cluster_t *cl,
-    ngx_stentor_lease_t *lease, ngx_uint_t ended);
+    ngx_stentor_lease_t *lease);
 
 /* Another node, or a record of a relay, has told of an epoch: a lease of ours
  * that is older is lost. */

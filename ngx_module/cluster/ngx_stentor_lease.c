@@ -287,8 +287,7 @@ ngx_stentor_lease_check(ngx_stentor_lease_t *lease)
 /* What is held stays so in the record: the leader has to give it back. */
 
 void
-ngx_stentor_lease_quit(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
-    ngx_uint_t ended)
+ngx_stentor_lease_quit(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease)
 {
     ngx_atomic_uint_t  state;
 

@@ -10,6 +10,7 @@
  */
 
 #include "ngx_stentor_keeper.h"
+#include "cluster/ngx_stentor_cluster.h"
 
 
 /* A killed worker's streams have new owners after this and a little. */
@@ -189,7 +190,8 @@ ngx_stentor_keeper_ready(ngx_stentor_keeper_t *k)
 
 
 /* ... and of what the streams of other workers have become since, for any of
- * them may have to be gone on with here. */
+ * them may have to be gone on with here; or those of other nodes, if this one
+ * is an origin. */
 
 static void
 ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
@@ -203,7 +205,9 @@ ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
     id = (uint32_t) ngx_stentor_load(&st->renditions[0].init);
 
     if (k->inits[st->index] == id
-        || ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN)
+        || ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN
+        || (ngx_stentor_load(&st->relayed)
+            && k->scf->cluster->role != NGX_STENTOR_ORIGIN))
     {
         return;
     }

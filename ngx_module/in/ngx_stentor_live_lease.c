@@ -53,7 +53,7 @@ ngx_stentor_live_stand_by(ngx_stentor_live_t *live)
 
         if (ngx_stentor_live_idle(live)) {
             ngx_stentor_live_orphan(live);
-            ngx_stentor_live_release(live, 0);
+            ngx_stentor_live_release(live);
             return NGX_DECLINED;
         }
 
@@ -321,10 +321,9 @@ ngx_stentor_live_clear(ngx_stentor_live_t *live)
 
 
 void
-ngx_stentor_live_release(ngx_stentor_live_t *live, ngx_uint_t ended)
+ngx_stentor_live_release(ngx_stentor_live_t *live)
 {
     if (live->lease) {
-        ngx_stentor_lease_quit(live->lives->scf->worker.cluster, live->lease,
-                               ended);
+        ngx_stentor_lease_quit(live->lives->scf->worker.cluster, live->lease);
     }
 }

@@ -32,7 +32,7 @@ void ngx_stentor_live_step_down(ngx_stentor_live_t *live);
 
 /* This node makes the stream no more: it has ended, or cannot be made here.
  * The lease is free at once. */
-void ngx_stentor_live_release(ngx_stentor_live_t *live, ngx_uint_t ended);
+void ngx_stentor_live_release(ngx_stentor_live_t *live);
 
 
 #endif /* _NGX_STENTOR_LIVE_LEASE_H_INCLUDED_ */

@@ -748,7 +748,7 @@ ngx_stentor_live_end(ngx_stentor_live_t *live)
     } else if (claimed && ngx_stentor_store_close(&live->claim) == NGX_OK) {
         ngx_stentor_live_event(live, "closed", NULL);
         ngx_stentor_wake_stream(lives->store, live->claim.stream);
-        ngx_stentor_live_release(live, 1);
+        ngx_stentor_live_release(live);
 
     } else if (claimed) {
         ngx_stentor_wake_all(lives->store);
@@ -757,7 +757,7 @@ ngx_stentor_live_end(ngx_stentor_live_t *live)
     if (live->outcome == NGX_STENTOR_LIVE_REFUSED
         || live->outcome == NGX_STENTOR_LIVE_FAILED)
     {
-        ngx_stentor_live_release(live, 0);
+        ngx_stentor_live_release(live);
     }
 
     /* whoever waits for it to be opened is told that it will not be */
