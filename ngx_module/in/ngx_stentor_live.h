@@ -175,6 +175,7 @@ struct ngx_stentor_live_s {
     uint32_t                  generation;  /* of the stream, hold is for */
     const stn_hold_t         *loop;        /* hold audio in use; or NULL */
     unsigned                  alarms;      /* as of the last look */
+    unsigned                  met;         /* boolean: has had a source */
     unsigned                  opened;      /* boolean: readers are let in */
     unsigned                  stuck;       /* boolean: the stream is full */
     unsigned                  leaving;     /* boolean: told when all is fed */

@@ -263,9 +263,10 @@ ngx_stentor_live_renew(ngx_stentor_live_t *live)
 static ngx_uint_t
 ngx_stentor_live_fed(ngx_stentor_live_t *live)
 {
-    return live->gone_us == 0
-           || ngx_stentor_live_now(live) - live->gone_us
-              < NGX_STENTOR_LIVE_FED_MS * 1000;
+    return live->met
+           && (live->gone_us == 0
+               || ngx_stentor_live_now(live) - live->gone_us
+                  < NGX_STENTOR_LIVE_FED_MS * 1000);
 }
 
 
@@ -304,6 +305,7 @@ ngx_stentor_live_clear(ngx_stentor_live_t *live)
     ngx_memzero(live->renditions, sizeof(live->renditions));
     ngx_memzero(&live->counted, sizeof(stn_programme_stats_t));
 
+    live->met = 0;
     live->gone_us = 0;
     live->shown_us = 0;
     live->paused_us = 0;

@@ -141,6 +141,10 @@ ngx_stentor_live_begin(ngx_stentor_live_t *live)
 
     st = live->claim.stream;
 
+    /* one that another worker has left to us may have had one */
+
+    live->met = live->claim.resume && st->gone_ms == 0;
+
     /* without a broadcaster its time to linger has begun already */
 
     if (st->gone_ms == 0) {
@@ -432,6 +436,7 @@ ngx_stentor_live_welcome(ngx_stentor_live_t *live)
         return NGX_OK;
     }
 
+    live->met = 1;
     live->stuck = 0;
     live->gone_us = 0;
     st->gone_ms = 0;
