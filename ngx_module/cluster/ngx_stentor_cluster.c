@@ -329,6 +329,29 @@ ngx_stentor_cluster_seeks(ngx_stentor_lease_t *lease, int64_t now)
 
 
 void
+ngx_stentor_cluster_missed(ngx_stentor_cluster_t *cl, ngx_str_t *name)
+{
+    int64_t               now;
+    ngx_stentor_lease_t  *lease;
+
+    lease = ngx_stentor_map_find(cl->map, name);
+    now = ngx_stentor_map_now();
+
+    if (lease == NULL || ngx_stentor_lease_relayed(cl, lease)
+        || ngx_stentor_cluster_seeks(lease, now))
+    {
+        return;
+    }
+
+    ngx_stentor_save(&lease->missed_ms, now);
+
+    if (ngx_stentor_load(&lease->state) == NGX_STENTOR_LEASE_OTHER) {
+        ngx_stentor_cluster_look(cl);
+    }
+}
+
+
+void
 ngx_stentor_cluster_deny(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease)
 {
     ngx_stentor_save(&lease->denied_ms,

@@ -170,16 +170,21 @@ ngx_int_t ngx_stentor_cluster_want(ngx_stentor_cluster_t *cl,
  * for elsewhere. */
 ngx_uint_t ngx_stentor_cluster_seeks(ngx_stentor_lease_t *lease, int64_t now);
 
+/* Another node asks for a stream that does not come here either: if it has been
+ * heard here before, and this node could make it, its owner is thought lost.
+ * Event loop. */
+void ngx_stentor_cluster_missed(ngx_stentor_cluster_t *cl, ngx_str_t *name);
+
 /* A pull has learnt that nobody has it. */
 void ngx_stentor_cluster_deny(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease);
 
 /*
  * Whom to ask for the stream, best first: the shields of our region in the
- * order of rendezvous (for an edge), who has its lease, the static origins;
- * never ourselves.  Returns how many; 0 with *absent set when it is known that
- * nobody has it, 0 without when that is being found out (ask again when woken,
- * or after 50 ms).
+ * order of rendezvous (for an edge), who has its lease, other origins, which
+ * may stand by for him, the static ones; never ourselves.  Returns how many; 0
+ * with *absent set when it is known that nobody has it, 0 without when that is
+ * being found out (ask again when woken, or after 50 ms).
  */
 ngx_uint_t ngx_stentor_cluster_route(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_stentor_upstream_t *up, ngx_uint_t max,

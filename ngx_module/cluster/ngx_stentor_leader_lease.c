@@ -22,6 +22,9 @@
  * for so many times what it lasts: it is Redis that he does not reach. */
 #define NGX_STENTOR_LEASE_SPARED   3
 
+/* That other nodes miss a stream is news for so long. */
+#define NGX_STENTOR_LEASE_MISSED_MS  1000
+
 /* Who has it is asked once in each turn. */
 #define NGX_STENTOR_LEASE_TURN_MS  1000
 
@@ -35,6 +38,8 @@ static ngx_uint_t ngx_stentor_leader_lease_sought(ngx_stentor_lease_t *lease,
 static ngx_stentor_verb_e ngx_stentor_leader_lease_quit(
     ngx_stentor_leader_t *leader, ngx_uint_t i, ngx_stentor_lease_e state,
     uint64_t *epoch);
+static ngx_uint_t ngx_stentor_leader_lease_missed(
+    ngx_stentor_leader_t *leader, ngx_stentor_lease_t *lease, int64_t now);
 static ngx_uint_t ngx_stentor_leader_lease_spares(
     ngx_stentor_leader_t *leader, ngx_uint_t i, int64_t now);
 static ngx_uint_t ngx_stentor_leader_lease_waits(ngx_stentor_leader_t *leader,
@@ -202,8 +207,31 @@ ngx_stentor_leader_lease_verb(ngx_stentor_leader_t *leader, ngx_uint_t i,
         return NGX_STENTOR_VERB_NONE;
     }
 
+    if (ngx_stentor_leader_lease_missed(leader, lease, now)) {
+        return NGX_STENTOR_VERB_SEIZE;
+    }
+
     return ngx_stentor_leader_lease_spares(leader, i, now)
            ? NGX_STENTOR_VERB_SPARE : NGX_STENTOR_VERB_TAKE;
+}
+
+
+/* Whether we have the broadcaster, and neither we nor others who have asked us
+ * hear anything of the owner: then it is he who is cut off, or stopped, however
+ * well he may reach Redis. */
+
+static ngx_uint_t
+ngx_stentor_leader_lease_missed(ngx_stentor_leader_t *leader,
+    ngx_stentor_lease_t *lease, int64_t now)
+{
+    int64_t  missed;
+
+    missed = (int64_t) ngx_stentor_load(&lease->missed_ms);
+
+    return missed && now - missed < NGX_STENTOR_LEASE_MISSED_MS
+           && ngx_stentor_load(&lease->fed)
+           && ngx_stentor_load(&lease->heard_ms)
+           && !ngx_stentor_lease_relayed(leader->cl, lease);
 }
 
 
@@ -383,7 +411,9 @@ ngx_stentor_leader_lease_call(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t    *item;
     ngx_stentor_cluster_conf_t  *conf;
 
-    static const char  *verbs[] = { "", "take", "spare", "keep", "quit" };
+    static const char  *verbs[] = {
+        "", "take", "spare", "seize", "keep", "quit"
+    };
 
     leader = batch->leader;
     conf = leader->cl->conf;

@@ -70,6 +70,7 @@ typedef enum {
     NGX_STENTOR_VERB_NONE = 0,
     NGX_STENTOR_VERB_TAKE,
     NGX_STENTOR_VERB_SPARE,      /* take it from who has it, if one may */
+    NGX_STENTOR_VERB_SEIZE,      /* take it from anybody */
     NGX_STENTOR_VERB_KEEP,
     NGX_STENTOR_VERB_QUIT,
     NGX_STENTOR_VERB_WHO

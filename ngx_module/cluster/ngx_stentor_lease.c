@@ -236,8 +236,17 @@ ngx_uint_t
 ngx_stentor_lease_relayed(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease)
 {
+    int64_t                heard;
     ngx_str_t              name;
     ngx_stentor_stream_t  *st;
+
+    heard = (int64_t) ngx_stentor_load(&lease->heard_ms);
+
+    if (heard == 0 || ngx_stentor_map_now() - heard
+                      >= (int64_t) cl->conf->relay_timeout)
+    {
+        return 0;
+    }
 
     name.data = lease->name;
     name.len = lease->name_len;
@@ -245,8 +254,7 @@ ngx_stentor_lease_relayed(ngx_stentor_cluster_t *cl,
     st = ngx_stentor_store_lookup(cl->scf->store, &name);
 
     return st && ngx_stentor_load(&st->relayed)
-           && ngx_stentor_store_owned(st)
-           && st->relay.chain[0];
+           && ngx_stentor_store_owned(st);
 }
 
 

@@ -115,6 +115,10 @@ typedef struct {
                                             a route, since then; 0: is known */
     ngx_atomic_t             pull_pid;   /* the worker that pulls it, if it
                                             lives; 0: none */
+    ngx_atomic_t             heard_ms;   /* it has had a sign of life of whom
+                                            it pulls it from then; 0: never */
+    ngx_atomic_t             missed_ms;  /* another node asked for it here then,
+                                            and it did not come here either */
 } ngx_stentor_lease_t;
 
 

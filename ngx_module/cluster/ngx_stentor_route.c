@@ -11,8 +11,8 @@
 #include "relay/stn_rendezvous.h"
 
 
-/* Shields of one route. */
-#define NGX_STENTOR_ROUTE_SHIELDS  4
+/* Nodes of a role in one route. */
+#define NGX_STENTOR_ROUTE_RANKS  4
 
 /* What is known of an owner is good for so long while Redis can be asked; and
  * if Redis does not tell within so many of its time-outs, we go on without. */
@@ -20,15 +20,16 @@
 #define NGX_STENTOR_ROUTE_PATIENCE  3
 
 
-/* The shields that want the stream most, in order. */
+/* The nodes of a role that want the stream most, in order. */
 
 typedef struct {
-    ngx_stentor_cluster_conf_t  *conf;
+    ngx_stentor_role_e           role;
+    char                        *region;     /* NULL: of any */
     stn_str_t                    name;
     ngx_uint_t                   n;
-    uint64_t                     scores[NGX_STENTOR_ROUTE_SHIELDS];
-    ngx_stentor_node_t           nodes[NGX_STENTOR_ROUTE_SHIELDS];
-} ngx_stentor_shields_t;
+    uint64_t                     scores[NGX_STENTOR_ROUTE_RANKS];
+    ngx_stentor_node_t           nodes[NGX_STENTOR_ROUTE_RANKS];
+} ngx_stentor_ranks_t;
 
 
 /* A route that is being made. */
@@ -41,9 +42,10 @@ typedef struct {
 } ngx_stentor_route_t;
 
 
-static void ngx_stentor_route_shields(ngx_stentor_cluster_t *cl,
-    ngx_stentor_lease_t *lease, ngx_stentor_route_t *route);
-static void ngx_stentor_route_shield(void *data, ngx_stentor_node_t *node);
+static void ngx_stentor_route_nodes(ngx_stentor_cluster_t *cl,
+    ngx_stentor_lease_t *lease, ngx_stentor_route_t *route,
+    ngx_stentor_role_e role);
+static void ngx_stentor_route_node(void *data, ngx_stentor_node_t *node);
 static ngx_int_t ngx_stentor_route_owner(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_stentor_route_t *route);
 static ngx_uint_t ngx_stentor_route_unsure(ngx_stentor_cluster_t *cl,
@@ -68,7 +70,7 @@ ngx_stentor_cluster_route(ngx_stentor_cluster_t *cl,
     route.max = max;
 
     if (cl->conf->role == NGX_STENTOR_EDGE) {
-        ngx_stentor_route_shields(cl, lease, &route);
+        ngx_stentor_route_nodes(cl, lease, &route, NGX_STENTOR_SHIELD);
     }
 
     rc = ngx_stentor_route_owner(cl, lease, &route);
@@ -77,6 +79,12 @@ ngx_stentor_cluster_route(ngx_stentor_cluster_t *cl,
 
     if (rc == NGX_AGAIN) {
         return route.n;
+    }
+
+    /* one that stands by may be all that is left of the owner */
+
+    if (rc == NGX_OK) {
+        ngx_stentor_route_nodes(cl, lease, &route, NGX_STENTOR_ORIGIN);
     }
 
     origin = cl->conf->origins.elts;
@@ -92,26 +100,30 @@ ngx_stentor_cluster_route(ngx_stentor_cluster_t *cl,
 }
 
 
+/* Adds those of a role that want the stream most; shields of our region. */
+
 static void
-ngx_stentor_route_shields(ngx_stentor_cluster_t *cl,
-    ngx_stentor_lease_t *lease, ngx_stentor_route_t *route)
+ngx_stentor_route_nodes(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
+    ngx_stentor_route_t *route, ngx_stentor_role_e role)
 {
-    ngx_uint_t             i;
-    ngx_stentor_shields_t  shields;
+    ngx_uint_t           i;
+    ngx_stentor_ranks_t  ranks;
 
-    shields.conf = cl->conf;
-    shields.name.data = (char *) lease->name;
-    shields.name.len = lease->name_len;
+    ranks.role = role;
+    ranks.region = (role == NGX_STENTOR_SHIELD)
+                   ? (char *) cl->conf->region.data : NULL;
+    ranks.name.data = (char *) lease->name;
+    ranks.name.len = lease->name_len;
 
-    if (ngx_stentor_map_each(cl->map, ngx_stentor_route_shield, &shields)
+    if (ngx_stentor_map_each(cl->map, ngx_stentor_route_node, &ranks)
         != NGX_OK)
     {
         return;
     }
 
-    for (i = 0; i < shields.n; i++) {
-        ngx_stentor_route_add(route, shields.nodes[i].id,
-                              shields.nodes[i].relay, NGX_STENTOR_SHIELD);
+    for (i = 0; i < ranks.n; i++) {
+        ngx_stentor_route_add(route, ranks.nodes[i].id, ranks.nodes[i].relay,
+                              role);
     }
 }
 
@@ -120,9 +132,9 @@ ngx_stentor_route_shields(ngx_stentor_cluster_t *cl,
  * ones the lesser id, so that all nodes agree. */
 
 static void
-ngx_stentor_route_shield(void *data, ngx_stentor_node_t *node)
+ngx_stentor_route_node(void *data, ngx_stentor_node_t *node)
 {
-    ngx_stentor_shields_t *s = data;
+    ngx_stentor_ranks_t *s = data;
 
     uint64_t    score;
     stn_str_t   id;
@@ -133,11 +145,9 @@ ngx_stentor_route_shield(void *data, ngx_stentor_node_t *node)
         return;
     }
 
-    if (node->role != NGX_STENTOR_SHIELD
-        || node->relay[0] == '\0'
-        || strncmp(node->region, (char *) s->conf->region.data,
-                   sizeof(node->region))
-           != 0)
+    if (node->role != s->role || node->relay[0] == '\0'
+        || (s->region
+            && strncmp(node->region, s->region, sizeof(node->region)) != 0))
     {
         return;
     }
@@ -157,11 +167,11 @@ ngx_stentor_route_shield(void *data, ngx_stentor_node_t *node)
         }
     }
 
-    if (i == NGX_STENTOR_ROUTE_SHIELDS) {
+    if (i == NGX_STENTOR_ROUTE_RANKS) {
         return;
     }
 
-    last = ngx_min(s->n, NGX_STENTOR_ROUTE_SHIELDS - 1);
+    last = ngx_min(s->n, NGX_STENTOR_ROUTE_RANKS - 1);
 
     ngx_memmove(&s->scores[i + 1], &s->scores[i],
                 (last - i) * sizeof(s->scores[0]));

@@ -107,6 +107,7 @@ ngx_stentor_pull_beat(ngx_stentor_link_t *link, stn_relay_beat_t *b)
 
     if (link == pull->cur && b->hops) {
         ngx_stentor_pull_comes(pull, b->chain, b->hops);
+        ngx_stentor_save(&pull->lease->heard_ms, ngx_stentor_map_now());
     }
 
     return NGX_OK;
@@ -235,6 +236,8 @@ ngx_stentor_pull_part(ngx_stentor_link_t *link, stn_relay_part_t *part)
 
     pull = link->data;
     limit = (int64_t) pull->pulls->cluster->conf->relay_lag * 1000;
+
+    ngx_stentor_save(&pull->lease->heard_ms, ngx_stentor_map_now());
 
     link->late = link->edged && link->lag_us > limit ? link->late + 1 : 0;
 

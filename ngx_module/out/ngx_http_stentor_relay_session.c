@@ -172,6 +172,7 @@ ngx_http_stentor_relay_begin(ngx_http_request_t *r,
     s->since = ngx_current_msec;
 
     ngx_http_stentor_relay_join(s);
+    ngx_stentor_cluster_missed(relays->scf->worker.cluster, &q->name);
 
     ngx_http_set_ctx(r, s, ngx_http_stentor_relay_module);
 
@@ -361,6 +362,10 @@ ngx_http_stentor_relay_turn(ngx_http_stentor_relay_session_t *s)
     ngx_int_t               rc;
     ngx_stentor_cluster_t  *cl;
 
+    cl = s->relays->scf->worker.cluster;
+
+    ngx_stentor_cluster_missed(cl, &s->query.name);
+
     if (s->reader == NULL) {
         ngx_http_stentor_relay_look(s);
 
@@ -368,7 +373,6 @@ ngx_http_stentor_relay_turn(ngx_http_stentor_relay_session_t *s)
             return;
         }
 
-        cl = s->relays->scf->worker.cluster;
         rc = ngx_stentor_cluster_want(cl, &s->query.name);
 
         if (rc != NGX_AGAIN) {
