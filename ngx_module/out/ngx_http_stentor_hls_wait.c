@@ -24,6 +24,10 @@
 /* How often waits are looked through for those that took too long. */
 #define NGX_HTTP_STENTOR_TICK_MS   250
 
+/* A stream that another node is being asked for is waited for so many times as
+ * long: it is there or denied in milliseconds, unless that node is busy. */
+#define NGX_HTTP_STENTOR_COMING    3
+
 /* Target durations that a reload is held at most (6.2.5.2). */
 #define NGX_HTTP_STENTOR_HOLD_TD   3
 
@@ -46,6 +50,7 @@ static void ngx_http_stentor_hls_tick(ngx_event_t *ev);
 static void ngx_http_stentor_hls_want(ngx_http_stentor_hls_worker_t *w);
 static void ngx_http_stentor_hls_late(ngx_http_stentor_hls_worker_t *w,
     ngx_queue_t *queue);
+static ngx_uint_t ngx_http_stentor_hls_coming(ngx_http_stentor_wait_t *wait);
 static ngx_uint_t ngx_http_stentor_hls_overdue(ngx_http_stentor_wait_t *wait);
 
 
@@ -408,6 +413,21 @@ ngx_http_stentor_hls_late(ngx_http_stentor_hls_worker_t *w,
 }
 
 
+/* Whether its stream is on its way from another node. */
+
+static ngx_uint_t
+ngx_http_stentor_hls_coming(ngx_http_stentor_wait_t *wait)
+{
+    ngx_stentor_lease_t    *lease;
+    ngx_stentor_cluster_t  *cl;
+
+    cl = ngx_http_stentor_hls_worker()->scf->worker.cluster;
+    lease = cl ? ngx_stentor_map_find(cl->map, &wait->target.name) : NULL;
+
+    return lease && ngx_stentor_load(&lease->pull_pid);
+}
+
+
 static ngx_uint_t
 ngx_http_stentor_hls_overdue(ngx_http_stentor_wait_t *wait)
 {
@@ -422,6 +442,10 @@ ngx_http_stentor_hls_overdue(ngx_http_stentor_wait_t *wait)
         hcf = ngx_http_get_module_loc_conf(wait->request,
                                            ngx_http_stentor_hls_module);
         limit = hcf->pending_time;
+
+        if (ngx_http_stentor_hls_coming(wait)) {
+            limit *= NGX_HTTP_STENTOR_COMING;
+        }
     }
 
     return ngx_current_msec - wait->since >= limit;

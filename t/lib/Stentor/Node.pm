@@ -572,6 +572,14 @@ sub kill_worker($self, $signal, $pid = undef) {
 }
 
 
+# Seconds of CPU that a process has had, all its threads.
+
+sub cpu($pid) {
+    my @f = split(' ', slurp("/proc/$pid/stat") =~ s/.*\)//r);
+    return ($f[11] + $f[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+
 # Resident memory of all workers, in bytes.
 
 sub worker_memory($self) {
