@@ -367,9 +367,13 @@ ngx_http_stentor_relay_turn(ngx_http_stentor_relay_session_t *s)
     ngx_stentor_cluster_missed(cl, &s->query.name);
 
     if (s->reader == NULL) {
-        ngx_http_stentor_relay_look(s);
 
-        if (s->request == NULL || s->reader) {
+        /* it may be gone then, with its request */
+
+        if (ngx_stentor_reader_get(s->relays->scf->worker.shelf,
+                                   &s->query.name))
+        {
+            ngx_http_stentor_relay_look(s);
             return;
         }
 
