@@ -327,7 +327,7 @@ ngx_stentor_relayed_enter(ngx_stentor_relayed_t *rs)
 
     st = rs->claim.stream;
 
-    if (!rs->begun && !rs->whole) {
+    if (!rs->whole && (!rs->begun || rs->n != st->nrenditions)) {
         rs->reason = "nothing is here that it goes on with";
         return NGX_AGAIN;
     }
