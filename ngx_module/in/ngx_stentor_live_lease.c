@@ -226,7 +226,11 @@ ngx_stentor_live_leased(ngx_stentor_live_t *live)
 
     live->leased = ngx_stentor_lease_check(live->lease);
 
-    while (live->leased == NGX_STENTOR_LEASE_ASKED) {
+    /* NONE: this thread was stopped for so long that it was given back */
+
+    while (live->leased == NGX_STENTOR_LEASE_ASKED
+           || live->leased == NGX_STENTOR_LEASE_NONE)
+    {
         (void) ngx_stentor_live_renew(live);
 
         if (live->leased == NGX_STENTOR_LEASE_ASKED) {
