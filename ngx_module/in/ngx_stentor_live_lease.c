@@ -254,13 +254,15 @@ ngx_stentor_live_renew(ngx_stentor_live_t *live)
                                           ngx_stentor_live_fed(live),
                                           &live->lease_epoch);
 
-    if (live->leased == NGX_STENTOR_LEASE_OTHER) {
-        return 0;
+    /* while it is being found out the epoch may be another's */
+
+    if (live->leased == NGX_STENTOR_LEASE_HELD
+        || live->leased == NGX_STENTOR_LEASE_ALONE)
+    {
+        ngx_stentor_save(&live->claim.stream->lease_epoch, live->lease_epoch);
     }
 
-    ngx_stentor_save(&live->claim.stream->lease_epoch, live->lease_epoch);
-
-    return 1;
+    return live->leased != NGX_STENTOR_LEASE_OTHER;
 }
 
 
