@@ -421,6 +421,8 @@ ngx_stentor_map_name(ngx_stentor_store_t *store, ngx_stentor_lease_t *lease,
     lease->denied_ms = 0;
     lease->sure_ms = 0;
     lease->pull_pid = 0;
+    lease->heard_ms = 0;
+    lease->missed_ms = 0;
     lease->touched_ms = ngx_stentor_map_now();
 
     lease->name_len = name->len;
