@@ -29,7 +29,8 @@ static ngx_uint_t ngx_stentor_live_idle(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_granted(ngx_stentor_live_t *live);
 static void ngx_stentor_live_orphan(ngx_stentor_live_t *live);
 static void ngx_stentor_live_trim(ngx_stentor_live_t *live);
-static void ngx_stentor_live_pause(ngx_stentor_live_t *live, ngx_uint_t ms);
+static ngx_uint_t ngx_stentor_live_pause(ngx_stentor_live_t *live,
+    ngx_uint_t ms);
 static ngx_uint_t ngx_stentor_live_fed(ngx_stentor_live_t *live);
 static void ngx_stentor_live_clear(ngx_stentor_live_t *live);
 
@@ -58,7 +59,7 @@ ngx_stentor_live_stand_by(ngx_stentor_live_t *live)
         }
 
         if (live->leased != NGX_STENTOR_LEASE_OTHER) {
-            ngx_stentor_live_pause(live, NGX_STENTOR_LIVE_ASKED_MS);
+            (void) ngx_stentor_live_pause(live, NGX_STENTOR_LIVE_ASKED_MS);
             continue;
         }
 
@@ -76,7 +77,7 @@ ngx_stentor_live_stand_by(ngx_stentor_live_t *live)
                           "stands by", &live->name);
         }
 
-        ngx_stentor_live_pause(live, NGX_STENTOR_LIVE_OTHER_MS);
+        (void) ngx_stentor_live_pause(live, NGX_STENTOR_LIVE_OTHER_MS);
     }
 }
 
@@ -193,9 +194,12 @@ ngx_stentor_live_trim(ngx_stentor_live_t *live)
 }
 
 
-static void
+/* Returns whether the live is to be let go: then there is no waiting. */
+
+static ngx_uint_t
 ngx_stentor_live_pause(ngx_stentor_live_t *live, ngx_uint_t ms)
 {
+    ngx_uint_t       quit;
     struct timespec  ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -213,7 +217,11 @@ ngx_stentor_live_pause(ngx_stentor_live_t *live, ngx_uint_t ms)
         (void) pthread_cond_timedwait(&live->cond, &live->mutex, &ts);
     }
 
+    quit = live->quit;
+
     pthread_mutex_unlock(&live->mutex);
+
+    return quit;
 }
 
 
@@ -233,8 +241,10 @@ ngx_stentor_live_leased(ngx_stentor_live_t *live)
     {
         (void) ngx_stentor_live_renew(live);
 
-        if (live->leased == NGX_STENTOR_LEASE_ASKED) {
-            ngx_stentor_live_pause(live, NGX_STENTOR_LIVE_ASKED_MS);
+        if (live->leased == NGX_STENTOR_LEASE_ASKED
+            && ngx_stentor_live_pause(live, NGX_STENTOR_LIVE_ASKED_MS))
+        {
+            return 0;
         }
     }
 
