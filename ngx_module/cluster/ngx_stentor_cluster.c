@@ -305,7 +305,7 @@ ngx_stentor_cluster_wanted(ngx_stentor_cluster_t *cl, ngx_str_t *name)
     for (i = 0; i < map->nleases; i++) {
         n += (map->leases[i].hash
               && now - (int64_t) map->leases[i].wanted_ms
-                 < NGX_STENTOR_WANTED_MS);
+                 < NGX_STENTOR_WANTED_MS + NGX_STENTOR_MAP_KEPT_MS);
     }
 
     return n < NGX_STENTOR_LEASES_MORE

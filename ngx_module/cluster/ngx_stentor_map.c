@@ -12,12 +12,8 @@
 #include "ngx_stentor_map.h"
 
 
-/* So long a record stays, beyond the time that it is sought or wanted for: an
- * answer of Redis, or a pull, may be on its way. */
-#define NGX_STENTOR_MAP_KEPT_MS  2000
-
-/* And that long for one that this node was the owner of, who may have died:
- * another worker takes his stream up much sooner. */
+/* A record stays that long if this node was the owner of its stream, and may
+ * have died: another worker takes the stream up much sooner. */
 #define NGX_STENTOR_MAP_OURS_MS  60000
 
 /* Names that are looked up in the store for want of a place. */

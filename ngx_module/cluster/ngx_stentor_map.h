@@ -36,6 +36,10 @@
 #define NGX_STENTOR_SOUGHT_MS  2000
 #define NGX_STENTOR_WANTED_MS  4000
 
+/* So long a record stays, beyond the time that it is sought or wanted for: an
+ * answer of Redis, or a pull, may be on its way. */
+#define NGX_STENTOR_MAP_KEPT_MS  2000
+
 /* Nobody is asked again before that for what nobody had. */
 #define NGX_STENTOR_DENIED_MS  1000
 
