@@ -247,7 +247,7 @@ ngx_stentor_cluster_want(ngx_stentor_cluster_t *cl, ngx_str_t *name)
 
     if (lease == NULL) {
         (void) ngx_atomic_fetch_add(&cl->map->wants_dropped, 1);
-        return NGX_DECLINED;
+        return NGX_BUSY;
     }
 
     if (ngx_stentor_cluster_seeks(lease, now)) {

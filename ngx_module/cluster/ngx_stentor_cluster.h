@@ -161,7 +161,7 @@ void ngx_stentor_lease_heard(ngx_stentor_cluster_t *cl,
 /*
  * Somebody wants the stream of that full name, which is not in the store.
  * Event loop.  Returns NGX_AGAIN: it is being asked for; NGX_DECLINED: nobody
- * has it, or so many names are asked for that this one is not.
+ * has it; NGX_BUSY: so many names are asked for that this one is not.
  */
 ngx_int_t ngx_stentor_cluster_want(ngx_stentor_cluster_t *cl,
     ngx_str_t *name);

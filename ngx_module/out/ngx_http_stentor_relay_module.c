@@ -215,9 +215,15 @@ ngx_http_stentor_relay_answer(ngx_http_request_t *r,
                                              "is where it comes from");
     }
 
-    if (rd == NULL
-        && ngx_stentor_cluster_want(worker->cluster, &q->name) != NGX_AGAIN)
-    {
+    rc = rd ? NGX_AGAIN : ngx_stentor_cluster_want(worker->cluster, &q->name);
+
+    if (rc == NGX_BUSY) {
+        return ngx_http_stentor_relay_refuse(r, relays,
+                                             NGX_HTTP_SERVICE_UNAVAILABLE,
+                                             "is one of too many names");
+    }
+
+    if (rc != NGX_AGAIN) {
         return ngx_http_stentor_relay_refuse(r, relays, NGX_HTTP_NOT_FOUND,
                                              "is for what nobody has");
     }

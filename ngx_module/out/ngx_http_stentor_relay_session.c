@@ -379,12 +379,14 @@ ngx_http_stentor_relay_turn(ngx_http_stentor_relay_session_t *s)
 
         rc = ngx_stentor_cluster_want(cl, &s->query.name);
 
-        if (rc != NGX_AGAIN) {
+        if (rc == NGX_DECLINED) {
             ngx_http_stentor_relay_end(s, STN_RELAY_END_ABSENT);
             return;
         }
 
-        if (ngx_current_msec - s->since >= NGX_HTTP_STENTOR_RELAY_WAIT_MS) {
+        if (rc == NGX_BUSY
+            || ngx_current_msec - s->since >= NGX_HTTP_STENTOR_RELAY_WAIT_MS)
+        {
             ngx_http_stentor_relay_end(s, STN_RELAY_END_LOST);
             return;
         }
