@@ -178,6 +178,15 @@ ngx_stentor_leader_verdict_held(ngx_stentor_batch_t *batch,
     ngx_stentor_save(&lease->until_ms, batch->sent_ms + (int64_t) conf->lease
                                        - NGX_STENTOR_LEASE_MARGIN_MS);
     ngx_stentor_save(&lease->state, NGX_STENTOR_LEASE_HELD);
+    ngx_stentor_fence();
+
+    /* or just now, see ngx_stentor_lease_heard() */
+
+    if (ngx_stentor_load(&lease->epoch) > epoch) {
+        own->epoch = 0;
+        ngx_stentor_save(&lease->state, NGX_STENTOR_LEASE_OTHER);
+        return 1;
+    }
 
     return !same;
 }

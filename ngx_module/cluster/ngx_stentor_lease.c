@@ -349,5 +349,11 @@ ngx_stentor_lease_heard(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
 
     (void) ngx_stentor_lease_raise(lease, epoch);
 
+    /* the leader may have written HELD meanwhile: before this, or it sees the
+     * epoch */
+
+    ngx_stentor_fence();
+    ngx_stentor_save(&lease->state, NGX_STENTOR_LEASE_OTHER);
+
     ngx_stentor_cluster_look(cl);
 }
