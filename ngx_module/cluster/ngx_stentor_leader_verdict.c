@@ -19,6 +19,9 @@
 #define NGX_STENTOR_LEASE_POLL_MS    200
 #define NGX_STENTOR_LEASE_WRONG_MS   1000
 
+/* Lua and Redis have whole numbers up to that; no epoch comes near it. */
+#define NGX_STENTOR_LEASE_EPOCHS     ((uint64_t) 1 << 52)
+
 /* Words of a verdict. */
 #define NGX_STENTOR_LEASE_WORDS      5
 
@@ -39,6 +42,7 @@ static ngx_uint_t ngx_stentor_leader_verdict_lost(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t *item, ngx_stentor_words_t *words);
 static ngx_uint_t ngx_stentor_leader_verdict_owner(ngx_stentor_lease_t *lease,
     ngx_stentor_words_t *words, ngx_uint_t first);
+static uint64_t ngx_stentor_leader_verdict_epoch(const char *word);
 static void ngx_stentor_leader_verdict_words(ngx_stentor_words_t *words,
     const char *text);
 
@@ -85,6 +89,7 @@ ngx_uint_t
 ngx_stentor_leader_verdict(ngx_stentor_batch_t *batch, ngx_uint_t i,
     const char *text)
 {
+    uint64_t                   epoch;
     ngx_stentor_lease_t       *lease;
     ngx_stentor_words_t        words;
     ngx_stentor_batch_item_t  *item;
@@ -108,10 +113,10 @@ ngx_stentor_leader_verdict(ngx_stentor_batch_t *batch, ngx_uint_t i,
         return ngx_stentor_leader_verdict_owner(lease, &words, 0);
     }
 
-    if (words.n == 2 && ngx_strcmp(words.word[0], "held") == 0) {
-        return ngx_stentor_leader_verdict_held(batch, item,
-                                               strtoull(words.word[1], NULL,
-                                                        10));
+    epoch = words.n == 2 ? ngx_stentor_leader_verdict_epoch(words.word[1]) : 0;
+
+    if (epoch && ngx_strcmp(words.word[0], "held") == 0) {
+        return ngx_stentor_leader_verdict_held(batch, item, epoch);
     }
 
     if (words.n >= 2 && ngx_strcmp(words.word[0], "other") == 0) {
@@ -299,7 +304,8 @@ ngx_stentor_leader_verdict_owner(ngx_stentor_lease_t *lease,
     uint64_t     epoch;
     ngx_uint_t   news;
 
-    epoch = words->n > first ? strtoull(words->word[first], NULL, 10) : 0;
+    epoch = words->n > first
+            ? ngx_stentor_leader_verdict_epoch(words->word[first]) : 0;
     node = words->n > first + 2 ? words->word[first + 2] : NULL;
     relay = words->n > first + 3 ? words->word[first + 3] : "";
 
@@ -318,6 +324,19 @@ ngx_stentor_leader_verdict_owner(ngx_stentor_lease_t *lease,
     ngx_stentor_lease_set_owner(lease, node, relay, epoch);
 
     return news;
+}
+
+
+/* One that cannot be would be the highest for ever: 0, which raises nothing. */
+
+static uint64_t
+ngx_stentor_leader_verdict_epoch(const char *word)
+{
+    uint64_t  epoch;
+
+    epoch = strtoull(word, NULL, 10);
+
+    return epoch < NGX_STENTOR_LEASE_EPOCHS ? epoch : 0;
 }
 
 
