@@ -117,7 +117,9 @@ ngx_stentor_pull_ask(ngx_stentor_pull_t *pull)
         return;
     }
 
-    while ((best = ngx_stentor_pull_choose(pull, up, n)) != NULL) {
+    while (pull->npassed < NGX_STENTOR_ROUTE_MAX
+           && (best = ngx_stentor_pull_choose(pull, up, n)) != NULL)
+    {
 
         if (ngx_stentor_pull_try(pull, best) == NGX_OK) {
             return;
