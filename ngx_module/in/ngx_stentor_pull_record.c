@@ -176,7 +176,11 @@ ngx_stentor_pull_accept(ngx_stentor_pull_t *pull, ngx_stentor_link_t *link)
         return;
     }
 
+    /* it counts no more bytes, and may be freed without having ended */
+
     if (pull->cur) {
+        pull->bytes += pull->cur->bytes;
+        pull->cur->bytes = 0;
         pull->cur->retired = 1;
         pull->former = pull->cur;
     }
