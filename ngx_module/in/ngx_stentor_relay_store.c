@@ -62,6 +62,7 @@ ngx_stentor_relayed_edge(ngx_stentor_relayed_t *rs,
 {
     u_char                *data;
     ngx_int_t              rc;
+    ngx_stentor_ring_t     ring;
     ngx_stentor_record_t   record;
     ngx_stentor_stream_t  *st;
 
@@ -73,13 +74,21 @@ ngx_stentor_relayed_edge(ngx_stentor_relayed_t *rs,
         return NGX_DECLINED;
     }
 
+    /* who makes it now may be building it anew */
+
+    ring = *(volatile ngx_stentor_ring_t *) &st->renditions[0].ring;
+
+    if (ring.size == 0 || record.len > ring.size) {
+        return NGX_DECLINED;
+    }
+
     data = ngx_alloc(ngx_max(record.len, 1), rs->log);
     if (data == NULL) {
         return NGX_DECLINED;
     }
 
-    rc = ngx_stentor_store_bytes(rs->store, &st->renditions[0].ring,
-                                 &st->renditions[0], &record, data);
+    rc = ngx_stentor_store_bytes(rs->store, &ring, &st->renditions[0],
+                                 &record, data);
 
     edge->msn = record.msn;
     edge->part = record.part;

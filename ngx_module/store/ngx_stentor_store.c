@@ -250,16 +250,21 @@ ngx_stentor_store_edge(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
     ngx_uint_t i, ngx_stentor_record_t *record)
 {
     ngx_atomic_uint_t         head;
+    ngx_stentor_ring_t        ring;
     ngx_stentor_rendition_t  *rend;
 
     rend = &st->renditions[i];
     head = ngx_stentor_load(&rend->head);
 
-    if (i >= st->nrenditions || head == 0 || rend->ring.nrecords == 0) {
+    /* another process may be building it anew */
+
+    ring = *(volatile ngx_stentor_ring_t *) &rend->ring;
+
+    if (i >= st->nrenditions || head == 0 || ring.nrecords == 0) {
         return NGX_DECLINED;
     }
 
-    return ngx_stentor_store_record(store, &rend->ring, head - 1, record);
+    return ngx_stentor_store_record(store, &ring, head - 1, record);
 }
 
 
