@@ -227,20 +227,34 @@ ngx_stentor_map_find(ngx_stentor_map_t *map, ngx_str_t *name)
     for (i = 0; i < map->nleases; i++) {
         lease = &map->leases[i];
 
-        if (ngx_stentor_load(&lease->hash) != hash
-            || lease->name_len != name->len
-            || ngx_memcmp(lease->name, name->data, name->len) != 0)
+        if (ngx_stentor_load(&lease->hash) == hash
+            && ngx_stentor_map_is(lease, name))
         {
-            continue;
+            return lease;
         }
-
-        ngx_stentor_save(&lease->touched_ms, ngx_stentor_map_now());
-        ngx_stentor_fence();
-
-        return ngx_stentor_load(&lease->hash) == hash ? lease : NULL;
     }
 
     return NULL;
+}
+
+
+ngx_uint_t
+ngx_stentor_map_is(ngx_stentor_lease_t *lease, ngx_str_t *name)
+{
+    ngx_atomic_uint_t  hash;
+
+    hash = ngx_stentor_load(&lease->hash);
+
+    if (hash == 0 || lease->name_len != name->len
+        || ngx_memcmp(lease->name, name->data, name->len) != 0)
+    {
+        return 0;
+    }
+
+    ngx_stentor_save(&lease->touched_ms, ngx_stentor_map_now());
+    ngx_stentor_fence();
+
+    return ngx_stentor_load(&lease->hash) == hash;
 }
 
 

@@ -196,12 +196,14 @@ void ngx_stentor_map_set_trouble(ngx_stentor_map_t *map, const char *text);
  * The record of a stream's full name; any thread.  find, which locks nothing:
  * NULL when there is none; get makes one, and is NULL when all are in use.
  * It stays this name's for some seconds: whoever keeps it longer without
- * seeking or wanting it finds it again.
+ * seeking or wanting it finds it again.  is: whether a record, which may have
+ * been given to another name, is that name's; then it stays so likewise.
  */
 ngx_stentor_lease_t *ngx_stentor_map_find(ngx_stentor_map_t *map,
     ngx_str_t *name);
 ngx_stentor_lease_t *ngx_stentor_map_get(ngx_stentor_store_t *store,
     ngx_stentor_map_t *map, ngx_str_t *name);
+ngx_uint_t ngx_stentor_map_is(ngx_stentor_lease_t *lease, ngx_str_t *name);
 
 /* Who has it.  Returns NGX_OK with owner's id, url and epoch; NGX_DECLINED:
  * nobody; both as of known_ms, however long ago that is; NGX_AGAIN: it was

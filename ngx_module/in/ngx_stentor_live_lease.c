@@ -27,6 +27,7 @@
 
 static ngx_uint_t ngx_stentor_live_idle(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_granted(ngx_stentor_live_t *live);
+static void ngx_stentor_live_seek(ngx_stentor_live_t *live, ngx_uint_t fed);
 static void ngx_stentor_live_orphan(ngx_stentor_live_t *live);
 static void ngx_stentor_live_trim(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_pause(ngx_stentor_live_t *live,
@@ -116,20 +117,45 @@ ngx_stentor_live_idle(ngx_stentor_live_t *live)
 static ngx_uint_t
 ngx_stentor_live_granted(ngx_stentor_live_t *live)
 {
-    ngx_uint_t              fed;
-    ngx_stentor_cluster_t  *cl;
-
-    cl = live->lives->scf->worker.cluster;
+    ngx_uint_t  fed;
 
     pthread_mutex_lock(&live->mutex);
     fed = live->arrived && !live->left;
     pthread_mutex_unlock(&live->mutex);
 
-    live->leased = ngx_stentor_lease_seek(cl, live->lease, fed,
-                                          &live->lease_epoch);
+    ngx_stentor_live_seek(live, fed);
 
     return live->leased == NGX_STENTOR_LEASE_HELD
            || live->leased == NGX_STENTOR_LEASE_ALONE;
+}
+
+
+/* Its record may have been given to another name, if this thread was stopped
+ * for long; when there is none for it now, nothing is decided. */
+
+static void
+ngx_stentor_live_seek(ngx_stentor_live_t *live, ngx_uint_t fed)
+{
+    ngx_stentor_lease_t    *lease;
+    ngx_stentor_cluster_t  *cl;
+
+    cl = live->lives->scf->worker.cluster;
+
+    if (!ngx_stentor_map_is(live->lease, &live->name)) {
+        lease = ngx_stentor_map_get(live->lives->store, cl->map, &live->name);
+
+        if (lease == NULL) {
+            live->leased = NGX_STENTOR_LEASE_ASKED;
+            return;
+        }
+
+        pthread_mutex_lock(&live->mutex);
+        live->lease = lease;
+        pthread_mutex_unlock(&live->mutex);
+    }
+
+    live->leased = ngx_stentor_lease_seek(cl, live->lease, fed,
+                                          &live->lease_epoch);
 }
 
 
@@ -259,10 +285,7 @@ ngx_stentor_live_renew(ngx_stentor_live_t *live)
         return 1;
     }
 
-    live->leased = ngx_stentor_lease_seek(live->lives->scf->worker.cluster,
-                                          live->lease,
-                                          ngx_stentor_live_fed(live),
-                                          &live->lease_epoch);
+    ngx_stentor_live_seek(live, ngx_stentor_live_fed(live));
 
     /* while it is being found out the epoch may be another's */
 
@@ -341,7 +364,7 @@ ngx_stentor_live_clear(ngx_stentor_live_t *live)
 void
 ngx_stentor_live_release(ngx_stentor_live_t *live)
 {
-    if (live->lease) {
+    if (live->lease && ngx_stentor_map_is(live->lease, &live->name)) {
         ngx_stentor_lease_quit(live->lives->scf->worker.cluster, live->lease);
     }
 }
