@@ -303,8 +303,13 @@ ngx_stentor_cluster_wanted(ngx_stentor_cluster_t *cl, ngx_str_t *name)
     now = ngx_stentor_map_now();
 
     for (i = 0; i < map->nleases; i++) {
-        n += (map->leases[i].hash
-              && now - (int64_t) map->leases[i].wanted_ms
+        lease = &map->leases[i];
+
+        /* what has been denied is not in anybody's way */
+
+        n += (lease->hash
+              && lease->denied_ms < lease->wanted_ms
+              && now - (int64_t) lease->wanted_ms
                  < NGX_STENTOR_WANTED_MS + NGX_STENTOR_MAP_KEPT_MS);
     }
 

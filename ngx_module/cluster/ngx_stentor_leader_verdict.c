@@ -9,6 +9,7 @@
  */
 
 #include "ngx_stentor_leader_parts.h"
+#include "relay/stn_relay.h"
 
 
 /* Before a lease is over for Redis, it is over for us. */
@@ -18,9 +19,6 @@
  * an error about, after a while. */
 #define NGX_STENTOR_LEASE_POLL_MS    200
 #define NGX_STENTOR_LEASE_WRONG_MS   1000
-
-/* Lua and Redis have whole numbers up to that; no epoch comes near it. */
-#define NGX_STENTOR_LEASE_EPOCHS     ((uint64_t) 1 << 52)
 
 /* Words of a verdict. */
 #define NGX_STENTOR_LEASE_WORDS      5
@@ -336,7 +334,7 @@ ngx_stentor_leader_verdict_epoch(const char *word)
 
     epoch = strtoull(word, NULL, 10);
 
-    return epoch < NGX_STENTOR_LEASE_EPOCHS ? epoch : 0;
+    return epoch < STN_RELAY_EPOCHS ? epoch : 0;
 }
 
 

@@ -89,7 +89,7 @@ ngx_stentor_map_now(void)
 {
     struct timespec  ts;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(CLOCK_BOOTTIME, &ts);
 
     /* 0 stands for never */
 
@@ -362,9 +362,11 @@ ngx_stentor_map_idle(ngx_stentor_lease_t *lease)
     return !ngx_stentor_map_within(&lease->sought_ms, now, sought)
            && !ngx_stentor_map_within(&lease->touched_ms, now,
                                       NGX_STENTOR_MAP_KEPT_MS)
-           && !ngx_stentor_map_within(&lease->wanted_ms, now,
-                                      NGX_STENTOR_WANTED_MS
-                                      + NGX_STENTOR_MAP_KEPT_MS)
+           && (ngx_stentor_load(&lease->denied_ms)
+               > ngx_stentor_load(&lease->wanted_ms)
+               || !ngx_stentor_map_within(&lease->wanted_ms, now,
+                                          NGX_STENTOR_WANTED_MS
+                                          + NGX_STENTOR_MAP_KEPT_MS))
            && (pid == 0 || (kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH));
 }
 

@@ -167,7 +167,8 @@ ngx_stentor_map_t *ngx_stentor_map_create(ngx_stentor_store_t *store);
 /* The map that a record is in. */
 ngx_stentor_map_t *ngx_stentor_map_of(ngx_stentor_lease_t *lease);
 
-/* A clock that all processes of this machine share and nobody sets: ms. */
+/* A clock that all processes of this machine share and nobody sets, and that
+ * goes on while the machine is suspended, as leases do: ms. */
 int64_t ngx_stentor_map_now(void);
 
 /*

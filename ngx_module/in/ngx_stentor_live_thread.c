@@ -67,7 +67,9 @@ ngx_stentor_live_run(void *data)
 
         ngx_stentor_live_make(live);
 
-        if (live->leased != NGX_STENTOR_LEASE_OTHER) {
+        if (live->leased != NGX_STENTOR_LEASE_OTHER
+            || live->outcome != NGX_STENTOR_LIVE_NONE)
+        {
             break;
         }
 

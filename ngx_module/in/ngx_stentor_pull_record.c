@@ -285,6 +285,19 @@ ngx_stentor_pull_edge(ngx_stentor_link_t *link)
 static ngx_int_t
 ngx_stentor_pull_end(ngx_stentor_link_t *link, stn_relay_end_e end)
 {
+    ngx_stentor_pull_t  *pull;
+
+    pull = link->data;
+
+    /* that he stops who is not its owner any more is no end */
+
+    if (end == STN_RELAY_END_STREAM
+        && pull->epoch < ngx_stentor_load(&pull->lease->epoch)
+        && ngx_stentor_lease_owner(pull->lease, NULL, NULL, NULL) == NGX_OK)
+    {
+        end = STN_RELAY_END_LOST;
+    }
+
     switch (end) {
 
     case STN_RELAY_END_STREAM:

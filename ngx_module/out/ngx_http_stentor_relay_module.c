@@ -278,9 +278,10 @@ ngx_http_stentor_relay_query(ngx_http_request_t *r,
     }
 
     if (ngx_http_arg(r, (u_char *) "epoch", 5, &value) == NGX_OK
-        && ngx_http_stentor_relay_number((char *) value.data, value.len,
-                                         &q->epoch)
-           != NGX_OK)
+        && (ngx_http_stentor_relay_number((char *) value.data, value.len,
+                                          &q->epoch)
+            != NGX_OK
+            || q->epoch >= STN_RELAY_EPOCHS))
     {
         return "has an impossible epoch";
     }

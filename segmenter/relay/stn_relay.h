@@ -45,6 +45,8 @@
 /* Numbers of parts, positions, times and epochs are below that, so that one
  * may add to them. */
 #define STN_RELAY_BIG         ((int64_t) 1 << 62)
+#define STN_RELAY_EPOCHS      ((uint64_t) 1 << 52)   /* whole ones in Lua */
+#define STN_RELAY_POS_MAX_S   ((int64_t) 1 << 36)    /* since 1970 */
 
 
 typedef enum {

@@ -26,7 +26,7 @@ stn_relay_check_stream(const stn_relay_stream_t *s)
     unsigned     i, k;
     const char  *reason;
 
-    if (s->epoch >= STN_RELAY_BIG) {
+    if (s->epoch >= STN_RELAY_EPOCHS) {
         return "impossible epoch";
     }
 
@@ -176,12 +176,12 @@ stn_relay_check_part(const stn_relay_part_t *p)
 static const char *
 stn_relay_check_piece(const stn_relay_piece_t *p)
 {
-    if (p->pos < 0 || stn_relay_is_big(p->pos)) {
-        return "impossible position of a part";
-    }
-
     if (p->rate == 0) {
         return "sample rate of 0";
+    }
+
+    if (p->pos < 0 || p->pos / p->rate >= STN_RELAY_POS_MAX_S) {
+        return "impossible position of a part";
     }
 
     if (p->duration == 0
@@ -209,7 +209,7 @@ stn_relay_check_beat(const stn_relay_beat_t *b)
         return "impossible time";
     }
 
-    if (b->epoch >= STN_RELAY_BIG) {
+    if (b->epoch >= STN_RELAY_EPOCHS) {
         return "impossible epoch";
     }
 

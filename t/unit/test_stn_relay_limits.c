@@ -357,7 +357,7 @@ takes_all_that_there_may_be(void **state)
     (void) state;
 
     relay_stream(&s);
-    s.epoch = STN_RELAY_BIG - 1;
+    s.epoch = STN_RELAY_EPOCHS - 1;
     s.hops = STN_RELAY_HOPS;
     s.n = STN_RELAY_RENDITIONS;
 
@@ -377,7 +377,7 @@ takes_all_that_there_may_be(void **state)
         s.renditions[i].parts = STN_RELAY_PARTS;
         s.renditions[i].window = STN_RELAY_WINDOW_MAX;
         part.pieces[i] = part.pieces[0];
-        part.pieces[i].pos = STN_RELAY_BIG - 1;
+        part.pieces[i].pos = STN_RELAY_POS_MAX_S * part.pieces[i].rate - 1;
         part.pieces[i].len = 1;
     }
 
