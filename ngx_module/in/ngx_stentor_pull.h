@@ -29,10 +29,6 @@
 #define NGX_STENTOR_PULL_PREFER_MS  10000
 
 
-/* Hashes of names that are told apart; a power of two. */
-#define NGX_STENTOR_PULLS_HASHES  4096
-
-
 /* How a pull ends. */
 
 typedef enum {
@@ -58,9 +54,6 @@ struct ngx_stentor_pulls_s {
     ngx_event_t                  timer;
     ngx_event_t                  soon;       /* a look that was put off */
     ngx_msec_t                   looked;
-    uint64_t                     there[NGX_STENTOR_PULLS_HASHES / 64];
-                                             /* bits: of names that the store
-                                                has, as of this look */
     ngx_pid_t                    known;      /* asked about in this look; 0 */
     ngx_uint_t                   alive;      /* boolean: it lives */
     ngx_msec_t                   full;       /* when that was logged; 0 */

@@ -24,7 +24,6 @@ static void ngx_stentor_pulls_timer(ngx_event_t *ev);
 static void ngx_stentor_pulls_leave(ngx_stentor_pulls_t *pulls);
 static void ngx_stentor_pulls_look(ngx_stentor_pulls_t *pulls);
 static void ngx_stentor_pulls_soon(ngx_event_t *ev);
-static void ngx_stentor_pulls_there(ngx_stentor_pulls_t *pulls);
 static ngx_uint_t ngx_stentor_pulls_needed(ngx_stentor_pulls_t *pulls,
     ngx_stentor_lease_t *lease);
 static ngx_uint_t ngx_stentor_pulls_begins(ngx_stentor_pulls_t *pulls,
@@ -192,8 +191,6 @@ ngx_stentor_pulls_look(ngx_stentor_pulls_t *pulls)
         ngx_stentor_pull_wake(ngx_queue_data(q, ngx_stentor_pull_t, queue));
     }
 
-    ngx_stentor_pulls_there(pulls);
-
     for (i = 0; i < map->nleases; i++) {
         lease = &map->leases[i];
 
@@ -210,29 +207,6 @@ ngx_stentor_pulls_look(ngx_stentor_pulls_t *pulls)
 }
 
 
-/* Names that nobody has stay in the table till their places are needed: not
- * for each of them all streams are gone through. */
-
-static void
-ngx_stentor_pulls_there(ngx_stentor_pulls_t *pulls)
-{
-    uint32_t               hash;
-    ngx_uint_t             i;
-    ngx_stentor_stream_t  *st;
-
-    ngx_memzero(pulls->there, sizeof(pulls->there));
-
-    for (i = 0; i < pulls->scf->store->nstreams; i++) {
-        st = ngx_stentor_store_stream(pulls->scf->store, i);
-
-        if (ngx_stentor_load(&st->state) != NGX_STENTOR_FREE) {
-            hash = ngx_max(st->hash, 1) & (NGX_STENTOR_PULLS_HASHES - 1);
-            pulls->there[hash / 64] |= (uint64_t) 1 << hash % 64;
-        }
-    }
-}
-
-
 /* Whether its stream is to come from another node, and does not. */
 
 static ngx_uint_t
@@ -240,9 +214,7 @@ ngx_stentor_pulls_needed(ngx_stentor_pulls_t *pulls,
     ngx_stentor_lease_t *lease)
 {
     int64_t                now, wanted, denied;
-    uint32_t               hash;
     ngx_str_t              name;
-    ngx_uint_t             recent;
     ngx_stentor_stream_t  *st;
 
     name.data = lease->name;
@@ -256,20 +228,14 @@ ngx_stentor_pulls_needed(ngx_stentor_pulls_t *pulls,
         return 0;
     }
 
-    recent = (wanted && now - wanted < NGX_STENTOR_WANTED_MS);
-    hash = lease->hash & (NGX_STENTOR_PULLS_HASHES - 1);
-
-    if (!recent && !(pulls->there[hash / 64] >> hash % 64 & 1)) {
-        return 0;
-    }
-
     st = ngx_stentor_store_lookup(pulls->scf->store, &name);
 
     if (st && !ngx_stentor_pulls_begins(pulls, lease, st)) {
         return 0;
     }
 
-    return recent || (st && ngx_stentor_pull_read(pulls, st));
+    return (wanted && now - wanted < NGX_STENTOR_WANTED_MS)
+           || (st && ngx_stentor_pull_read(pulls, st));
 }
 
 

@@ -31,7 +31,8 @@ static ngx_int_t ngx_stentor_claim_settle(ngx_stentor_claim_t *claim,
     const char **names, ngx_uint_t n);
 static void ngx_stentor_claim_even(ngx_stentor_claim_t *claim);
 static ngx_int_t ngx_stentor_claim_edge(ngx_stentor_claim_t *claim);
-static void ngx_stentor_claim_name(ngx_stentor_stream_t *st, ngx_str_t *name);
+static void ngx_stentor_claim_name(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, ngx_str_t *name);
 static ngx_uint_t ngx_stentor_claim_same(ngx_stentor_stream_t *st,
     const char **names, ngx_uint_t n);
 static ngx_int_t ngx_stentor_claim_let_go(ngx_stentor_stream_t *st,
@@ -112,7 +113,7 @@ ngx_stentor_claim_announce(ngx_stentor_claim_t *claim, ngx_str_t *name)
         }
 
         ngx_stentor_claim_release(claim->store, st);
-        ngx_stentor_claim_name(st, name);
+        ngx_stentor_claim_name(claim->store, st, name);
     }
 
     if (st->magic != NGX_STENTOR_STREAM_MAGIC) {
@@ -227,8 +228,11 @@ ngx_stentor_claim_edge(ngx_stentor_claim_t *claim)
 
 
 static void
-ngx_stentor_claim_name(ngx_stentor_stream_t *st, ngx_str_t *name)
+ngx_stentor_claim_name(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
+    ngx_str_t *name)
 {
+    uint32_t  *hashes;
+
     if (st->name_len == name->len
         && ngx_memcmp(st->name, name->data, name->len) == 0)
     {
@@ -245,7 +249,10 @@ ngx_stentor_claim_name(ngx_stentor_stream_t *st, ngx_str_t *name)
     st->fights = 0;
     st->name_len = name->len;
     ngx_memcpy(st->name, name->data, name->len);
-    st->hash = ngx_crc32_short(name->data, name->len);
+
+    hashes = ngx_stentor_store_at(store, store->head->hashes);
+    ngx_stentor_save(&hashes[st->index],
+                     ngx_crc32_short(name->data, name->len));
 }
 
 
@@ -550,7 +557,7 @@ ngx_stentor_store_want(ngx_stentor_store_t *store, ngx_str_t *name)
 
         if (st) {
             ngx_stentor_claim_release(store, st);
-            ngx_stentor_claim_name(st, name);
+            ngx_stentor_claim_name(store, st, name);
         }
     }
 

@@ -156,6 +156,13 @@ ngx_stentor_store_init_head(ngx_stentor_store_t *store)
 
     head->streams = ngx_stentor_store_offset(store, st);
 
+    p = ngx_slab_calloc(pool, store->nstreams * sizeof(uint32_t));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    head->hashes = ngx_stentor_store_offset(store, p);
+
     for (i = 0; i < store->nstreams; i++) {
         st[i].magic = NGX_STENTOR_STREAM_MAGIC;
         st[i].index = i;
@@ -335,17 +342,22 @@ ngx_stentor_store_readable(ngx_stentor_store_t *store,
 ngx_stentor_stream_t *
 ngx_stentor_store_lookup(ngx_stentor_store_t *store, ngx_str_t *name)
 {
-    uint32_t               hash;
+    uint32_t               hash, *hashes;
     ngx_uint_t             i;
     ngx_stentor_stream_t  *st;
 
     hash = ngx_crc32_short(name->data, name->len);
+    hashes = ngx_stentor_store_at(store, store->head->hashes);
 
     for (i = 0; i < store->nstreams; i++) {
+
+        if (ngx_stentor_load(&hashes[i]) != hash) {
+            continue;
+        }
+
         st = ngx_stentor_store_stream(store, i);
 
         if (ngx_stentor_load(&st->state) != NGX_STENTOR_FREE
-            && st->hash == hash
             && st->name_len == name->len
             && ngx_memcmp(st->name, name->data, name->len) == 0)
         {

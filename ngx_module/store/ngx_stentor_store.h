@@ -339,7 +339,6 @@ typedef struct {
     ngx_stentor_rendition_t  renditions[NGX_STENTOR_RENDITIONS];
     size_t                   memory;         /* offset of the rings; 0: none */
     size_t                   name_len;
-    uint32_t                 hash;
     u_char                   name[NGX_STENTOR_NAME_MAX];
 } ngx_stentor_stream_t;
 
@@ -351,7 +350,10 @@ typedef struct {
     int64_t                  born_ms;        /* Unix time */
     uint64_t                 seed;           /* of hashes; random */
     ngx_uint_t               nstreams;
-    size_t                   streams;        /* offset of the table */
+    size_t                   streams;        /* offset of the table, */
+    size_t                   hashes;         /* and of their names' hashes: one
+                                                uint32_t a record, close
+                                                together to be looked through */
     size_t                   map;            /* offset of the map; 0: none */
     ngx_atomic_t             incarnations;   /* windows ever made */
     ngx_atomic_t             opens;          /* streams ever let in to */
