@@ -665,14 +665,18 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
 {
     const char               *reason;
     ngx_uint_t                room, ended, claimed, refused;
+    ngx_stentor_lease_e       lease;
     ngx_stentor_live_event_e  outcome;
 
     pthread_mutex_lock(&live->mutex);
 
-    /* its lease may be what has changed */
-
     if (live->lease) {
-        pthread_cond_signal(&live->cond);
+        lease = ngx_stentor_load(&live->lease->state);
+
+        if (lease != live->seen) {
+            live->seen = lease;
+            pthread_cond_signal(&live->cond);
+        }
     }
 
     room = live->room;

@@ -141,6 +141,7 @@ struct ngx_stentor_live_s {
                                               what he sent before them */
     stn_format_t              format;      /* of the source that came last, */
     uint32_t                  bitrate;     /* and what it announced */
+    ngx_stentor_lease_e       seen;        /* as the event loop saw it last */
     unsigned                  attended:1;  /* a source is attached */
     unsigned                  arrived:1;   /* a source has come */
     unsigned                  changes:1;   /* the one that was there, with
