@@ -168,6 +168,20 @@ is($d, 3, 'one discontinuity for each change of the owner')
     or diag(map { $_->get('/live/studio1/audio.m3u8')->{text}, $_->log() }
             $edge, $two, $one);
 
+# --- the operator closes it: where it is stood by for first
+
+$b{one} = Stentor::Broadcaster->start(port => $one->port_rtmp());
+ok($one->wait_until(sub { lease($one)->{fed} }, PATIENCE), 'one stands by');
+
+my $r = $one->control('close', 'live/studio1');
+is($r->{status}, 409, 'who stands by says that another node makes it');
+ok($b{one}->closed(), 'and sends its broadcaster away');
+
+is($two->control('close', 'live/studio1')->{status}, 200, 'it is closed');
+ok($edge->wait_until(sub {
+    $edge->get('/live/studio1/audio.m3u8')->{text} =~ /EXT-X-ENDLIST/
+}, PATIENCE), 'the edge ends it');
+
 $_->done('TERM') for $edge, $two, $one;
 
 done_testing();

@@ -8,6 +8,7 @@
  */
 
 #include "ngx_stentor_live_lease.h"
+#include "ngx_stentor_live_publish.h"
 
 #include <time.h>
 
@@ -26,6 +27,7 @@
 
 
 static ngx_uint_t ngx_stentor_live_idle(ngx_stentor_live_t *live);
+static ngx_uint_t ngx_stentor_live_barred(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_granted(ngx_stentor_live_t *live);
 static void ngx_stentor_live_seek(ngx_stentor_live_t *live, ngx_uint_t fed);
 static void ngx_stentor_live_orphan(ngx_stentor_live_t *live);
@@ -53,7 +55,7 @@ ngx_stentor_live_stand_by(ngx_stentor_live_t *live)
             return NGX_OK;
         }
 
-        if (ngx_stentor_live_idle(live)) {
+        if (ngx_stentor_live_idle(live) || ngx_stentor_live_barred(live)) {
             ngx_stentor_live_orphan(live);
             ngx_stentor_live_release(live);
             return NGX_DECLINED;
@@ -111,6 +113,29 @@ ngx_stentor_live_idle(ngx_stentor_live_t *live)
     pthread_mutex_unlock(&live->mutex);
 
     return idle;
+}
+
+
+/* Whether the operator does not want the stream to be made here. */
+
+static ngx_uint_t
+ngx_stentor_live_barred(ngx_stentor_live_t *live)
+{
+    if (live->opened_by == NGX_STENTOR_BY_CONTROL
+        || ngx_stentor_store_barred(live->lives->store, &live->name)
+           <= ngx_stentor_store_now())
+    {
+        return 0;
+    }
+
+    pthread_mutex_lock(&live->mutex);
+    live->ending = 1;
+    pthread_mutex_unlock(&live->mutex);
+
+    ngx_stentor_live_fail(live, NGX_STENTOR_LIVE_CLOSED,
+                          "the operator has closed the stream");
+
+    return 1;
 }
 
 

@@ -74,6 +74,8 @@ static ngx_stentor_app_t *ngx_http_stentor_control_app(
     ngx_stentor_conf_t *scf, ngx_str_t *full);
 static ngx_int_t ngx_http_stentor_control_act(ngx_http_stentor_control_t *ctl,
     ngx_stentor_conf_t *scf);
+static ngx_uint_t ngx_http_stentor_control_elsewhere(
+    ngx_http_stentor_control_t *ctl);
 static ngx_int_t ngx_http_stentor_control_wait(
     ngx_http_stentor_control_t *ctl);
 static void ngx_http_stentor_control_look(ngx_event_t *ev);
@@ -568,6 +570,17 @@ ngx_http_stentor_control_act(ngx_http_stentor_control_t *ctl,
                   : ngx_stentor_store_forbid(ctl->store, &ctl->name,
                                              ngx_stentor_store_now()
                                              + NGX_HTTP_STENTOR_CONTROL_BAR_MS);
+    if (ctl->stream == NULL && !ctl->open
+        && ngx_http_stentor_control_elsewhere(ctl))
+    {
+        ngx_stentor_wake_all(ctl->store);
+        return ngx_http_stentor_control_error(r, NGX_HTTP_CONFLICT,
+                                              "the stream is made on another "
+                                              "node, and is to be closed "
+                                              "there; nobody publishes it "
+                                              "here any more");
+    }
+
     if (ctl->stream == NULL) {
         return ctl->open
                ? ngx_http_stentor_control_error(r,
@@ -585,6 +598,20 @@ ngx_http_stentor_control_act(ngx_http_stentor_control_t *ctl,
     ngx_stentor_wake_all(ctl->store);
 
     return ngx_http_stentor_control_wait(ctl);
+}
+
+
+/* Whether another node makes the stream. */
+
+static ngx_uint_t
+ngx_http_stentor_control_elsewhere(ngx_http_stentor_control_t *ctl)
+{
+    ngx_stentor_stream_t  *st;
+
+    st = ngx_stentor_store_find(ctl->store, &ctl->name);
+
+    return st && ngx_stentor_load(&st->relayed)
+           && ngx_stentor_load(&st->state) == NGX_STENTOR_OPEN;
 }
 
 

@@ -585,7 +585,7 @@ ngx_stentor_store_forbid(ngx_stentor_store_t *store, ngx_str_t *name,
 
     st = ngx_stentor_store_lookup(store, name);
 
-    if (st && st->state == NGX_STENTOR_CLOSED) {
+    if (st && (st->state == NGX_STENTOR_CLOSED || st->relayed)) {
         st->barred_ms = barred_ms;
         st = NULL;
 

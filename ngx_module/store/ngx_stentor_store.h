@@ -501,8 +501,9 @@ ngx_int_t ngx_stentor_store_init(ngx_stentor_store_t *store,
 /*
  * The operator's wishes.  A stream that he wants has a record at once (NULL:
  * there is none free), and opened_by says that it is his; a keeper opens it
- * if it is not open.  One that he closes (NULL: it is not open) is ended by
- * its writer, and until barred_ms nobody but he opens it.
+ * if it is not open.  One that he closes (NULL: it is not open, or another
+ * node's) is ended by its writer, and until barred_ms nobody but he opens it
+ * here.
  */
 ngx_stentor_stream_t *ngx_stentor_store_want(ngx_stentor_store_t *store,
     ngx_str_t *name);
