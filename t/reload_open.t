@@ -125,7 +125,9 @@ for my $n (1, 2) {
     parts($node, 'long/air', 1);
     my $is = $node->stream('long/air');
     is($is->{owner_pid}, $was->{owner_pid}, "reload $n: he stays where he is");
-    is($is->{state}, 'live', 'on the air');
+    ok($node->wait_stream('long/air', sub ($st) {
+        return $st && $st->{state} eq 'live';
+    }), 'on the air');
 }
 
 waitpid($pid, 0);

@@ -86,7 +86,7 @@ sub induction($self) {
 # encryption (key length / 8) promised; raw => what stands for the extensions.
 
 sub conclusion($self, %o) {
-    my $hs = $self->exchange($self->request(%o)) // return undef;
+    my $hs = $self->exchange($self->request(%o), CONCLUSION) // return undef;
 
     $self->{peer} = $hs->{id};
     $self->{code} = $hs->{type} == CONCLUSION ? 0 : $hs->{type} - FAILURE;
@@ -154,9 +154,10 @@ sub stamp($self) {
 }
 
 
-# Sends a handshake until one comes back that is for this caller.
+# Sends a handshake until one comes back that is for this caller: an answer to
+# the first round, or to the second; what was asked twice is answered twice.
 
-sub exchange($self, $bytes) {
+sub exchange($self, $bytes, $round = INDUCTION) {
     my $deadline = time() + $TIMEOUT;
 
     while (time() < $deadline) {
@@ -165,7 +166,8 @@ sub exchange($self, $bytes) {
 
         while (defined(my $in = $self->receive($until))) {
             my $hs = parse($in);
-            return $hs if $hs && $hs->{to} == $self->{id};
+            next if !$hs || $hs->{to} != $self->{id};
+            return $hs if $round == INDUCTION || $hs->{type} != INDUCTION;
         }
     }
 
