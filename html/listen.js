@@ -282,8 +282,8 @@ function choose(streams) {
 }
 
 
-/* The status: every stream, or null if it is not to be had. */
-async function fetchStreams() {
+/* The status: what is here, and whether there are other nodes. */
+async function fetchStatus() {
     const r = await fetch(new URL(root.dataset.status, document.baseURI),
                           {cache: 'no-store', credentials: 'same-origin'});
 
@@ -291,11 +291,13 @@ async function fetchStreams() {
         throw Object.assign(new Error('status'), {code: r.status});
     }
 
-    return (await r.json()).streams;
+    return r.json();
 }
 
 
-function learn(streams) {
+/* What is not here may be at another node, which is asked when somebody wants
+ * to listen. */
+function learn({streams, cluster}) {
     const open = streams.filter((st) => st.state !== 'closed');
     const own = () => open.find((st) => st.name === stream);
 
@@ -308,7 +310,7 @@ function learn(streams) {
         take(open[0].name);
     }
 
-    seen = own() ? own().state : 'closed';
+    seen = own() ? own().state : cluster ? null : 'closed';
     at('others').hidden = open.length < (own() ? 2 : 1);
     show();
 
@@ -344,7 +346,7 @@ async function ask() {
     }
 
     try {
-        learn(await fetchStreams());
+        learn(await fetchStatus());
         misses = 0;
 
     } catch (e) {

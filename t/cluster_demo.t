@@ -82,6 +82,19 @@ is(plays($_), 200, "somebody is heard at $_") for @edges;
 is(Stentor::HTTP::get($_, '/status')->{status}, 200, "a status at $_")
     for @all;
 
+# the address that it tells to listen at is a page, if that was built, whose
+# pieces a browser takes for what they are
+
+my ($page) = $text =~ m{listen http://127\.0\.0\.1:\d+(/\S+)};
+my $r = Stentor::HTTP::get($edges[0], $page);
+is($r->{status}, 200, "there is a $page");
+
+if ($page =~ m{^/listen/}) {
+    like($r->{headers}{'content-type'}, qr{^text/html}, 'a page');
+    $r = Stentor::HTTP::get($edges[0], '/listen.css');
+    like($r->{headers}{'content-type'}, qr{^text/css}, 'with its style');
+}
+
 my ($master) = Stentor::Node::slurp("$dir/edge-1/nginx.pid") =~ /(\d+)/;
 kill('KILL', $master);
 ok(says(qr/edge-1 is back/), 'an edge that is killed comes back');

@@ -101,7 +101,7 @@ sub prepare_node($self, $role, $n) {
     my $id = "$role-$n";
     my %own = map { $_ => $self->{$_} } grep { exists $self->{$_} }
               qw(workers part_duration window grace linger zone log
-                 connections expected slow_threads);
+                 connections expected slow_threads http http_server);
     my $node = Stentor::Cluster::Node->prepare(
         workers => 1, %own, %{ $self->{node}{$role} // {} },
         %{ $self->{node}{$id} // {} },
