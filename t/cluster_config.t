@@ -13,6 +13,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Stentor::Authority;
 use Stentor::Kit;
 
 use File::Temp ();
@@ -208,10 +209,45 @@ for my $case (
     unlike((check($case->[0]))[1], qr/hUsH/, 'and the secret not told');
 }
 
-# --- TLS is not taken for there
+# --- TLS to Redis
 
-($rc, $said) = check("relay $U; redis $R tls;");
-ok($rc && $said =~ /asks for "tls", which there is not/, 'no TLS to Redis');
+my $ca = Stentor::Authority->new(dir => $dir);
+my $other = Stentor::Authority->new(dir => $dir, name => 'other');
+my ($cert, $key) = $ca->issue('node');
+my $locked = "$dir/locked.key";
+my $no = 'is not fit for TLS to redis';
+
+$ca->openssl('rsa', '-aes256', '-passout', "pass:$secret", '-in', $key,
+             '-out', $locked);
+
+takes("relay $U; redis $R $_;", $_ =~ s/=\S+/=/gr) for (
+    'tls', "tls ca=$ca->{pem}", 'tls tls_name=redis.example',
+    "tls ca=$ca->{pem} cert=$cert key=$key tls_name=::1",
+    '127.0.0.1:2 master=m tls',
+);
+
+for my $case (
+    ["tls ca=/no/such;", qq{"/no/such" $no: .*}],
+    ["tls ca=$short;", qq{"$short" $no: .*}],
+    ["tls cert=/no/such key=$key;", qq{"/no/such" $no: .*}],
+    ["tls cert=$cert key=$ca->{pem};", qq{"$ca->{pem}" $no: .*}],
+    ["tls cert=$cert key=$dir/other.key;",
+     qq{"$dir/other.key" $no: key values mismatch}],
+    ["tls cert=$cert key=$locked;", qq{"$locked" $no: .*}],
+    ["tls cert=$cert;", '"cluster" has a "redis" with one of "cert" and .*'],
+    ["tls key=$key;", '"cluster" has a "redis" with one of "cert" and .*'],
+    ["tls ca=;", 'invalid parameter "ca=" of redis'],
+    ["tls tls_name=a tls_name=b;", 'duplicate parameter "tls_name=" of redis'],
+    (map { ["$_=x;", '"cluster" has a "redis" with "ca", .* and no "tls"'] }
+         qw(ca tls_name cert key)),
+) {
+    my ($says, $reason) = @$case;
+    refuses("relay $U; redis $R $says", $reason, $says =~ s/=\S+/=/gr);
+}
+
+refuses('redis unix:/run/redis.sock tls;',
+        '"cluster" has a "redis" with "tls" and a Unix socket');
+refuses('redis tls;', '"cluster" has a "redis" without a server');
 
 # --- a reload brings the block, and takes it away
 

@@ -30,9 +30,24 @@
 typedef struct {
     ngx_str_t                text;       /* as configured */
     ngx_str_t                path;       /* of a Unix socket; or null */
+    ngx_str_t                name;       /* the host's as configured,
+                                            0-terminated; or null: host's */
     ngx_str_t                host;       /* a numeric address, 0-terminated */
     in_port_t                port;
 } ngx_stentor_redis_addr_t;
+
+
+/* TLS to all of these.  Texts are 0-terminated. */
+
+typedef struct {
+    ngx_uint_t               on;         /* boolean */
+    ngx_str_t                ca;         /* file; or null: the system's */
+    ngx_str_t                name;       /* that certificates have to have; or
+                                            null: the host's */
+    ngx_str_t                cert;       /* file of this node's; or null */
+    ngx_str_t                key;        /* likewise */
+    void                    *ctx;        /* the library's, when on */
+} ngx_stentor_redis_tls_conf_t;
 
 
 /* The cluster {} block. */
@@ -54,6 +69,7 @@ struct ngx_stentor_cluster_conf_s {
     ngx_uint_t               database;
     ngx_str_t                prefix;     /* of keys and channels */
     ngx_msec_t               redis_timeout;
+    ngx_stentor_redis_tls_conf_t  redis_tls;
     ngx_msec_t               lease;      /* how long one lasts */
     ngx_array_t              origins;    /* of ngx_str_t: URLs that end with
                                             '/', for want of a better one */

@@ -248,7 +248,10 @@ ngx_stentor_redis_sentinel(ngx_stentor_redis_t *redis)
     redis->next++;
     redis->left--;
 
-    if (ngx_stentor_redis_link_connect(&redis->sentinel, addr) != NGX_OK) {
+    if (ngx_stentor_redis_link_connect(&redis->sentinel, addr,
+                                       &redis->conf->redis_tls)
+        != NGX_OK)
+    {
         ngx_stentor_redis_sentinel_closed(redis, redis->sentinel.reason);
     }
 }
@@ -368,7 +371,8 @@ ngx_stentor_redis_sentinel_closed(void *data, const char *reason)
 static void
 ngx_stentor_redis_server(ngx_stentor_redis_t *redis)
 {
-    if (ngx_stentor_redis_link_connect(&redis->server, &redis->addr)
+    if (ngx_stentor_redis_link_connect(&redis->server, &redis->addr,
+                                       &redis->conf->redis_tls)
         != NGX_OK)
     {
         ngx_stentor_redis_failed(redis, redis->server.reason);
@@ -578,7 +582,8 @@ ngx_stentor_redis_listen(ngx_event_t *ev)
 
     if (redis->channel.connection == NULL) {
 
-        if (ngx_stentor_redis_link_connect(&redis->channel, &redis->addr)
+        if (ngx_stentor_redis_link_connect(&redis->channel, &redis->addr,
+                                           &redis->conf->redis_tls)
             != NGX_OK)
         {
             ngx_stentor_redis_channel_closed(redis, redis->channel.reason);

@@ -4,13 +4,14 @@
 /*
  * Reading "redis" of a cluster {} block:
  *
- *     redis HOST:PORT | unix:/path ... [name=value ...];
+ *     redis HOST:PORT | unix:/path ... [tls] [name=value ...];
  *
  * which may be given more than once: servers add up, a parameter is that of
  * all.  Runs in the master.  No message shows a value.
  */
 
 #include "ngx_stentor_cluster_conf.h"
+#include "ngx_stentor_redis_tls.h"
 #include "stn_base.h"
 
 
@@ -25,6 +26,8 @@ static char *ngx_stentor_redis_param(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value, u_char *eq);
 static char *ngx_stentor_redis_server(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static ngx_int_t ngx_stentor_redis_host(ngx_conf_t *cf, ngx_url_t *u,
+    ngx_addr_t *from, ngx_stentor_redis_addr_t *to);
 static ngx_stentor_redis_addr_t *ngx_stentor_redis_push(
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *text);
 static char *ngx_stentor_redis_user(ngx_conf_t *cf,
@@ -41,7 +44,17 @@ static char *ngx_stentor_redis_timeout(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
 static char *ngx_stentor_redis_master(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_ca(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_tls_name(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_cert(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_key(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
 static char *ngx_stentor_redis_text(ngx_str_t *to, ngx_str_t *value);
+static char *ngx_stentor_redis_tls_check(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc);
 
 
 /* What a parameter's handler returns of a value that it cannot take, and of a
@@ -61,6 +74,10 @@ static const struct {
     { ngx_string("prefix"), ngx_stentor_redis_prefix },
     { ngx_string("timeout"), ngx_stentor_redis_timeout },
     { ngx_string("master"), ngx_stentor_redis_master },
+    { ngx_string("ca"), ngx_stentor_redis_ca },
+    { ngx_string("tls_name"), ngx_stentor_redis_tls_name },
+    { ngx_string("cert"), ngx_stentor_redis_cert },
+    { ngx_string("key"), ngx_stentor_redis_key },
 };
 
 
@@ -80,8 +97,8 @@ ngx_stentor_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         eq = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
 
         if (ngx_strcmp(value[i].data, "tls") == 0) {
-            rv = "asks for \"tls\", which there is not: a tunnel in front of "
-                 "Redis has it";
+            cc->redis_tls.on = 1;
+            rv = NGX_CONF_OK;
 
         } else if (eq) {
             rv = ngx_stentor_redis_param(cf, cc, &value[i], eq);
@@ -139,7 +156,6 @@ static char *
 ngx_stentor_redis_server(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
     ngx_str_t *value)
 {
-    u_char                    *text;
     ngx_url_t                  u;
     ngx_uint_t                 i;
     ngx_stentor_redis_addr_t  *addr;
@@ -180,19 +196,38 @@ ngx_stentor_redis_server(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
             return NGX_CONF_OK;
         }
 
-        text = ngx_pcalloc(cf->pool, NGX_SOCKADDR_STRLEN + 1);
-        if (text == NULL) {
+        if (ngx_stentor_redis_host(cf, &u, &u.addrs[i], addr) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
-
-        addr->port = ngx_inet_get_port(u.addrs[i].sockaddr);
-        addr->host.data = text;
-        addr->host.len = ngx_sock_ntop(u.addrs[i].sockaddr,
-                                       u.addrs[i].socklen, text,
-                                       NGX_SOCKADDR_STRLEN, 0);
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_redis_host(ngx_conf_t *cf, ngx_url_t *u, ngx_addr_t *from,
+    ngx_stentor_redis_addr_t *to)
+{
+    to->host.data = ngx_pcalloc(cf->pool, NGX_SOCKADDR_STRLEN + 1);
+    to->name.data = ngx_pnalloc(cf->pool, u->host.len + 1);
+
+    if (to->host.data == NULL || to->name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    to->port = ngx_inet_get_port(from->sockaddr);
+    to->host.len = ngx_sock_ntop(from->sockaddr, from->socklen, to->host.data,
+                                 NGX_SOCKADDR_STRLEN, 0);
+
+    /* an IPv6 address would have its brackets, and is no name anyway */
+
+    if (u->family != AF_INET6) {
+        ngx_cpystrn(to->name.data, u->host.data, u->host.len + 1);
+        to->name.len = u->host.len;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -317,6 +352,38 @@ ngx_stentor_redis_master(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
 }
 
 
+static char *
+ngx_stentor_redis_ca(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    return ngx_stentor_redis_text(&cc->redis_tls.ca, value);
+}
+
+
+static char *
+ngx_stentor_redis_tls_name(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    return ngx_stentor_redis_text(&cc->redis_tls.name, value);
+}
+
+
+static char *
+ngx_stentor_redis_cert(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    return ngx_stentor_redis_text(&cc->redis_tls.cert, value);
+}
+
+
+static char *
+ngx_stentor_redis_key(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_str_t *value)
+{
+    return ngx_stentor_redis_text(&cc->redis_tls.key, value);
+}
+
+
 /* Values end with a zero, as nginx's parser leaves them. */
 
 static char *
@@ -342,7 +409,7 @@ ngx_stentor_redis_conf_check(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc)
     if (cc->redis.nelts == 0) {
 
         return (cc->user.len || cc->password.len || cc->master.len
-                || cc->prefix.len
+                || cc->prefix.len || cc->redis_tls.on
                 || cc->database != NGX_CONF_UNSET_UINT
                 || cc->redis_timeout != NGX_CONF_UNSET_MSEC)
                ? "has a \"redis\" without a server" : NGX_CONF_OK;
@@ -357,5 +424,37 @@ ngx_stentor_redis_conf_check(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc)
                "\"master=\"";
     }
 
-    return NGX_CONF_OK;
+    return ngx_stentor_redis_tls_check(cf, cc);
+}
+
+
+static char *
+ngx_stentor_redis_tls_check(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc)
+{
+    ngx_uint_t                     i;
+    ngx_stentor_redis_addr_t      *addr;
+    ngx_stentor_redis_tls_conf_t  *tls;
+
+    tls = &cc->redis_tls;
+
+    if (!tls->on) {
+        return (tls->ca.len || tls->name.len || tls->cert.len || tls->key.len)
+               ? "has a \"redis\" with \"ca\", \"tls_name\", \"cert\" or "
+                 "\"key\" and no \"tls\"" : NGX_CONF_OK;
+    }
+
+    if (!tls->cert.len != !tls->key.len) {
+        return "has a \"redis\" with one of \"cert\" and \"key\", which "
+               "need each other";
+    }
+
+    addr = cc->redis.elts;
+
+    for (i = 0; i < cc->redis.nelts; i++) {
+        if (addr[i].path.len) {
+            return "has a \"redis\" with \"tls\" and a Unix socket";
+        }
+    }
+
+    return ngx_stentor_redis_tls_create(cf, tls);
 }

@@ -19,7 +19,7 @@
 
 /* What a reply may have, and what is read of it at once. */
 #define NGX_STENTOR_REDIS_REPLY_MAX  (4 * 1024 * 1024)
-#define NGX_STENTOR_REDIS_READ       16384
+#define NGX_STENTOR_REDIS_READ       NGX_STENTOR_REDIS_TLS_RECORD
 
 
 typedef union {
@@ -49,10 +49,17 @@ static ngx_int_t ngx_stentor_redis_link_listen(ngx_stentor_redis_link_t *link,
 static ngx_int_t ngx_stentor_redis_link_room(ngx_stentor_redis_link_t *link,
     ngx_stentor_redis_command_t *cmd);
 static void ngx_stentor_redis_link_write(ngx_event_t *wev);
+static ssize_t ngx_stentor_redis_link_output(ngx_stentor_redis_link_t *link);
+static ssize_t ngx_stentor_redis_link_result(ssize_t n);
+static void ngx_stentor_redis_link_failed(ngx_stentor_redis_link_t *link);
 static void ngx_stentor_redis_link_connected(ngx_stentor_redis_link_t *link);
+static void ngx_stentor_redis_link_handshake(ngx_stentor_redis_link_t *link);
+static void ngx_stentor_redis_link_ready(ngx_stentor_redis_link_t *link);
 static void ngx_stentor_redis_link_more(ngx_stentor_redis_link_t *link,
     ngx_uint_t more);
 static void ngx_stentor_redis_link_read(ngx_event_t *rev);
+static ssize_t ngx_stentor_redis_link_input(ngx_stentor_redis_link_t *link,
+    char *buf, size_t size);
 static void ngx_stentor_redis_link_take(ngx_stentor_redis_link_t *link,
     const char *bytes, size_t len);
 static void ngx_stentor_redis_link_reply(ngx_stentor_redis_link_t *link,
@@ -122,7 +129,7 @@ ngx_stentor_redis_link_init(ngx_stentor_redis_link_t *link,
 
 ngx_int_t
 ngx_stentor_redis_link_connect(ngx_stentor_redis_link_t *link,
-    ngx_stentor_redis_addr_t *addr)
+    ngx_stentor_redis_addr_t *addr, ngx_stentor_redis_tls_conf_t *tls)
 {
     socklen_t                     len;
     ngx_stentor_redis_sockaddr_t  sa;
@@ -135,6 +142,15 @@ ngx_stentor_redis_link_connect(ngx_stentor_redis_link_t *link,
     }
 
     if (ngx_stentor_redis_link_socket(link, &sa.any, len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (tls->on && ngx_stentor_redis_tls_open(&link->tls, tls, addr,
+                                              link->connection->fd)
+                   != NGX_OK)
+    {
+        ngx_stentor_redis_link_reason(link, link->tls.reason);
+        ngx_stentor_redis_link_end(link);
         return NGX_ERROR;
     }
 
@@ -326,11 +342,10 @@ ngx_stentor_redis_link_write(ngx_event_t *wev)
         return;
     }
 
-    n = link->out.len ? send(c->fd, link->out.data, link->out.len,
-                             MSG_NOSIGNAL) : 0;
+    n = link->out.len ? ngx_stentor_redis_link_output(link) : 0;
 
-    if (n == -1 && ngx_errno != NGX_EAGAIN && ngx_errno != NGX_EINTR) {
-        ngx_stentor_redis_link_drop(link, "%s", strerror(ngx_errno));
+    if (n == NGX_ERROR) {
+        ngx_stentor_redis_link_failed(link);
         return;
     }
 
@@ -339,6 +354,42 @@ ngx_stentor_redis_link_write(ngx_event_t *wev)
     }
 
     ngx_stentor_redis_link_more(link, link->out.len > 0);
+}
+
+
+static ssize_t
+ngx_stentor_redis_link_output(ngx_stentor_redis_link_t *link)
+{
+    if (link->tls.ssl) {
+        return ngx_stentor_redis_tls_send(&link->tls, link->out.data,
+                                          link->out.len);
+    }
+
+    return ngx_stentor_redis_link_result(
+        send(link->connection->fd, link->out.data, link->out.len,
+             MSG_NOSIGNAL));
+}
+
+
+/* Of send() or recv(), as TLS has it. */
+
+static ssize_t
+ngx_stentor_redis_link_result(ssize_t n)
+{
+    if (n == -1) {
+        return (ngx_errno == NGX_EAGAIN || ngx_errno == NGX_EINTR)
+               ? NGX_AGAIN : NGX_ERROR;
+    }
+
+    return n;
+}
+
+
+static void
+ngx_stentor_redis_link_failed(ngx_stentor_redis_link_t *link)
+{
+    ngx_stentor_redis_link_drop(link, "%s",
+        link->tls.ssl ? link->tls.reason : strerror(ngx_errno));
 }
 
 
@@ -362,6 +413,37 @@ ngx_stentor_redis_link_connected(ngx_stentor_redis_link_t *link)
         return;
     }
 
+    if (link->tls.ssl) {
+        ngx_stentor_redis_link_handshake(link);
+        return;
+    }
+
+    ngx_stentor_redis_link_ready(link);
+}
+
+
+static void
+ngx_stentor_redis_link_handshake(ngx_stentor_redis_link_t *link)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_stentor_redis_tls_handshake(&link->tls);
+
+    if (rc == NGX_AGAIN) {
+        ngx_stentor_redis_link_more(link, link->tls.writes);
+
+    } else if (rc == NGX_ERROR) {
+        ngx_stentor_redis_link_failed(link);
+
+    } else {
+        ngx_stentor_redis_link_ready(link);
+    }
+}
+
+
+static void
+ngx_stentor_redis_link_ready(ngx_stentor_redis_link_t *link)
+{
     link->connected = 1;
 
     ngx_stentor_redis_link_watch(link);
@@ -406,7 +488,7 @@ ngx_stentor_redis_link_read(ngx_event_t *rev)
         return;
     }
 
-    n = recv(c->fd, buf, sizeof(buf), 0);
+    n = ngx_stentor_redis_link_input(link, buf, sizeof(buf));
 
     if (n > 0) {
         ngx_stentor_redis_link_take(link, buf, (size_t) n);
@@ -414,9 +496,22 @@ ngx_stentor_redis_link_read(ngx_event_t *rev)
     } else if (n == 0) {
         ngx_stentor_redis_link_drop(link, "it closed the connection");
 
-    } else if (ngx_errno != NGX_EAGAIN && ngx_errno != NGX_EINTR) {
-        ngx_stentor_redis_link_drop(link, "%s", strerror(ngx_errno));
+    } else if (n == NGX_ERROR) {
+        ngx_stentor_redis_link_failed(link);
     }
+}
+
+
+static ssize_t
+ngx_stentor_redis_link_input(ngx_stentor_redis_link_t *link, char *buf,
+    size_t size)
+{
+    if (link->tls.ssl) {
+        return ngx_stentor_redis_tls_recv(&link->tls, buf, size);
+    }
+
+    return ngx_stentor_redis_link_result(
+        recv(link->connection->fd, buf, size, 0));
 }
 
 
@@ -527,6 +622,7 @@ ngx_stentor_redis_link_watch(ngx_stentor_redis_link_t *link)
 static void
 ngx_stentor_redis_link_late(ngx_event_t *ev)
 {
+    const char                *what;
     ngx_queue_t               *q;
     ngx_stentor_redis_link_t  *link;
     ngx_stentor_redis_sent_t  *sent;
@@ -545,8 +641,11 @@ ngx_stentor_redis_link_late(ngx_event_t *ev)
         }
     }
 
-    ngx_stentor_redis_link_drop(link, "no %s in %lu ms",
-                                link->connected ? "answer" : "connection",
+    what = link->connected ? "answer"
+                           : link->tls.ssl && !SSL_in_before(link->tls.ssl)
+                             ? "TLS handshake" : "connection";
+
+    ngx_stentor_redis_link_drop(link, "no %s in %lu ms", what,
                                 (unsigned long) link->timeout);
 }
 
@@ -614,6 +713,8 @@ ngx_stentor_redis_link_close(ngx_stentor_redis_link_t *link)
 static void
 ngx_stentor_redis_link_end(ngx_stentor_redis_link_t *link)
 {
+    ngx_stentor_redis_tls_close(&link->tls);
+
     if (link->connection) {
         ngx_close_connection(link->connection);
         link->connection = NULL;

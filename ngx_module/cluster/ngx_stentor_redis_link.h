@@ -19,6 +19,7 @@
 
 
 #include "ngx_stentor_redis.h"
+#include "ngx_stentor_redis_tls.h"
 
 
 #define NGX_STENTOR_REDIS_REASON_MAX  128
@@ -47,9 +48,11 @@ typedef struct {
     const ngx_stentor_redis_handlers_t  *handlers;
     void                *data;
     ngx_log_t           *log;
-    ngx_msec_t           timeout;        /* to connect, and of a command */
+    ngx_msec_t           timeout;        /* to connect with all that belongs
+                                            to it, and of a command */
     ngx_connection_t    *connection;     /* NULL: closed */
     ngx_uint_t           connected;      /* boolean: not just connecting */
+    ngx_stentor_redis_tls_t  tls;        /* closed: without */
     redisReader         *reader;
     size_t               unread;         /* bytes of a reply so far */
     stn_buf_t            out;            /* not sent yet */
@@ -64,10 +67,11 @@ void ngx_stentor_redis_link_init(ngx_stentor_redis_link_t *link,
     const ngx_stentor_redis_handlers_t *handlers, void *data, ngx_log_t *log,
     ngx_msec_t timeout);
 
-/* Begins to connect a closed link.  Returns NGX_OK; NGX_ERROR, with the
- * link's reason, when that has failed at once: no handler is called then. */
+/* Begins to connect a closed link, with TLS if that is on.  Returns NGX_OK;
+ * NGX_ERROR, with the link's reason, when that has failed at once: no handler
+ * is called then. */
 ngx_int_t ngx_stentor_redis_link_connect(ngx_stentor_redis_link_t *link,
-    ngx_stentor_redis_addr_t *addr);
+    ngx_stentor_redis_addr_t *addr, ngx_stentor_redis_tls_conf_t *tls);
 
 /* As ngx_stentor_redis_send(). */
 ngx_int_t ngx_stentor_redis_link_send(ngx_stentor_redis_link_t *link,

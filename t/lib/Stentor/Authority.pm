@@ -30,14 +30,16 @@ sub new($class, %o) {
 }
 
 
-# The paths of a new certificate for a server of this host name, and of its
-# key.
+# The paths of a new certificate for a server of this host name, or numeric
+# address, and of its key.
 
 sub issue($self, $host = 'localhost') {
     my $base = "$self->{dir}/$self->{name}-" . ++$self->{issued};
     my $ca = "$self->{dir}/$self->{name}.key";
 
-    Stentor::Node::spew("$base.ext", "subjectAltName = DNS:$host\n");
+    my $kind = $host =~ /^[\d.]+$|:/ ? 'IP' : 'DNS';
+
+    Stentor::Node::spew("$base.ext", "subjectAltName = $kind:$host\n");
     $self->openssl('req', @KEY, '-subj', "/CN=$host",
                    '-keyout', "$base.key", '-out', "$base.csr");
     $self->openssl(qw(x509 -req -days 2 -CAcreateserial),

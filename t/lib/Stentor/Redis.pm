@@ -29,7 +29,9 @@ my %running;
 
 # new(%o) starts one and returns when it answers: socket => 1 (a Unix socket
 # besides the port), password => 'secret' (of the default user), options =>
-# [lines of redis.conf], replica_of => another one, dir, port.
+# [lines of redis.conf], replica_of => another one, dir, port; authority => one,
+# certificate => [its path, the key's]: TLS on another port, where clients need
+# a certificate of theirs with clients => 'yes'.
 
 sub new($class, %o) {
     my $self = $class->prepare(%o);
@@ -50,6 +52,7 @@ sub prepare($class, %o) {
     $self->{port} //= Stentor::Node::free_port();
     $self->{path} = "$dir/redis.sock" if $o{socket};
     $self->{sentinel} //= 0;
+    $self->{tls_port} //= Stentor::Node::free_port() if $o{certificate};
 
     Stentor::Node::spew("$dir/redis.conf", $self->conf());
 
@@ -70,9 +73,17 @@ sub conf($self) {
     my @lines = ("port $o{port}", 'bind 127.0.0.1', "dir $o{dir}",
                  "logfile $o{dir}/redis.log", 'daemonize no');
 
+    push(@lines, "tls-port $o{tls_port}",
+         "tls-ca-cert-file $o{authority}{pem}",
+         "tls-cert-file $o{certificate}[0]", "tls-key-file $o{certificate}[1]",
+         'tls-auth-clients ' . ($o{clients} // 'no')) if $o{certificate};
+
     if ($o{sentinel}) {
         my $down = $o{down_after} // 500;
-        push(@lines, "sentinel monitor stentor 127.0.0.1 $o{master}{port} 1",
+        my $port = $o{master}{tls_port} // $o{master}{port};
+
+        push(@lines, 'tls-replication yes') if $o{master}{tls_port};
+        push(@lines, "sentinel monitor stentor 127.0.0.1 $port 1",
              "sentinel down-after-milliseconds stentor $down",
              'sentinel failover-timeout stentor 3000');
         push(@lines, "sentinel auth-pass stentor $o{master}{password}")
@@ -127,6 +138,7 @@ sub log($self) {
 
 
 sub port($self) { return $self->{port} }
+sub tls_port($self) { return $self->{tls_port} }
 sub path($self) { return $self->{path} }
 
 
