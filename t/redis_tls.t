@@ -182,13 +182,14 @@ is_held($node, $redis, 'a certificate of its own');
 ends($node, $b);
 
 for my $case (
-    ['no certificate', ''],
-    ["another authority's certificate", "cert=$foreign_cert key=$foreign_key"],
+    ['no certificate', '', 'certificate required'],
+    ["another authority's certificate", "cert=$foreign_cert key=$foreign_key",
+     'unknown ca'],
 ) {
-    my ($what, $parameters) = @$case;
+    my ($what, $parameters, $alert) = @$case;
 
     ($node, $b) = node("$at tls ca=$ca->{pem} $parameters");
-    is_alone($node, qr/^TLS: .*alert|^Connection reset|^TLS: Conn/i, $what);
+    is_alone($node, qr/^TLS: .*alert $alert/, $what);
     ends($node, $b);
 }
 

@@ -23,6 +23,7 @@ static const char *ngx_stentor_redis_tls_error(void);
 static ngx_int_t ngx_stentor_redis_tls_expect(SSL *ssl, ngx_str_t *name);
 static ssize_t ngx_stentor_redis_tls_result(ngx_stentor_redis_tls_t *tls,
     int rc);
+static void ngx_stentor_redis_tls_alert(ngx_stentor_redis_tls_t *tls);
 static void ngx_stentor_redis_tls_fail(ngx_stentor_redis_tls_t *tls,
     ngx_err_t err);
 static ngx_int_t ngx_stentor_redis_tls_reason(ngx_stentor_redis_tls_t *tls,
@@ -56,7 +57,10 @@ ngx_stentor_redis_tls_create(ngx_conf_t *cf,
 
     file = ngx_stentor_redis_tls_files(ctx, conf);
 
-    if (file) {
+    if (file == NULL) {
+        ERR_clear_error();
+
+    } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" is not fit for TLS to redis: %s", file,
                            ngx_stentor_redis_tls_error());
@@ -126,7 +130,6 @@ ngx_stentor_redis_tls_files(SSL_CTX *ctx, ngx_stentor_redis_tls_conf_t *conf)
 {
     if (conf->ca.len == 0) {
         (void) SSL_CTX_set_default_verify_paths(ctx);
-        ERR_clear_error();
 
     } else if (SSL_CTX_load_verify_locations(ctx, (char *) conf->ca.data, NULL)
                != 1)
@@ -266,11 +269,38 @@ ssize_t
 ngx_stentor_redis_tls_send(ngx_stentor_redis_tls_t *tls, const void *bytes,
     size_t len)
 {
+    ssize_t  n;
+
     ERR_clear_error();
     ngx_set_errno(0);
 
-    return ngx_stentor_redis_tls_result(tls,
-                                        SSL_write(tls->ssl, bytes, (int) len));
+    n = ngx_stentor_redis_tls_result(tls,
+                                     SSL_write(tls->ssl, bytes, (int) len));
+
+    if (n == NGX_ERROR) {
+        ngx_stentor_redis_tls_alert(tls);
+    }
+
+    return n;
+}
+
+
+/* A server that has gone may have said why: in TLS 1.3 it looks at the client's
+ * certificate when the client takes the handshake for done. */
+
+static void
+ngx_stentor_redis_tls_alert(ngx_stentor_redis_tls_t *tls)
+{
+    char  byte;
+
+    if (SSL_read(tls->ssl, &byte, 1) <= 0
+        && ERR_GET_REASON(ERR_peek_last_error()) > SSL_AD_REASON_OFFSET)
+    {
+        (void) ngx_stentor_redis_tls_reason(tls, "",
+                                            ngx_stentor_redis_tls_error());
+    }
+
+    ERR_clear_error();
 }
 
 
@@ -285,28 +315,33 @@ ngx_stentor_redis_tls_result(ngx_stentor_redis_tls_t *tls, int rc)
     err = ngx_errno;
     error = SSL_get_error(tls->ssl, rc);
 
+    if (error == SSL_ERROR_SYSCALL && err == 0 && ERR_peek_error() == 0) {
+        error = SSL_ERROR_ZERO_RETURN;
+    }
+
     switch (error) {
 
     case SSL_ERROR_NONE:
-        return rc;
+        break;
 
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
         tls->writes = (error == SSL_ERROR_WANT_WRITE);
-        return NGX_AGAIN;
+        rc = NGX_AGAIN;
+        break;
 
     case SSL_ERROR_ZERO_RETURN:
-        return 0;
+        rc = 0;
+        break;
 
     default:
-
-        if (error == SSL_ERROR_SYSCALL && err == 0 && ERR_peek_error() == 0) {
-            return 0;
-        }
-
         ngx_stentor_redis_tls_fail(tls, err);
-        return NGX_ERROR;
+        rc = NGX_ERROR;
     }
+
+    ERR_clear_error();
+
+    return rc;
 }
 
 
@@ -329,8 +364,6 @@ ngx_stentor_redis_tls_fail(ngx_stentor_redis_tls_t *tls, ngx_err_t err)
     } else {
         (void) ngx_stentor_redis_tls_reason(tls, "", strerror(err));
     }
-
-    ERR_clear_error();
 }
 
 
