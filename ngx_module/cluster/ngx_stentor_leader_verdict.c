@@ -20,6 +20,9 @@
 #define NGX_STENTOR_LEASE_POLL_MS    200
 #define NGX_STENTOR_LEASE_WRONG_MS   1000
 
+/* As much of an error is logged. */
+#define NGX_STENTOR_LEASE_SAID       128
+
 /* Words of a verdict. */
 #define NGX_STENTOR_LEASE_WORDS      5
 
@@ -254,6 +257,7 @@ ngx_uint_t
 ngx_stentor_leader_verdict_wrong(ngx_stentor_batch_t *batch, ngx_uint_t i,
     const char *text)
 {
+    char                        said[NGX_STENTOR_LEASE_SAID];
     ngx_str_t                   name;
     ngx_stentor_lease_t        *lease;
     ngx_stentor_lease_e         was;
@@ -274,8 +278,9 @@ ngx_stentor_leader_verdict_wrong(ngx_stentor_batch_t *batch, ngx_uint_t i,
         own->wrong = 1;
         name.data = lease->name;
         name.len = lease->name_len;
+        ngx_stentor_redis_printable(said, sizeof(said), text);
         ngx_log_error(NGX_LOG_ERR, batch->leader->log, 0,
-                      "lease of stream \"%V\": Redis: %s", &name, text);
+                      "lease of stream \"%V\": Redis: %s", &name, said);
     }
 
     was = ngx_stentor_load(&lease->state);

@@ -68,5 +68,9 @@ ngx_int_t ngx_stentor_redis_send(ngx_stentor_redis_t *redis,
 void ngx_stentor_redis_subscribe(ngx_stentor_redis_t *redis,
     const char *channel, ngx_stentor_redis_told_pt told, void *data);
 
+/* Copies what Redis says to a buffer of that size, as it may be logged: cut,
+ * and in printable ASCII. */
+void ngx_stentor_redis_printable(char *to, size_t size, const char *text);
+
 
 #endif /* _NGX_STENTOR_REDIS_H_INCLUDED_ */
