@@ -218,10 +218,15 @@ ngx_stentor_leader_load(ngx_stentor_leader_t *leader)
 
         if (ngx_stentor_leader_send(leader, &cmd, ngx_stentor_leader_loaded,
                                     leader)
-            == NGX_OK)
+            != NGX_OK)
         {
-            leader->loading++;
+            /* the replies that come would be taken for other scripts' */
+
+            ngx_stentor_redis_drop(leader->redis, "no memory");
+            return;
         }
+
+        leader->loading++;
     }
 }
 

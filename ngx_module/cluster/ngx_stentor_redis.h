@@ -63,6 +63,10 @@ ngx_int_t ngx_stentor_redis_send(ngx_stentor_redis_t *redis,
     ngx_stentor_redis_command_t *cmd, ngx_stentor_redis_reply_pt reply,
     void *data);
 
+/* Gives the connection up, as if it was lost for that reason: commands that
+ * wait get no reply, and another is made. */
+void ngx_stentor_redis_drop(ngx_stentor_redis_t *redis, const char *reason);
+
 /* Listens to a channel (which stays the caller's), for as long as redis lives,
  * on a connection of its own; told is called with each message's text. */
 void ngx_stentor_redis_subscribe(ngx_stentor_redis_t *redis,
