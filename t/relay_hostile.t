@@ -19,6 +19,7 @@ use Stentor::Tier;
 use Stentor::Upstream;
 
 use File::Temp ();
+use IO::Socket::INET;
 use Time::HiRes qw(sleep);
 
 
@@ -155,4 +156,21 @@ ok($edge->wait_until(sub { !differs($edge, $origin, 'studio2') }),
 
 $_->stop() for $b, $other;
 $_->done('TERM') for $edge, $origin;
+
+# --- one that cannot even be connected to: nobody takes what waits for it
+
+my $deaf = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
+my @crowd = map {
+    IO::Socket::INET->new(PeerAddr => '127.0.0.1', Blocking => 0,
+                          PeerPort => $deaf->sockport())
+} 1 .. 4;
+
+$edge = pulls_from(['http://127.0.0.1:' . $deaf->sockport() . '/relay/'],
+                   location => 'stentor_hls_pending time=200ms;');
+ok($edge->wait_until(sub {
+    $edge->get('/live/studio1/audio.m3u8');
+    return $edge->log() =~ /relay from .* fails/;
+}), 'one that cannot be connected to fails');
+$edge->get('/live/studio1/audio.m3u8');
+$edge->done('TERM');
 done_testing();

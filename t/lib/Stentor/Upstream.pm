@@ -45,6 +45,7 @@ sub start($class, %o) {
         my $pid = fork() // next;
         next if $pid;
 
+        close($server);
         eval { $self->answer($c) };
         POSIX::_exit(0);
     }
