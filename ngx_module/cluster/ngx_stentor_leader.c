@@ -218,10 +218,15 @@ ngx_stentor_leader_load(ngx_stentor_leader_t *leader)
 
         if (ngx_stentor_leader_send(leader, &cmd, ngx_stentor_leader_loaded,
                                     leader)
-            == NGX_OK)
+            != NGX_OK)
         {
-            leader->loading++;
+            /* the replies that come would be taken for other scripts' */
+
+            ngx_stentor_redis_drop(leader->redis, "no memory");
+            return;
         }
+
+        leader->loading++;
     }
 }
 
@@ -459,17 +464,10 @@ static void
 ngx_stentor_leader_set(ngx_stentor_leader_t *leader,
     ngx_stentor_redis_e state, const char *trouble)
 {
-    u_char               *p;
-    u_char                text[sizeof(leader->map->trouble)];
+    char                  text[sizeof(leader->map->trouble)];
     ngx_stentor_redis_e   was;
 
-    ngx_cpystrn(text, (u_char *) trouble, sizeof(text));
-
-    for (p = text; *p; p++) {
-        if (*p < 0x20 || *p > 0x7e) {
-            *p = '?';
-        }
-    }
+    ngx_stentor_redis_printable(text, sizeof(text), trouble);
 
     was = ngx_stentor_load(&leader->map->redis);
 
@@ -480,7 +478,7 @@ ngx_stentor_leader_set(ngx_stentor_leader_t *leader,
         ngx_log_error(NGX_LOG_NOTICE, leader->log, 0, "Redis answers");
     }
 
-    ngx_stentor_map_set_trouble(leader->map, (char *) text);
+    ngx_stentor_map_set_trouble(leader->map, text);
 
     if (was != state) {
         ngx_stentor_save(&leader->map->redis, state);

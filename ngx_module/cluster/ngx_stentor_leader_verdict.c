@@ -20,6 +20,9 @@
 #define NGX_STENTOR_LEASE_POLL_MS    200
 #define NGX_STENTOR_LEASE_WRONG_MS   1000
 
+/* As much of an error is logged. */
+#define NGX_STENTOR_LEASE_SAID       128
+
 /* Words of a verdict. */
 #define NGX_STENTOR_LEASE_WORDS      5
 
@@ -36,6 +39,8 @@ typedef struct {
 
 static ngx_uint_t ngx_stentor_leader_verdict_held(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t *item, uint64_t epoch);
+static ngx_uint_t ngx_stentor_leader_verdict_late(
+    ngx_stentor_leader_t *leader, ngx_stentor_lease_t *lease);
 static ngx_uint_t ngx_stentor_leader_verdict_lost(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t *item, ngx_stentor_words_t *words);
 static ngx_uint_t ngx_stentor_leader_verdict_owner(ngx_stentor_lease_t *lease,
@@ -154,10 +159,17 @@ ngx_stentor_leader_verdict_held(ngx_stentor_batch_t *batch,
     own->next_ms = (batch->sent_ms / third + 1) * third;
     own->wrong = 0;
 
-    /* a higher one was heard of meanwhile */
+    /* a higher one was heard of meanwhile, or granted to another leader of
+     * ours: then it is that one that is asked for next */
 
     if (ngx_stentor_load(&lease->epoch) > epoch) {
         own->epoch = 0;
+
+        if (ngx_stentor_leader_verdict_late(batch->leader, lease)) {
+            own->next_ms = 0;
+            return 0;
+        }
+
         ngx_stentor_save(&lease->state, NGX_STENTOR_LEASE_OTHER);
         return 1;
     }
@@ -192,6 +204,20 @@ ngx_stentor_leader_verdict_held(ngx_stentor_batch_t *batch,
     }
 
     return !same;
+}
+
+
+/* Whether the highest epoch is this node's.  Who hears of another's first
+ * forgets the owner, see ngx_stentor_lease_heard(). */
+
+static ngx_uint_t
+ngx_stentor_leader_verdict_late(ngx_stentor_leader_t *leader,
+    ngx_stentor_lease_t *lease)
+{
+    return ngx_stentor_load(&lease->known_ms)
+           && ngx_stentor_load(&lease->state) != NGX_STENTOR_LEASE_OTHER
+           && lease->taken
+           && ngx_strcmp(lease->owner, leader->cl->conf->node.data) == 0;
 }
 
 
@@ -254,6 +280,7 @@ ngx_uint_t
 ngx_stentor_leader_verdict_wrong(ngx_stentor_batch_t *batch, ngx_uint_t i,
     const char *text)
 {
+    char                        said[NGX_STENTOR_LEASE_SAID];
     ngx_str_t                   name;
     ngx_stentor_lease_t        *lease;
     ngx_stentor_lease_e         was;
@@ -274,8 +301,9 @@ ngx_stentor_leader_verdict_wrong(ngx_stentor_batch_t *batch, ngx_uint_t i,
         own->wrong = 1;
         name.data = lease->name;
         name.len = lease->name_len;
+        ngx_stentor_redis_printable(said, sizeof(said), text);
         ngx_log_error(NGX_LOG_ERR, batch->leader->log, 0,
-                      "lease of stream \"%V\": Redis: %s", &name, text);
+                      "lease of stream \"%V\": Redis: %s", &name, said);
     }
 
     was = ngx_stentor_load(&lease->state);

@@ -195,6 +195,13 @@ ngx_stentor_redis_send(ngx_stentor_redis_t *redis,
 
 
 void
+ngx_stentor_redis_drop(ngx_stentor_redis_t *redis, const char *reason)
+{
+    ngx_stentor_redis_link_drop(&redis->server, "%s", reason);
+}
+
+
+void
 ngx_stentor_redis_subscribe(ngx_stentor_redis_t *redis, const char *channel,
     ngx_stentor_redis_told_pt told, void *data)
 {

@@ -63,10 +63,18 @@ ngx_int_t ngx_stentor_redis_send(ngx_stentor_redis_t *redis,
     ngx_stentor_redis_command_t *cmd, ngx_stentor_redis_reply_pt reply,
     void *data);
 
+/* Gives the connection up, as if it was lost for that reason: commands that
+ * wait get no reply, and another is made. */
+void ngx_stentor_redis_drop(ngx_stentor_redis_t *redis, const char *reason);
+
 /* Listens to a channel (which stays the caller's), for as long as redis lives,
  * on a connection of its own; told is called with each message's text. */
 void ngx_stentor_redis_subscribe(ngx_stentor_redis_t *redis,
     const char *channel, ngx_stentor_redis_told_pt told, void *data);
+
+/* Copies what Redis says to a buffer of that size, as it may be logged: cut,
+ * and in printable ASCII. */
+void ngx_stentor_redis_printable(char *to, size_t size, const char *text);
 
 
 #endif /* _NGX_STENTOR_REDIS_H_INCLUDED_ */

@@ -741,14 +741,18 @@ static void
 ngx_stentor_redis_link_reason(ngx_stentor_redis_link_t *link,
     const char *reason)
 {
-    u_char  *p;
+    ngx_stentor_redis_printable(link->reason, sizeof(link->reason), reason);
+}
 
-    ngx_cpystrn((u_char *) link->reason, (u_char *) reason,
-                sizeof(link->reason));
 
-    for (p = (u_char *) link->reason; *p; p++) {
-        if (*p < 0x20 || *p > 0x7e) {
-            *p = '?';
+void
+ngx_stentor_redis_printable(char *to, size_t size, const char *text)
+{
+    ngx_cpystrn((u_char *) to, (u_char *) text, size);
+
+    for ( /* void */ ; *to; to++) {
+        if (*to < 0x20 || *to > 0x7e) {
+            *to = '?';
         }
     }
 }

@@ -209,13 +209,24 @@ ngx_stentor_fetch_connection(ngx_stentor_fetches_t *fetches, curl_socket_t fd)
 }
 
 
-/* The socket stays open: it is libcurl's. */
+/* The socket stays open: it is libcurl's.  One that had not connected yet
+ * libcurl has closed before it says so, and the kernel has forgotten its
+ * events. */
 
 static void
 ngx_stentor_fetch_unwatch(ngx_connection_t *c)
 {
-    ngx_stentor_fetch_watch(c->read, NGX_READ_EVENT, 0);
-    ngx_stentor_fetch_watch(c->write, NGX_WRITE_EVENT, 0);
+    ngx_uint_t  flags;
+
+    flags = fcntl(c->fd, F_GETFD) == -1 ? NGX_CLOSE_EVENT : 0;
+
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
+    }
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
+    }
 
     if (c->read->posted) {
         ngx_delete_posted_event(c->read);
