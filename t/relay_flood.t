@@ -23,7 +23,7 @@ use Time::HiRes qw(sleep);
 need('ffmpeg');
 
 # What AddressSanitizer keeps of what was freed.
-my $SPARE = $ENV{STENTOR_ASAN} ? 128e6 : 0;
+my $SPARE = $ENV{STENTOR_ASAN} ? 600e6 : 0;
 
 my @floods;
 

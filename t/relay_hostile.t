@@ -28,7 +28,7 @@ need('ffmpeg');
 my $MAGIC = $Stentor::Upstream::MAGIC;
 
 # What AddressSanitizer keeps of what was freed.
-my $SPARE = $ENV{STENTOR_ASAN} ? 128e6 : 0;
+my $SPARE = $ENV{STENTOR_ASAN} ? 600e6 : 0;
 
 
 sub stream(%o) { return Stentor::Upstream::stream(%o) }
