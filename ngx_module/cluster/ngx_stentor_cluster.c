@@ -287,7 +287,6 @@ ngx_stentor_cluster_want(ngx_stentor_cluster_t *cl, ngx_str_t *name)
 static ngx_stentor_lease_t *
 ngx_stentor_cluster_wanted(ngx_stentor_cluster_t *cl, ngx_str_t *name)
 {
-    int64_t               now;
     ngx_uint_t            i, n;
     ngx_stentor_map_t    *map;
     ngx_stentor_lease_t  *lease;
@@ -300,17 +299,13 @@ ngx_stentor_cluster_wanted(ngx_stentor_cluster_t *cl, ngx_str_t *name)
     }
 
     n = 0;
-    now = ngx_stentor_map_now();
 
     for (i = 0; i < map->nleases; i++) {
         lease = &map->leases[i];
 
-        /* what has been denied is not in anybody's way */
+        /* what has been denied gives its place to others, when it is idle */
 
-        n += (lease->hash
-              && lease->denied_ms < lease->wanted_ms
-              && now - (int64_t) lease->wanted_ms
-                 < NGX_STENTOR_WANTED_MS + NGX_STENTOR_MAP_KEPT_MS);
+        n += (lease->hash && lease->wanted_ms && !ngx_stentor_map_idle(lease));
     }
 
     return n < NGX_STENTOR_LEASES_MORE

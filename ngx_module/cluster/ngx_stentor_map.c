@@ -38,7 +38,6 @@ static ngx_uint_t ngx_stentor_map_readable(ngx_atomic_t *seq,
 static ngx_atomic_uint_t ngx_stentor_map_hash(ngx_str_t *name);
 static ngx_stentor_lease_t *ngx_stentor_map_place(ngx_stentor_store_t *store,
     ngx_stentor_map_t *map, ngx_uint_t start);
-static ngx_uint_t ngx_stentor_map_idle(ngx_stentor_lease_t *lease);
 static ngx_uint_t ngx_stentor_map_within(ngx_atomic_t *ms, int64_t now,
     int64_t limit);
 static ngx_int_t ngx_stentor_map_evict(ngx_stentor_lease_t *lease);
@@ -341,9 +340,7 @@ ngx_stentor_map_place(ngx_stentor_store_t *store, ngx_stentor_map_t *map,
 }
 
 
-/* Whether nobody seeks it, wants it or pulls it. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_stentor_map_idle(ngx_stentor_lease_t *lease)
 {
     int64_t              now, sought;

@@ -206,6 +206,10 @@ ngx_stentor_lease_t *ngx_stentor_map_get(ngx_stentor_store_t *store,
     ngx_stentor_map_t *map, ngx_str_t *name);
 ngx_uint_t ngx_stentor_map_is(ngx_stentor_lease_t *lease, ngx_str_t *name);
 
+/* Whether nobody seeks it, wants it or pulls it, so that another name may have
+ * the record; that its stream may be in the store is not looked at. */
+ngx_uint_t ngx_stentor_map_idle(ngx_stentor_lease_t *lease);
+
 /* Who has it.  Returns NGX_OK with owner's id, url and epoch; NGX_DECLINED:
  * nobody; both as of known_ms, however long ago that is; NGX_AGAIN: it was
  * never asked.  Either text may be NULL, or has room for what the record has;
