@@ -106,6 +106,11 @@ for my $stream (@STREAMS) {
     push(@took, time() - $t0);
     cmp_ok($took[-1], '<', 2, "$stream: goes on within two seconds");
 
+    # the claim comes first, and takes a while to be worth something
+
+    $node->wait_stream("live/$stream", sub ($st) {
+        return $st && $st->{repairs}{adoptions} > $was->{repairs}{adoptions};
+    });
     my $is = $node->stream("live/$stream");
     is($is->{opened_by}, $was->{opened_by}, "$stream: is whose it was");
     cmp_ok($is->{repairs}{adoptions}, '==', $was->{repairs}{adoptions} + 1,
