@@ -30,7 +30,9 @@
 
 static char *ngx_stentor_cluster_node(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static ngx_int_t ngx_stentor_cluster_id(ngx_str_t *id);
+static char *ngx_stentor_cluster_id(ngx_conf_t *cf, ngx_str_t *id,
+    const char *what);
+static ngx_int_t ngx_stentor_cluster_check_id(ngx_str_t *id);
 static char *ngx_stentor_cluster_role(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_cluster_region(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -245,18 +247,27 @@ ngx_stentor_cluster_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_stentor_cluster_conf_t *cc = conf;
 
+    return ngx_stentor_cluster_id(cf, &cc->node, "node id");
+}
+
+
+/* Takes the directive's only argument for an id. */
+
+static char *
+ngx_stentor_cluster_id(ngx_conf_t *cf, ngx_str_t *id, const char *what)
+{
     ngx_str_t  *value;
 
-    if (cc->node.len) {
+    if (id->len) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
-    cc->node = value[1];
+    *id = value[1];
 
-    if (ngx_stentor_cluster_id(&cc->node) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid node id \"%V\"",
-                           &cc->node);
+    if (ngx_stentor_cluster_check_id(id) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid %s \"%V\"", what,
+                           id);
         return NGX_CONF_ERROR;
     }
 
@@ -265,7 +276,7 @@ ngx_stentor_cluster_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static ngx_int_t
-ngx_stentor_cluster_id(ngx_str_t *id)
+ngx_stentor_cluster_check_id(ngx_str_t *id)
 {
     u_char      ch;
     ngx_uint_t  i;
@@ -327,22 +338,7 @@ ngx_stentor_cluster_region(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_stentor_cluster_conf_t *cc = conf;
 
-    ngx_str_t  *value;
-
-    if (cc->region.len) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    cc->region = value[1];
-
-    if (ngx_stentor_cluster_id(&cc->region) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid region \"%V\"",
-                           &cc->region);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_stentor_cluster_id(cf, &cc->region, "region");
 }
 
 
@@ -618,7 +614,7 @@ ngx_stentor_cluster_defaults(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc)
         ngx_cpystrn(cc->node.data, cf->cycle->hostname.data,
                     cc->node.len + 1);
 
-        if (ngx_stentor_cluster_id(&cc->node) != NGX_OK) {
+        if (ngx_stentor_cluster_check_id(&cc->node) != NGX_OK) {
             return "needs a \"node\": the host's name is not fit for an id";
         }
     }

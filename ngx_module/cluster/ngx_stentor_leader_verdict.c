@@ -41,6 +41,8 @@ static ngx_uint_t ngx_stentor_leader_verdict_held(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t *item, uint64_t epoch);
 static ngx_uint_t ngx_stentor_leader_verdict_late(
     ngx_stentor_leader_t *leader, ngx_stentor_lease_t *lease);
+static void ngx_stentor_leader_verdict_ours(ngx_stentor_leader_t *leader,
+    ngx_stentor_lease_t *lease, uint64_t epoch);
 static ngx_uint_t ngx_stentor_leader_verdict_lost(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t *item, ngx_stentor_words_t *words);
 static ngx_uint_t ngx_stentor_leader_verdict_owner(ngx_stentor_lease_t *lease,
@@ -142,9 +144,7 @@ static ngx_uint_t
 ngx_stentor_leader_verdict_held(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t *item, uint64_t epoch)
 {
-    char                        *relay;
     int64_t                      third;
-    ngx_str_t                    name;
     ngx_uint_t                   same;
     ngx_stentor_lease_t         *lease;
     ngx_stentor_lease_e          was;
@@ -179,15 +179,7 @@ ngx_stentor_leader_verdict_held(ngx_stentor_batch_t *batch,
     own->epoch = epoch;
 
     if (!same) {
-        relay = conf->relay_url.len ? (char *) conf->relay_url.data : "";
-        ngx_stentor_lease_set_owner(lease, (char *) conf->node.data, relay,
-                                    epoch);
-
-        name.data = lease->name;
-        name.len = lease->name_len;
-        ngx_log_error(NGX_LOG_NOTICE, batch->leader->log, 0,
-                      "lease of stream \"%V\" is ours, epoch %uL", &name,
-                      epoch);
+        ngx_stentor_leader_verdict_ours(batch->leader, lease, epoch);
     }
 
     ngx_stentor_save(&lease->until_ms, batch->sent_ms + (int64_t) conf->lease
@@ -204,6 +196,27 @@ ngx_stentor_leader_verdict_held(ngx_stentor_batch_t *batch,
     }
 
     return !same;
+}
+
+
+static void
+ngx_stentor_leader_verdict_ours(ngx_stentor_leader_t *leader,
+    ngx_stentor_lease_t *lease, uint64_t epoch)
+{
+    char                        *relay;
+    ngx_str_t                    name;
+    ngx_stentor_cluster_conf_t  *conf;
+
+    conf = leader->cl->conf;
+    relay = conf->relay_url.len ? (char *) conf->relay_url.data : "";
+
+    ngx_stentor_lease_set_owner(lease, (char *) conf->node.data, relay, epoch);
+
+    name.data = lease->name;
+    name.len = lease->name_len;
+
+    ngx_log_error(NGX_LOG_NOTICE, leader->log, 0,
+                  "lease of stream \"%V\" is ours, epoch %uL", &name, epoch);
 }
 
 

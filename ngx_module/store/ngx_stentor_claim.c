@@ -610,12 +610,8 @@ ngx_stentor_store_barred(ngx_stentor_store_t *store, ngx_str_t *name)
     ngx_uint_t             i;
     ngx_stentor_stream_t  *st;
 
-    for (i = 0; i < store->nstreams; i++) {
-        st = ngx_stentor_store_stream(store, i);
-
-        if (st->barred_ms && st->name_len == name->len
-            && ngx_memcmp(st->name, name->data, name->len) == 0)
-        {
+    for (i = 0; (st = ngx_stentor_store_named(store, name, &i)); ) {
+        if (st->barred_ms) {
             return st->barred_ms;
         }
     }

@@ -342,23 +342,38 @@ ngx_stentor_store_readable(ngx_stentor_store_t *store,
 ngx_stentor_stream_t *
 ngx_stentor_store_lookup(ngx_stentor_store_t *store, ngx_str_t *name)
 {
-    uint32_t               hash, *hashes;
     ngx_uint_t             i;
+    ngx_stentor_stream_t  *st;
+
+    for (i = 0; (st = ngx_stentor_store_named(store, name, &i)); ) {
+        if (ngx_stentor_load(&st->state) != NGX_STENTOR_FREE) {
+            return st;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_stentor_stream_t *
+ngx_stentor_store_named(ngx_stentor_store_t *store, ngx_str_t *name,
+    ngx_uint_t *i)
+{
+    uint32_t               hash, *hashes;
     ngx_stentor_stream_t  *st;
 
     hash = ngx_crc32_short(name->data, name->len);
     hashes = ngx_stentor_store_at(store, store->head->hashes);
 
-    for (i = 0; i < store->nstreams; i++) {
+    while (*i < store->nstreams) {
 
-        if (ngx_stentor_load(&hashes[i]) != hash) {
+        if (ngx_stentor_load(&hashes[(*i)++]) != hash) {
             continue;
         }
 
-        st = ngx_stentor_store_stream(store, i);
+        st = ngx_stentor_store_stream(store, *i - 1);
 
-        if (ngx_stentor_load(&st->state) != NGX_STENTOR_FREE
-            && st->name_len == name->len
+        if (st->name_len == name->len
             && ngx_memcmp(st->name, name->data, name->len) == 0)
         {
             return st;

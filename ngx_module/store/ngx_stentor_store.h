@@ -579,6 +579,11 @@ ngx_uint_t ngx_stentor_store_owned(ngx_stentor_stream_t *st);
 ngx_uint_t ngx_stentor_store_expired(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st, int64_t now);
 
+/* The records that have or had that name, in whatever state, one by one: *i
+ * goes from 0; NULL: no more. */
+ngx_stentor_stream_t *ngx_stentor_store_named(ngx_stentor_store_t *store,
+    ngx_str_t *name, ngx_uint_t *i);
+
 /* The record with that name in any state but free, or NULL. */
 ngx_stentor_stream_t *ngx_stentor_store_lookup(ngx_stentor_store_t *store,
     ngx_str_t *name);
