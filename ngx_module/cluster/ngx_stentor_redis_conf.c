@@ -26,14 +26,12 @@ static char *ngx_stentor_redis_param(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value, u_char *eq);
 static char *ngx_stentor_redis_server(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
+static char *ngx_stentor_redis_set(ngx_conf_t *cf,
+    ngx_stentor_cluster_conf_t *cc, ngx_uint_t i, ngx_str_t *value);
 static ngx_int_t ngx_stentor_redis_host(ngx_conf_t *cf, ngx_url_t *u,
     ngx_addr_t *from, ngx_stentor_redis_addr_t *to);
 static ngx_stentor_redis_addr_t *ngx_stentor_redis_push(
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *text);
-static char *ngx_stentor_redis_user(ngx_conf_t *cf,
-    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
-static char *ngx_stentor_redis_password(ngx_conf_t *cf,
-    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
 static char *ngx_stentor_redis_password_file(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
 static char *ngx_stentor_redis_database(ngx_conf_t *cf,
@@ -41,16 +39,6 @@ static char *ngx_stentor_redis_database(ngx_conf_t *cf,
 static char *ngx_stentor_redis_prefix(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
 static char *ngx_stentor_redis_timeout(ngx_conf_t *cf,
-    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
-static char *ngx_stentor_redis_master(ngx_conf_t *cf,
-    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
-static char *ngx_stentor_redis_ca(ngx_conf_t *cf,
-    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
-static char *ngx_stentor_redis_tls_name(ngx_conf_t *cf,
-    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
-static char *ngx_stentor_redis_cert(ngx_conf_t *cf,
-    ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
-static char *ngx_stentor_redis_key(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value);
 static char *ngx_stentor_redis_text(ngx_str_t *to, ngx_str_t *value);
 static char *ngx_stentor_redis_tls_check(ngx_conf_t *cf,
@@ -65,19 +53,27 @@ static char  ngx_stentor_redis_duplicate[] = "duplicate";
 static const struct {
     ngx_str_t   name;
     char     *(*handler)(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
-                         ngx_str_t *value);
+                         ngx_str_t *value);      /* NULL: a text */
+    size_t      offset;                          /* of that */
 } ngx_stentor_redis_params[] = {
-    { ngx_string("user"), ngx_stentor_redis_user },
-    { ngx_string("password"), ngx_stentor_redis_password },
-    { ngx_string("password_file"), ngx_stentor_redis_password_file },
-    { ngx_string("database"), ngx_stentor_redis_database },
-    { ngx_string("prefix"), ngx_stentor_redis_prefix },
-    { ngx_string("timeout"), ngx_stentor_redis_timeout },
-    { ngx_string("master"), ngx_stentor_redis_master },
-    { ngx_string("ca"), ngx_stentor_redis_ca },
-    { ngx_string("tls_name"), ngx_stentor_redis_tls_name },
-    { ngx_string("cert"), ngx_stentor_redis_cert },
-    { ngx_string("key"), ngx_stentor_redis_key },
+    { ngx_string("user"), NULL,
+      offsetof(ngx_stentor_cluster_conf_t, user) },
+    { ngx_string("password"), NULL,
+      offsetof(ngx_stentor_cluster_conf_t, password) },
+    { ngx_string("password_file"), ngx_stentor_redis_password_file, 0 },
+    { ngx_string("database"), ngx_stentor_redis_database, 0 },
+    { ngx_string("prefix"), ngx_stentor_redis_prefix, 0 },
+    { ngx_string("timeout"), ngx_stentor_redis_timeout, 0 },
+    { ngx_string("master"), NULL,
+      offsetof(ngx_stentor_cluster_conf_t, master) },
+    { ngx_string("ca"), NULL,
+      offsetof(ngx_stentor_cluster_conf_t, redis_tls.ca) },
+    { ngx_string("tls_name"), NULL,
+      offsetof(ngx_stentor_cluster_conf_t, redis_tls.name) },
+    { ngx_string("cert"), NULL,
+      offsetof(ngx_stentor_cluster_conf_t, redis_tls.cert) },
+    { ngx_string("key"), NULL,
+      offsetof(ngx_stentor_cluster_conf_t, redis_tls.key) },
 };
 
 
@@ -136,7 +132,7 @@ ngx_stentor_redis_param(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
             && ngx_memcmp(ngx_stentor_redis_params[i].name.data, name.data,
                           name.len) == 0)
         {
-            rv = ngx_stentor_redis_params[i].handler(cf, cc, &v);
+            rv = ngx_stentor_redis_set(cf, cc, i, &v);
         }
     }
 
@@ -147,6 +143,22 @@ ngx_stentor_redis_param(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
     }
 
     return rv;
+}
+
+
+static char *
+ngx_stentor_redis_set(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
+    ngx_uint_t i, ngx_str_t *value)
+{
+    ngx_str_t  *text;
+
+    if (ngx_stentor_redis_params[i].handler) {
+        return ngx_stentor_redis_params[i].handler(cf, cc, value);
+    }
+
+    text = (ngx_str_t *) ((u_char *) cc + ngx_stentor_redis_params[i].offset);
+
+    return ngx_stentor_redis_text(text, value);
 }
 
 
@@ -249,22 +261,6 @@ ngx_stentor_redis_push(ngx_stentor_cluster_conf_t *cc, ngx_str_t *text)
 
 
 static char *
-ngx_stentor_redis_user(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
-    ngx_str_t *value)
-{
-    return ngx_stentor_redis_text(&cc->user, value);
-}
-
-
-static char *
-ngx_stentor_redis_password(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
-    ngx_str_t *value)
-{
-    return ngx_stentor_redis_text(&cc->password, value);
-}
-
-
-static char *
 ngx_stentor_redis_password_file(ngx_conf_t *cf,
     ngx_stentor_cluster_conf_t *cc, ngx_str_t *value)
 {
@@ -341,46 +337,6 @@ ngx_stentor_redis_timeout(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
     cc->redis_timeout = (ngx_msec_t) ms;
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_stentor_redis_master(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
-    ngx_str_t *value)
-{
-    return ngx_stentor_redis_text(&cc->master, value);
-}
-
-
-static char *
-ngx_stentor_redis_ca(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
-    ngx_str_t *value)
-{
-    return ngx_stentor_redis_text(&cc->redis_tls.ca, value);
-}
-
-
-static char *
-ngx_stentor_redis_tls_name(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
-    ngx_str_t *value)
-{
-    return ngx_stentor_redis_text(&cc->redis_tls.name, value);
-}
-
-
-static char *
-ngx_stentor_redis_cert(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
-    ngx_str_t *value)
-{
-    return ngx_stentor_redis_text(&cc->redis_tls.cert, value);
-}
-
-
-static char *
-ngx_stentor_redis_key(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc,
-    ngx_str_t *value)
-{
-    return ngx_stentor_redis_text(&cc->redis_tls.key, value);
 }
 
 
