@@ -34,7 +34,9 @@ my %FIELDS = (
         video_bytes)],
     hls => [qw(playlists parts segments inits not_modified bad_requests
         not_found waiters holds hold_timeouts pending pending_refused renders
-        gzip_renders wakes)],
+        gzip_renders wakes connects connections bytes audio_ms repeats
+        malformed listeners leaving joining trying joins returns downgraded
+        steered refused steerings)],
     events => [qw(sent retries failed dropped)],
     relay => [qw(requests refused sessions parts_out bytes_out pulls connects
         failures switches parts_in bytes_in)],

@@ -15,8 +15,6 @@
 
 static json_t *ngx_stentor_leader_node_str(ngx_str_t *s);
 static const char *ngx_stentor_leader_node_role(ngx_stentor_role_e role);
-static ngx_uint_t ngx_stentor_leader_node_listeners(
-    ngx_stentor_store_t *store);
 static ngx_uint_t ngx_stentor_leader_node_streams(ngx_stentor_store_t *store);
 static ngx_uint_t ngx_stentor_leader_node_load(void);
 static ngx_int_t ngx_stentor_leader_node_members(ngx_stentor_node_t *node,
@@ -61,7 +59,8 @@ ngx_stentor_leader_node_text(ngx_stentor_cluster_t *cl)
         "listen", ngx_stentor_leader_node_str(&conf->listen_url),
         "version", NGX_STENTOR_VERSION,
         "capacity", (json_int_t) conf->capacity,
-        "listeners", (json_int_t) ngx_stentor_leader_node_listeners(store),
+        "listeners", (json_int_t)
+        ngx_stentor_store_sum(store, NGX_STENTOR_HLS_LISTENERS),
         "streams", (json_int_t) ngx_stentor_leader_node_streams(store),
         "load", (json_int_t) ngx_stentor_leader_node_load());
 
@@ -91,33 +90,6 @@ ngx_stentor_leader_node_role(ngx_stentor_role_e role)
     }
 
     return ngx_stentor_leader_roles[i % NGX_STENTOR_LEADER_ROLES].name;
-}
-
-
-/* Requests that wait in any worker. */
-
-static ngx_uint_t
-ngx_stentor_leader_node_listeners(ngx_stentor_store_t *store)
-{
-    uint32_t    *waiters;
-    ngx_uint_t   i, k, n;
-
-    n = 0;
-
-    for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
-
-        if (ngx_stentor_store_slot(store, i)->pid == 0) {
-            continue;
-        }
-
-        waiters = ngx_stentor_store_waiters(store, i);
-
-        for (k = 0; k < store->nstreams; k++) {
-            n += waiters[k];
-        }
-    }
-
-    return n;
 }
 
 

@@ -59,13 +59,9 @@ static void ngx_http_stentor_status_alarms(ngx_stentor_store_t *store,
 static const char *ngx_http_stentor_status_state(ngx_stentor_stream_t *st);
 static const char *ngx_http_stentor_status_opened_by(
     ngx_stentor_stream_t *st);
-static uint64_t ngx_http_stentor_status_sum(ngx_stentor_store_t *store,
-    ngx_uint_t counter);
 static uint64_t ngx_http_stentor_status_waiters(ngx_stentor_store_t *store,
     ngx_uint_t index);
 static ngx_uint_t ngx_http_stentor_status_workers(ngx_stentor_store_t *store);
-static ngx_uint_t ngx_http_stentor_status_lives(ngx_stentor_store_t *store,
-    ngx_uint_t slot);
 static void *ngx_http_stentor_status_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_stentor_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -127,10 +123,26 @@ static const ngx_http_stentor_status_field_t
     { "relay", "switches", "Streams that went on from another upstream" },
     { "relay", "parts_in", "Parts received from other nodes" },
     { "relay", "bytes_in", "Bytes received from other nodes" },
+    { "hls", "connects", "Connections that asked for playlists or media" },
+    { "hls", "bytes", "Bytes of bodies sent" },
+    { "hls", "audio_ms", "Milliseconds of audio sent, once a connection" },
+    { "hls", "repeats", "Parts and segments sent to who had them" },
+    { "hls", "malformed", "Requests that nginx could not read" },
+    { "hls", "joins", "Listeners let in" },
+    { "hls", "returns", "Of them, over a limit, for they had listened" },
+    { "hls", "downgraded", "Of them, sent to playlists without parts" },
+    { "hls", "steered", "Of them, sent to other nodes" },
+    { "hls", "refused", "Listeners not let in: 503" },
+    { "hls", "steerings", "Steering manifests served" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
     { "relay", "sessions", "Relays to other nodes now" },
     { "relay", "pulls", "Streams that come from other nodes now" },
+    { "hls", "connections", "Connections that asked, open now" },
+    { "hls", "listeners", "Who has audio to play now" },
+    { "hls", "leaving", "Who had so a moment ago" },
+    { "hls", "joining", "Who was let in and has no audio yet" },
+    { "hls", "trying", "Who asks and gets no audio" },
 };
 
 
@@ -368,7 +380,7 @@ ngx_http_stentor_status_group(ngx_stentor_store_t *store, const char *group,
         if (ngx_strcmp(f->group, group) == 0) {
             stn_buf_printf(out, "\"%s\": %llu, ", f->name,
                            (unsigned long long)
-                           ngx_http_stentor_status_sum(store, i));
+                           ngx_stentor_store_sum(store, i));
         }
     }
 
@@ -625,7 +637,7 @@ ngx_http_stentor_status_prometheus(ngx_stentor_conf_t *scf, stn_buf_t *out)
                                                   ? "counter" : "gauge",
                                        f->help);
         stn_buf_printf(out, "%s %llu\n", name, (unsigned long long)
-                       ngx_http_stentor_status_sum(store, i));
+                       ngx_stentor_store_sum(store, i));
     }
 
     ngx_http_stentor_status_metric(out, "stentor_workers", "gauge",
@@ -790,27 +802,6 @@ ngx_http_stentor_status_opened_by(ngx_stentor_stream_t *st)
 }
 
 
-static uint64_t
-ngx_http_stentor_status_sum(ngx_stentor_store_t *store, ngx_uint_t counter)
-{
-    uint64_t    sum;
-    ngx_uint_t  i;
-
-    for (sum = 0, i = 0; i < NGX_STENTOR_SLOTS; i++) {
-
-        /* what goes up and down is gone with its worker */
-
-        if (counter < NGX_STENTOR_FIRST_GAUGE
-            || ngx_http_stentor_status_lives(store, i))
-        {
-            sum += store->head->slots[i].counters[counter];
-        }
-    }
-
-    return sum;
-}
-
-
 /* Requests that wait for the next part of a stream, or of all. */
 
 static uint64_t
@@ -824,7 +815,7 @@ ngx_http_stentor_status_waiters(ngx_stentor_store_t *store, ngx_uint_t index)
 
     for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
 
-        if (!ngx_http_stentor_status_lives(store, i)) {
+        if (!ngx_stentor_store_lives(store, i)) {
             continue;
         }
 
@@ -850,23 +841,10 @@ ngx_http_stentor_status_workers(ngx_stentor_store_t *store)
     ngx_uint_t  i, n;
 
     for (n = 0, i = 0; i < NGX_STENTOR_SLOTS; i++) {
-        n += ngx_http_stentor_status_lives(store, i);
+        n += ngx_stentor_store_lives(store, i);
     }
 
     return n;
-}
-
-
-/* A worker that was killed could not give its slot back. */
-
-static ngx_uint_t
-ngx_http_stentor_status_lives(ngx_stentor_store_t *store, ngx_uint_t slot)
-{
-    ngx_pid_t  pid;
-
-    pid = (ngx_pid_t) ngx_stentor_load(&store->head->slots[slot].pid);
-
-    return pid && (kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH);
 }
 
 

@@ -139,7 +139,7 @@ ngx_stentor_store_init_head(ngx_stentor_store_t *store)
         head->fds[i] = -1;
 
         p = ngx_slab_calloc(pool, words * sizeof(ngx_atomic_t)
-                                  + store->nstreams * sizeof(uint32_t));
+                                  + 2 * store->nstreams * sizeof(uint32_t));
         if (p == NULL) {
             return NGX_ERROR;
         }
@@ -147,6 +147,8 @@ ngx_stentor_store_init_head(ngx_stentor_store_t *store)
         head->slots[i].dirty = ngx_stentor_store_offset(store, p);
         head->slots[i].waiters = head->slots[i].dirty
                                  + words * sizeof(ngx_atomic_t);
+        head->slots[i].listeners = head->slots[i].waiters
+                                   + store->nstreams * sizeof(uint32_t);
     }
 
     st = ngx_slab_calloc(pool, store->nstreams * sizeof(ngx_stentor_stream_t));
@@ -218,12 +220,50 @@ ngx_stentor_store_waiters(ngx_stentor_store_t *store, ngx_uint_t slot)
 }
 
 
+uint32_t *
+ngx_stentor_store_listeners(ngx_stentor_store_t *store, ngx_uint_t slot)
+{
+    return ngx_stentor_store_at(store, store->head->slots[slot].listeners);
+}
+
+
+ngx_uint_t
+ngx_stentor_store_lives(ngx_stentor_store_t *store, ngx_uint_t slot)
+{
+    ngx_pid_t  pid;
+
+    pid = (ngx_pid_t) ngx_stentor_load(&store->head->slots[slot].pid);
+
+    return pid && (kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH);
+}
+
+
 void
 ngx_stentor_store_count(ngx_stentor_store_t *store, ngx_uint_t slot,
     ngx_stentor_counter_e counter, int64_t n)
 {
     __atomic_fetch_add(&store->head->slots[slot].counters[counter],
                        (uint64_t) n, __ATOMIC_RELAXED);
+}
+
+
+uint64_t
+ngx_stentor_store_sum(ngx_stentor_store_t *store,
+    ngx_stentor_counter_e counter)
+{
+    uint64_t    sum;
+    ngx_uint_t  i;
+
+    for (sum = 0, i = 0; i < NGX_STENTOR_SLOTS; i++) {
+
+        if (counter < NGX_STENTOR_FIRST_GAUGE
+            || ngx_stentor_store_lives(store, i))
+        {
+            sum += store->head->slots[i].counters[counter];
+        }
+    }
+
+    return sum;
 }
 
 

@@ -114,11 +114,27 @@ typedef enum {
     NGX_STENTOR_RELAY_SWITCHES,
     NGX_STENTOR_RELAY_PARTS_IN,
     NGX_STENTOR_RELAY_BYTES_IN,
+    NGX_STENTOR_HLS_CONNECTS,
+    NGX_STENTOR_HLS_BYTES,
+    NGX_STENTOR_HLS_AUDIO_MS,
+    NGX_STENTOR_HLS_REPEATS,
+    NGX_STENTOR_HLS_MALFORMED,
+    NGX_STENTOR_HLS_JOINS,
+    NGX_STENTOR_HLS_RETURNS,
+    NGX_STENTOR_HLS_DOWNGRADED,
+    NGX_STENTOR_HLS_STEERED,
+    NGX_STENTOR_HLS_REFUSED,
+    NGX_STENTOR_HLS_STEERINGS,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,
     NGX_STENTOR_RELAY_SESSIONS,
     NGX_STENTOR_RELAY_PULLS,
+    NGX_STENTOR_HLS_CONNECTIONS,
+    NGX_STENTOR_HLS_LISTENERS,
+    NGX_STENTOR_HLS_LEAVING,
+    NGX_STENTOR_HLS_JOINING,
+    NGX_STENTOR_HLS_TRYING,
     NGX_STENTOR_COUNTERS
 } ngx_stentor_counter_e;
 
@@ -154,6 +170,7 @@ typedef struct {
     ngx_atomic_t             pid;        /* 0: free */
     size_t                   dirty;      /* offset: a bit per stream */
     size_t                   waiters;    /* offset: a uint32_t per stream */
+    size_t                   listeners;  /* likewise */
     uint64_t                 counters[NGX_STENTOR_COUNTERS];
 } ngx_stentor_slot_t;
 
@@ -446,6 +463,15 @@ ngx_atomic_t *ngx_stentor_store_dirty(ngx_stentor_store_t *store,
 uint32_t *ngx_stentor_store_waiters(ngx_stentor_store_t *store,
     ngx_uint_t slot);
 
+/* Likewise, that listen by way of it. */
+uint32_t *ngx_stentor_store_listeners(ngx_stentor_store_t *store,
+    ngx_uint_t slot);
+
+/* Whether slot has a worker that lives: one that was killed could not give its
+ * slot back. */
+ngx_uint_t ngx_stentor_store_lives(ngx_stentor_store_t *store,
+    ngx_uint_t slot);
+
 /* The stream of that full name that can be read (open, or closed less than
  * its retention ago), or NULL.  Lock-free. */
 ngx_stentor_stream_t *ngx_stentor_store_find(ngx_stentor_store_t *store,
@@ -534,6 +560,11 @@ ngx_int_t ngx_stentor_store_append(ngx_stentor_claim_t *claim,
 /* Adds n to a counter of slot's worker, from any of its threads. */
 void ngx_stentor_store_count(ngx_stentor_store_t *store, ngx_uint_t slot,
     ngx_stentor_counter_e counter, int64_t n);
+
+/* A counter of all workers that ever were; what goes up and down, of those
+ * that live. */
+uint64_t ngx_stentor_store_sum(ngx_stentor_store_t *store,
+    ngx_stentor_counter_e counter);
 
 /* Ends the stream for its readers, who may read on for its retention.  Returns
  * NGX_OK; NGX_DECLINED when it goes on without us: it is somebody else's, or

@@ -118,6 +118,8 @@ ngx_stentor_wake_claim(ngx_stentor_wake_t *wake)
 
             ngx_memzero(ngx_stentor_store_waiters(wake->store, i),
                         wake->store->nstreams * sizeof(uint32_t));
+            ngx_memzero(ngx_stentor_store_listeners(wake->store, i),
+                        wake->store->nstreams * sizeof(uint32_t));
 
             for (k = NGX_STENTOR_FIRST_GAUGE; k < NGX_STENTOR_COUNTERS; k++) {
                 slot->counters[k] = 0;
