@@ -40,19 +40,20 @@ typedef enum {
 } ngx_http_stentor_page_e;
 
 
+/* What a request asks for.  Its names are in the request's memory. */
+
 typedef struct {
     ngx_http_stentor_kind_e  kind;
-    ngx_str_t                name;        /* of the stream, full */
-    ngx_str_t                rendition;   /* in the request's URI */
-    uint64_t                 msn;         /* of media, or _HLS_msn */
-    uint64_t                 part;        /* of media, or _HLS_part */
-    uint32_t                 init;
     unsigned                 classic:1;   /* -std */
     unsigned                 has_msn:1;
     unsigned                 has_part:1;
     unsigned                 skip:1;
     unsigned                 gzip:1;      /* the client takes gzip */
-    u_char                   name_data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t                name;        /* of the stream, full */
+    ngx_str_t                rendition;
+    uint64_t                 msn;         /* of media, or _HLS_msn */
+    uint64_t                 part;        /* of media, or _HLS_part */
+    uint32_t                 init;
 } ngx_http_stentor_target_t;
 
 

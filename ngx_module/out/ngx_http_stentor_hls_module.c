@@ -155,7 +155,7 @@ ngx_http_stentor_hls_handler(ngx_http_request_t *r)
                                           "only GET, HEAD and OPTIONS");
     }
 
-    ngx_memzero(&t, offsetof(ngx_http_stentor_target_t, name_data));
+    ngx_memzero(&t, sizeof(ngx_http_stentor_target_t));
 
     reason = ngx_http_stentor_hls_url(r, &t);
 
@@ -294,29 +294,45 @@ ngx_http_stentor_hls_media_url(ngx_http_stentor_target_t *t, ngx_str_t *dir,
 
 
 /* The stream's full name: the application is the directive's argument, or
- * the last level of the location ("/live/"). */
+ * the last level of the location ("/live/").  Then the URI has the full name,
+ * and who waits needs no copy of it. */
 
 static ngx_int_t
 ngx_http_stentor_hls_name(ngx_http_request_t *r, ngx_http_stentor_target_t *t,
     ngx_str_t *name)
 {
+    u_char                       *p;
+    ngx_str_t                    *app;
     ngx_http_stentor_hls_conf_t  *hcf;
 
     hcf = ngx_http_get_module_loc_conf(r, ngx_http_stentor_hls_module);
+    app = &hcf->application;
 
     if (name->len == 0
-        || hcf->application.len + 1 + name->len > NGX_STENTOR_NAME_MAX
+        || app->len + 1 + name->len > NGX_STENTOR_NAME_MAX
         || ngx_stentor_name_check(name) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    t->name.data = t->name_data;
-    t->name.len = hcf->application.len + 1 + name->len;
+    t->name.len = app->len + 1 + name->len;
 
-    ngx_memcpy(t->name_data, hcf->application.data, hcf->application.len);
-    t->name_data[hcf->application.len] = '/';
-    ngx_memcpy(t->name_data + hcf->application.len + 1, name->data, name->len);
+    if ((size_t) (name->data - r->uri.data) > app->len
+        && name->data[-1] == '/'
+        && ngx_memcmp(name->data - 1 - app->len, app->data, app->len) == 0)
+    {
+        t->name.data = name->data - 1 - app->len;
+        return NGX_OK;
+    }
+
+    t->name.data = ngx_pnalloc(r->pool, t->name.len);
+    if (t->name.data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_cpymem(t->name.data, app->data, app->len);
+    *p++ = '/';
+    ngx_memcpy(p, name->data, name->len);
 
     return NGX_OK;
 }

@@ -31,10 +31,15 @@
 /* Target durations that a reload is held at most (6.2.5.2). */
 #define NGX_HTTP_STENTOR_HOLD_TD   3
 
+/* Headers of an answer that there is room for at once. */
+#define NGX_HTTP_STENTOR_HEADERS   8
+
 /* Names of pending requests that are told apart in a tick; a power of two. */
 #define NGX_HTTP_STENTOR_NAMES     256
 
 
+static ngx_int_t ngx_http_stentor_hls_slim(ngx_http_request_t *r);
+static ngx_int_t ngx_http_stentor_hls_widen(ngx_http_request_t *r);
 static void ngx_http_stentor_hls_news(void *data, ngx_stentor_reader_t *rd);
 static void ngx_http_stentor_hls_opened(void *data, ngx_stentor_stream_t *st);
 static void ngx_http_stentor_hls_wake(ngx_http_stentor_hls_worker_t *w,
@@ -93,7 +98,7 @@ ngx_http_stentor_hls_hold(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     w = ngx_http_stentor_hls_worker();
 
     cln = ngx_http_cleanup_add(r, sizeof(ngx_http_stentor_wait_t));
-    if (cln == NULL) {
+    if (cln == NULL || ngx_http_stentor_hls_slim(r) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -105,7 +110,6 @@ ngx_http_stentor_hls_hold(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     wait->ready = 0;
     wait->since = ngx_current_msec;
     wait->target = *t;
-    wait->target.name.data = wait->target.name_data;
 
     if (rd) {
         ngx_queue_insert_tail(&rd->waiting, &wait->queue);
@@ -129,6 +133,44 @@ ngx_http_stentor_hls_hold(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     r->write_event_handler = ngx_http_request_empty_handler;
 
     return NGX_DONE;
+}
+
+
+/* nginx gives each request a list of 20 response headers, a fifth of all that
+ * its memory is.  Who waits has one that is next to nothing, if the other one
+ * can be given back: it is a block of its own when request_pool_size is below
+ * its size, and nobody has put a header into it yet. */
+
+static ngx_int_t
+ngx_http_stentor_hls_slim(ngx_http_request_t *r)
+{
+    ngx_list_t  *headers;
+
+    headers = &r->headers_out.headers;
+
+    if (headers->part.nelts
+        || ngx_pfree(r->pool, headers->part.elts) != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_list_init(headers, r->pool, 1, sizeof(ngx_table_elt_t));
+}
+
+
+static ngx_int_t
+ngx_http_stentor_hls_widen(ngx_http_request_t *r)
+{
+    ngx_list_t  *headers;
+
+    headers = &r->headers_out.headers;
+
+    if (headers->part.nelts || headers->nalloc > 1) {
+        return NGX_OK;
+    }
+
+    return ngx_list_init(headers, r->pool, NGX_HTTP_STENTOR_HEADERS,
+                         sizeof(ngx_table_elt_t));
 }
 
 
@@ -270,7 +312,10 @@ ngx_http_stentor_hls_resume(ngx_http_stentor_wait_t *wait, ngx_uint_t late)
 
     r->read_event_handler = ngx_http_block_reading;
 
-    if (!late) {
+    if (ngx_http_stentor_hls_widen(r) != NGX_OK) {
+        rc = NGX_ERROR;
+
+    } else if (!late) {
         rc = ngx_http_stentor_hls_answer(r, &wait->target);
 
     } else if (wait->reader == NULL) {
