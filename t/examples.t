@@ -14,6 +14,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Stentor::Authority;
 use Stentor::Cluster;
 use Stentor::Kit;
 
@@ -32,6 +33,9 @@ Stentor::Node::spew("$dir/keys", "secret 0123456789abcdef\n");
 chmod(0600, map { "$dir/$_" } qw(redis relay keys));
 mkdir("$dir/logs");
 
+my ($pem, $key) = Stentor::Authority->new(dir => $dir)->issue('edge-1');
+rename($pem, "$dir/edge.pem") && rename($key, "$dir/edge.key") || die;
+
 
 # What nginx -t says to a text: (its exit status, the text).
 
@@ -39,7 +43,7 @@ sub nginx_says($text) {
     my $node = Stentor::Node->prepare(dir => "$dir/node");
     my @temp = map { "${_}_temp_path $dir/logs;" }
                qw(client_body proxy fastcgi uwsgi scgi);
-    my %port = map { $_ => Stentor::Node::free_port() } qw(http rtmp);
+    my %port = map { $_ => Stentor::Node::free_port() } qw(http https rtmp);
     my $srt = Stentor::Node::free_port('udp');
 
     $text =~ s/\b0\.0\.0\.0:9000\b/127.0.0.1:$srt/;
@@ -48,6 +52,7 @@ sub nginx_says($text) {
         user => [], pid => ["pid $dir/nginx.pid;"],
         error_log => ["error_log $dir/error.log;"], 'http/+' => \@temp);
     $text =~ s/^( *listen) (?:[\d.]+:)?80(80)?\b/$1 127.0.0.1:$port{http}/m;
+    $text =~ s/^( *listen) 443\b/$1 127.0.0.1:$port{https}/m;
     $text =~ s/^( *listen) 1935\b/$1 127.0.0.1:$port{rtmp}/m;
 
     Stentor::Node::spew("$dir/nginx.conf", $text);

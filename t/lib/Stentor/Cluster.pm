@@ -304,7 +304,8 @@ sub edit_application($self) {
 }
 
 
-# Any of them is listened to, so that tests can compare.
+# Any of them is listened to, so that tests can compare; by plain HTTP, and by
+# crowds that have one address.
 
 sub edit_http($self) {
     my %o = %$self;
@@ -316,6 +317,9 @@ sub edit_http($self) {
     return (
         'http/access_log' => ["access_log $o{dir}/access.log;"],
         'http/+' => [ @temp, $o{http} // () ],
+        map({ ("http/$_" => '') } qw(limit_conn limit_req)),
+        map({ ("http/server/$_" => '') }
+            qw(ssl_certificate ssl_certificate_key)),
         'http/server/listen' => ["listen 127.0.0.1:$o{http_port}"
                                  . ' backlog=4096;'],
         'http/server/+' => [ 'add_header X-Worker $pid always;', @hls,
