@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Reading limits of listeners and bandwidth (see ngx_stentor_limit.h).
+ * Reading limits of listeners and bandwidth (see ngx_stentor_limit.h).  Runs
+ * in the master, and for nginx -t; both directives are the same but for the
+ * unit, and in both contexts but for the place.
  */
 
 #include "ngx_stentor_limit.h"

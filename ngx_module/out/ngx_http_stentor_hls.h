@@ -18,6 +18,11 @@
 #include <ngx_http.h>
 
 
+typedef struct ngx_http_stentor_audience_s  ngx_http_stentor_audience_t;
+typedef struct ngx_http_stentor_piece_s     ngx_http_stentor_piece_t;
+typedef struct ngx_http_stentor_sent_s      ngx_http_stentor_sent_t;
+
+
 /* What a URL names. */
 
 typedef enum {
@@ -52,6 +57,7 @@ typedef struct {
     unsigned                 has_part:1;
     unsigned                 skip:1;
     unsigned                 gzip:1;      /* the client takes gzip */
+    unsigned                 shed:1;      /* -std by admission */
     u_char                   name_data[NGX_STENTOR_NAME_MAX];
 } ngx_http_stentor_target_t;
 
@@ -80,6 +86,7 @@ typedef struct {
     ngx_event_t               timer;      /* ends waits that take too long */
     uint32_t                 *waiters;    /* in the store, one a stream */
     ngx_uint_t                held;       /* waits in all */
+    ngx_http_stentor_audience_t  *audience;
 } ngx_http_stentor_hls_worker_t;
 
 

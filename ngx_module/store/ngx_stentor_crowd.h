@@ -9,7 +9,7 @@
  * a storm of them finds no figure older than itself.  What comes out of it is
  * in the zone's head, where all workers, and whoever reports it, find it:
  *
- *     crowds:  | application : 32 | level : 32 |    0: free; no entry: roomy
+ *     crowds:  | application : 32 | level : 32 |    0: free, for good
  *
  * A crowd is a worker's, for its event loop only.
  */
