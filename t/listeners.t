@@ -10,26 +10,33 @@
 
 use v5.36;
 
+use List::Util ();
 use Test::More;
 use Time::HiRes ();
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use File::Temp ();
+
+use Stentor::Authority;
 use Stentor::Crowd;
 use Stentor::Kit;
 
-need('cc', 'curl');
+need('cc', 'curl', 'openssl');
 
 use constant { CROWD => 300, PART_MS => 192, SEGMENT_MS => 1152 };
 
 my $h2 = Stentor::Node::free_port();
+my $certs = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my ($pem, $key) = Stentor::Authority->new(dir => $certs)->issue();
 
 # in parts of 9 frames at 48 kHz
 my ($node, $b) = on_air(
     workers => 4,
     application => 'rendition hi bitrate=96k; rendition lo bitrate=32k;',
-    http => "server { listen 127.0.0.1:$h2 http2;"
+    http => "server { listen 127.0.0.1:$h2 ssl http2;"
+            . " ssl_certificate $pem; ssl_certificate_key $key;"
             . ' location /live/ { stentor_hls; } }',
     http_server => 'location /slow/ { limit_rate 4k; stentor_hls live; }'
                    . ' location /wrong/ { return 400; }',
@@ -152,11 +159,13 @@ $c->close();
 
 my ($all, $got);
 $all = adds(sub {
-    $got = join(' ', map { "-o /dev/null http://127.0.0.1:$h2$dir/hi/$_.m4s" }
+    $got = join(' ', map { "-o /dev/null https://127.0.0.1:$h2$dir/hi/$_.m4s" }
                      "$msn.0", "$msn.0", "$msn.1", $next);
-    $got = `curl -sS --http2-prior-knowledge -w '%{http_version} ' $got`;
-}, @names);
-is($got, '2 2 2 2 ', 'four requests of HTTP/2');
+    $got = `curl -sSk -w '%{http_version} %{size_download} ' $got`;
+}, @names, 'bytes');
+is(delete $all->{bytes}, List::Util::sum0($got =~ /2 (\d+) /g),
+   'bytes of HTTP/2');
+is(() = $got =~ /2 \d+ /g, 4, 'of four requests');
 is_deeply($all, { connects => 1, audio_ms => 2 * PART_MS + SEGMENT_MS,
                   repeats => 1 }, 'are of one connection, parts count once');
 
@@ -184,7 +193,7 @@ my @wrong = grep { !$within->($_->{listeners}) } map {
     hls();
 } 1 .. 10;
 is(scalar(@wrong), 0, 'and stay so')
-    or diag("listeners: $_->{listeners}, leaving $_->{leaving}") for @wrong;
+    or diag(join(', ', map { $_->{listeners} } @wrong));
 
 my ($from, $t0) = (hls(), Time::HiRes::time());
 $crowd->wait(sub { return Time::HiRes::time() - $t0 > 3 });

@@ -247,7 +247,7 @@ ngx_http_stentor_audience_gone(void *data)
         return;
     }
 
-    if (m->member.state >= STN_MEMBER_LISTENING) {
+    if (m->member.state >= STN_MEMBER_JOINING) {
         m->lost = 1;
         ngx_stentor_known_lost(a->scf->store, m->player);
     }

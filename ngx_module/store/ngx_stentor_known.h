@@ -10,9 +10,9 @@
  *     | player : 24 | pid : 22 | heard : 10 | lost : 8 |      0: free
  *
  * heard is when it had audio last, in seconds and round; pid the worker that
- * said so; lost how many connections of such players, with audio to play, are
- * gone and have not come back.  Many players may look the same, behind one
- * address: where it matters each of them who is lost lets one in.
+ * said so; lost how many connections of such players, let in or with audio to
+ * play, are gone and have not come back.  Many players may look the same,
+ * behind one address: where it matters each of them who is lost lets one in.
  */
 
 #ifndef _NGX_STENTOR_KNOWN_H_INCLUDED_
@@ -34,7 +34,7 @@ uint32_t ngx_stentor_known_player(ngx_stentor_store_t *store,
 /* It has audio, or may have: it is known from now on. */
 void ngx_stentor_known_heard(ngx_stentor_store_t *store, uint32_t player);
 
-/* A connection of it that had audio is gone; or is back: returns whether there
+/* A connection of it that was let in is gone; or is back: returns whether there
  * was one to come back, which it is now. */
 void ngx_stentor_known_lost(ngx_stentor_store_t *store, uint32_t player);
 ngx_uint_t ngx_stentor_known_back(ngx_stentor_store_t *store,
