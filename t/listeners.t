@@ -237,18 +237,25 @@ sub malformed($bytes, $method = 'GET') {
 }
 
 
-is(adds(sub {
-    malformed("HELLO\r\n\r\n");
-    malformed("GET / HTTP/1.1\r\n\r\n");
-    malformed('GET /' . 'x' x 40000 . " HTTP/1.1\r\nHost: a\r\n\r\n");
-    malformed("GET / HTTP/1.1\r\nHost: a\r\nX: " . 'x' x 40000 . "\r\n\r\n");
-}, 'malformed')->{malformed}, 4, 'what nginx cannot read is counted');
+# nginx may look a little longer for what else such a client sends
 
-is(adds(sub {
-    malformed("GET $dir/hi.m3u8?_HLS_part=1 HTTP/1.1\r\nHost: a\r\n\r\n");
-    malformed("GET /wrong/ HTTP/1.1\r\nHost: a\r\n\r\n");
-    malformed("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
-}, 'malformed')->{malformed}, 0, 'not what others answer');
+sub comes_to($n, $what) {
+    gauges($what, sub ($h) { return $h->{malformed} >= $n });
+    is(hls()->{malformed}, $n, 'no more');
+}
+
+
+malformed("HELLO\r\n\r\n");
+malformed("GET / HTTP/1.1\r\n\r\n");
+malformed('GET /' . 'x' x 40000 . " HTTP/1.1\r\nHost: a\r\n\r\n");
+malformed("GET / HTTP/1.1\r\nHost: a\r\nX: " . 'x' x 40000 . "\r\n\r\n");
+comes_to(4, 'what nginx cannot read is counted');
+
+malformed("GET $dir/hi.m3u8?_HLS_part=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+malformed("GET /wrong/ HTTP/1.1\r\nHost: a\r\n\r\n");
+malformed("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
+malformed("HELLO\r\n\r\n");
+comes_to(5, 'what others answer is not');
 
 $b->stop();
 $node->done('TERM');
