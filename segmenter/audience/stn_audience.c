@@ -117,14 +117,16 @@ static stn_member_state_e
 stn_audience_state(stn_audience_t *a, stn_member_t *m, int64_t now,
     int64_t *until)
 {
+    int  had;
+
     if (m->horizon_ms > now) {
         *until = m->horizon_ms;
         return STN_MEMBER_LISTENING;
     }
 
-    if (m->horizon_ms && now - m->horizon_ms < STN_AUDIENCE_LEAVING_MS
-        && !a->back(a->data, m))
-    {
+    had = m->horizon_ms && now - m->horizon_ms < STN_AUDIENCE_LEAVING_MS;
+
+    if (had && !a->back(a->data, m)) {
         *until = stn_min(m->horizon_ms + STN_AUDIENCE_LEAVING_MS,
                          now + STN_AUDIENCE_LOOK_MS);
         return STN_MEMBER_LEAVING;
@@ -137,7 +139,12 @@ stn_audience_state(stn_audience_t *a, stn_member_t *m, int64_t now,
         return STN_MEMBER_JOINING;
     }
 
-    if (m->open && m->asked_ms && now - m->asked_ms < STN_AUDIENCE_TRYING_MS) {
+    /* who takes audio by another connection in turn with this one does not
+     * merely try */
+
+    if (m->open && !had && m->asked_ms
+        && now - m->asked_ms < STN_AUDIENCE_TRYING_MS)
+    {
         *until = m->asked_ms + STN_AUDIENCE_TRYING_MS;
         return STN_MEMBER_TRYING;
     }

@@ -242,6 +242,34 @@ who_asks_tries(void **state)
 }
 
 
+/* A player that takes every other part by another connection. */
+
+static void
+who_takes_turns_does_not_try(void **state)
+{
+    int           i;
+    int64_t       now;
+    stn_member_t  m[2];
+
+    (void) state;
+
+    t.back = 1;
+    stn_audience_enter(&m[0]);
+    stn_audience_enter(&m[1]);
+
+    for (now = START, i = 0; i < 20; i++, now += 1000) {
+        second(&m[i & 1], 1, i, now);
+        stn_audience_tick(&t.a, now + 300);
+        stn_audience_ask(&t.a, &m[0], now + 300);
+        stn_audience_ask(&t.a, &m[1], now + 300);
+
+        assert_int_equal(t.n[STN_MEMBER_LISTENING], 1);
+        assert_int_equal(t.n[STN_MEMBER_LEAVING], 0);
+        assert_int_equal(t.n[STN_MEMBER_TRYING], i == 0);
+    }
+}
+
+
 /* Half of them are sent parts, the others ask; the count is right at any time,
  * and changes come when something changes only. */
 
@@ -315,6 +343,7 @@ main(void)
         cmocka_unit_test_setup(who_stops_leaves, setup),
         cmocka_unit_test_setup(who_is_back_elsewhere_does_not_leave, setup),
         cmocka_unit_test_setup(who_asks_tries, setup),
+        cmocka_unit_test_setup(who_takes_turns_does_not_try, setup),
         cmocka_unit_test_setup(a_crowd_is_counted, setup),
         cmocka_unit_test_setup(the_wheel_goes_on_after_a_pause, setup),
     };
