@@ -5,8 +5,8 @@
 
 # Who may begin to listen: over a soft limit to playlists without parts, over a
 # hard one not at all; who listens is never hurt, who lost his connection, or
-# his worker, comes back; limits of the node and of applications, of listeners
-# and of bandwidth; and what a configuration may not say.
+# his worker, comes back; a storm; limits of the node and of applications, of
+# listeners and of bandwidth; and what a configuration may not say.
 
 use v5.36;
 
@@ -15,7 +15,10 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Stentor::Crowd;
 use Stentor::Kit;
+
+need('cc');
 
 my $DIR = '/live/studio1';
 
@@ -226,6 +229,30 @@ is($c[$n]{answer}{status}, 503, 'is refused');
 is(joins(client('last')), 'parts', 'of its application only');
 
 $_->stop() for $b, @more;
+$node->done('TERM');
+
+
+# --- all come at once, and look the same
+
+($node, $b) = on_air(workers => 4, stentor => 'max_listeners hard=100;');
+my $crowd = Stentor::Crowd->new([ $node->port_http() ], listeners => 400,
+                                rate => 20000);
+
+ok($node->wait_status(sub ($s) { return hls($s)->{listeners} >= 100 }),
+   'a storm fills the node');
+my $most = 0;
+ok($node->wait_status(sub ($s) {
+    my $n = hls($s)->{listeners} + hls($s)->{leaving} + hls($s)->{joining};
+    $most = $n if $n > $most;
+    return hls($s)->{refused} > 1000;
+}), 'more are refused again and again');
+cmp_ok($most, '<=', 104, "$most have got in, one a worker over the limit");
+
+my $seen = $crowd->mark();
+is($seen->{playing}, hls()->{listeners}, 'and they hear something');
+is($seen->{stalls}, 0, 'without a stall');
+$crowd->end();
+$b->stop();
 $node->done('TERM');
 
 
