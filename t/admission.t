@@ -17,8 +17,9 @@ use lib "$FindBin::Bin/lib";
 
 use Stentor::Crowd;
 use Stentor::Kit;
+use Stentor::Redis;
 
-need('cc');
+need('cc', 'redis-server');
 
 my $DIR = '/live/studio1';
 
@@ -304,4 +305,27 @@ is(hears($busy), 200, 'not for himself, who is let in');
 
 $b->stop();
 $node->done('TERM');
+
+
+# --- other nodes are told how many it takes, if it is not said otherwise
+
+my $redis = Stentor::Redis->new();
+
+for (['max_listeners soft=3 hard=5;', '', 5],
+     ['max_listeners soft=3;', '', 3],
+     ['max_listeners hard=5;', 'capacity 9;', 9])
+{
+    my ($limit, $said, $capacity) = @$_;
+
+    $node = Stentor::Node->new(workers => 1, stentor => "cluster { node n;"
+        . " role origin; relay http://127.0.0.1:1/; $said redis "
+        . $redis->address() . "; } $limit");
+    ok($node->wait_status(sub ($s) {
+        my ($self) = @{ $s->{cluster}{nodes} // [] };
+        return $self && $self->{capacity} == $capacity;
+    }), "$limit $said: a capacity of $capacity");
+    $node->done('TERM');
+}
+
+$redis->remove();
 done_testing();
