@@ -63,6 +63,21 @@ typedef struct ngx_stentor_cluster_s       ngx_stentor_cluster_t;
 typedef struct ngx_stentor_cluster_conf_s  ngx_stentor_cluster_conf_t;
 
 
+/* How many listeners, or how much bandwidth, there may be: who joins over soft
+ * gets playlists without parts, over hard nobody does.  0: no such limit. */
+
+typedef struct {
+    uint64_t              soft;
+    uint64_t              hard;
+} ngx_stentor_limit_t;
+
+
+typedef struct {
+    ngx_stentor_limit_t   listeners;       /* "max_listeners" */
+    ngx_stentor_limit_t   bandwidth;       /* "max_bandwidth", bit/s */
+} ngx_stentor_limits_t;
+
+
 /* A "rendition" of a ladder. */
 
 typedef struct {
@@ -118,6 +133,7 @@ typedef struct {
     ngx_str_t             on_event;        /* URL, 0-terminated; or null */
     ngx_stentor_keys_t   *keys;            /* NULL: anybody may publish */
     ngx_stentor_ask_conf_t  on_publish;
+    ngx_stentor_limits_t  limits;          /* of all its streams together */
 } ngx_stentor_app_t;
 
 
@@ -159,6 +175,7 @@ typedef struct {
     ngx_uint_t            per_address; /* and of an address; 0: no limit */
     ngx_array_t           apps;        /* of ngx_stentor_app_t */
     ngx_array_t           srt;         /* of ngx_stentor_srt_conf_t */
+    ngx_stentor_limits_t  limits;      /* of the whole node */
     ngx_stentor_cluster_conf_t
                          *cluster;     /* NULL: this node is alone */
     ngx_uint_t            relays;      /* boolean: other nodes are served */

@@ -9,6 +9,7 @@
  */
 
 #include "ngx_stentor_app.h"
+#include "ngx_stentor_limit.h"
 #include "cluster/ngx_stentor_cluster.h"
 #include "in/ngx_stentor_access.h"
 #include "in/ngx_stentor_keeper.h"
@@ -72,6 +73,20 @@ static ngx_command_t  ngx_stentor_commands[] = {
       ngx_stentor_sessions,
       0,
       0,
+      NULL },
+
+    { ngx_string("max_listeners"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
+      ngx_stentor_limit_listeners,
+      0,
+      offsetof(ngx_stentor_conf_t, limits.listeners),
+      NULL },
+
+    { ngx_string("max_bandwidth"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
+      ngx_stentor_limit_bandwidth,
+      0,
+      offsetof(ngx_stentor_conf_t, limits.bandwidth),
       NULL },
 
     { ngx_string("srt"),
@@ -191,6 +206,20 @@ static ngx_command_t  ngx_stentor_commands[] = {
       ngx_stentor_app_on_publish,
       0,
       0,
+      NULL },
+
+    { ngx_string("max_listeners"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
+      ngx_stentor_limit_listeners,
+      0,
+      offsetof(ngx_stentor_app_t, limits.listeners),
+      NULL },
+
+    { ngx_string("max_bandwidth"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
+      ngx_stentor_limit_bandwidth,
+      0,
+      offsetof(ngx_stentor_app_t, limits.bandwidth),
       NULL },
 
     { ngx_string("ingest_max_bitrate"),
@@ -549,6 +578,8 @@ ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (scf->cluster) {
         scf->store->more = ngx_stentor_cluster_init;
         scf->store->more_data = scf->cluster;
+
+        ngx_stentor_limit_capacity(scf);
     }
 
     return NGX_CONF_OK;

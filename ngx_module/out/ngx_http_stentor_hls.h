@@ -18,6 +18,11 @@
 #include <ngx_http.h>
 
 
+typedef struct ngx_http_stentor_audience_s  ngx_http_stentor_audience_t;
+typedef struct ngx_http_stentor_piece_s     ngx_http_stentor_piece_t;
+typedef struct ngx_http_stentor_sent_s      ngx_http_stentor_sent_t;
+
+
 /* What a URL names. */
 
 typedef enum {
@@ -49,6 +54,7 @@ typedef struct {
     unsigned                 has_part:1;
     unsigned                 skip:1;
     unsigned                 gzip:1;      /* the client takes gzip */
+    unsigned                 shed:1;      /* -std by admission */
     ngx_str_t                name;        /* of the stream, full */
     ngx_str_t                rendition;
     uint64_t                 msn;         /* of media, or _HLS_msn */
@@ -81,6 +87,7 @@ typedef struct {
     ngx_event_t               timer;      /* ends waits that take too long */
     uint32_t                 *waiters;    /* in the store, one a stream */
     ngx_uint_t                held;       /* waits in all */
+    ngx_http_stentor_audience_t  *audience;
 } ngx_http_stentor_hls_worker_t;
 
 

@@ -8,7 +8,7 @@
  * keeps a reference to each until its request is gone.
  */
 
-#include "ngx_http_stentor_hls.h"
+#include "ngx_http_stentor_audience.h"
 #include "cluster/ngx_stentor_cluster.h"
 
 
@@ -27,10 +27,12 @@ typedef struct {
     ngx_uint_t               ranges;     /* boolean: may be had in pieces */
     ngx_str_t               *etag;
     ngx_table_elt_t         *sent;       /* Cache-Control as it went out */
+    ngx_http_stentor_piece_t  *piece;    /* of media; or NULL */
 } ngx_http_stentor_head_t;
 
 
 typedef struct {
+    ngx_http_stentor_sent_t  sent;
     ngx_uint_t               n;
     ngx_stentor_bytes_t     *bytes[];
 } ngx_http_stentor_lease_t;
@@ -57,7 +59,8 @@ static ngx_int_t ngx_http_stentor_hls_segment(ngx_http_request_t *r,
     ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
     ngx_http_stentor_target_t *t);
 static ngx_int_t ngx_http_stentor_hls_media(ngx_http_request_t *r,
-    ngx_stentor_bytes_t **bytes, ngx_uint_t n);
+    ngx_http_stentor_piece_t *piece, ngx_stentor_bytes_t **bytes,
+    ngx_uint_t n);
 static ngx_int_t ngx_http_stentor_hls_send(ngx_http_request_t *r,
     ngx_http_stentor_head_t *head, ngx_stentor_bytes_t **bytes,
     ngx_uint_t n);
@@ -67,7 +70,7 @@ static ngx_int_t ngx_http_stentor_hls_cors(ngx_http_request_t *r);
 static ngx_table_elt_t *ngx_http_stentor_hls_header(ngx_http_request_t *r,
     ngx_str_t *key, ngx_str_t *value);
 static ngx_chain_t *ngx_http_stentor_hls_chain(ngx_http_request_t *r,
-    ngx_stentor_bytes_t **bytes, ngx_uint_t n);
+    ngx_http_stentor_head_t *head, ngx_stentor_bytes_t **bytes, ngx_uint_t n);
 static void ngx_http_stentor_hls_release(void *data);
 
 
@@ -180,7 +183,7 @@ ngx_http_stentor_hls_init(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
 
     ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_INITS);
 
-    return ngx_http_stentor_hls_media(r, &vi->bytes, 1);
+    return ngx_http_stentor_hls_media(r, NULL, &vi->bytes, 1);
 }
 
 
@@ -252,6 +255,7 @@ static ngx_int_t
 ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_stentor_view_t *v, ngx_http_stentor_target_t *t)
 {
+    ngx_int_t                       rc;
     const char                     *reason;
     ngx_stentor_bytes_t            *b;
     ngx_http_stentor_head_t         head;
@@ -259,6 +263,11 @@ ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
+
+    rc = ngx_http_stentor_admit(r, rd, t);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     if (t->kind == NGX_HTTP_STENTOR_INDEX) {
         page = t->classic ? NGX_HTTP_STENTOR_PAGE_INDEX_CLASSIC
@@ -297,6 +306,11 @@ ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     head.vary = 1;
     head.ranges = 0;
     head.etag = &b->etag;
+    head.piece = NULL;
+
+    if (t->shed) {
+        head.cache = ngx_http_stentor_cache_never;
+    }
 
     return ngx_http_stentor_hls_send(r, &head, &b, 1);
 }
@@ -381,6 +395,7 @@ ngx_http_stentor_hls_part(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_stentor_view_t *v, ngx_http_stentor_target_t *t)
 {
     ngx_stentor_segment_t          *seg;
+    ngx_http_stentor_piece_t        piece;
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
@@ -388,7 +403,9 @@ ngx_http_stentor_hls_part(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
 
     if (seg && t->part < seg->nparts) {
         ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_PARTS);
-        return ngx_http_stentor_hls_media(r, &seg->parts[t->part].bytes, 1);
+        ngx_http_stentor_audience_piece(&piece, rd, v, seg, t);
+        return ngx_http_stentor_hls_media(r, &piece,
+                                          &seg->parts[t->part].bytes, 1);
     }
 
     if (!rd->ended && ngx_http_stentor_hls_hinted(v, t)) {
@@ -426,6 +443,7 @@ ngx_http_stentor_hls_segment(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_uint_t                      i;
     ngx_stentor_bytes_t            *bytes[NGX_STENTOR_PARTS_MAX];
     ngx_stentor_segment_t          *seg;
+    ngx_http_stentor_piece_t        piece;
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
@@ -442,14 +460,15 @@ ngx_http_stentor_hls_segment(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     }
 
     ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_SEGMENTS);
+    ngx_http_stentor_audience_piece(&piece, rd, v, seg, t);
 
-    return ngx_http_stentor_hls_media(r, bytes, seg->nparts);
+    return ngx_http_stentor_hls_media(r, &piece, bytes, seg->nparts);
 }
 
 
 static ngx_int_t
-ngx_http_stentor_hls_media(ngx_http_request_t *r, ngx_stentor_bytes_t **bytes,
-    ngx_uint_t n)
+ngx_http_stentor_hls_media(ngx_http_request_t *r,
+    ngx_http_stentor_piece_t *piece, ngx_stentor_bytes_t **bytes, ngx_uint_t n)
 {
     ngx_http_stentor_head_t  head;
 
@@ -458,6 +477,7 @@ ngx_http_stentor_hls_media(ngx_http_request_t *r, ngx_stentor_bytes_t **bytes,
     head.gzip = 0;
     head.vary = 0;
     head.ranges = 1;
+    head.piece = piece;
 
     /* a segment that is whole is known by its last part */
     head.etag = &bytes[n - 1]->etag;
@@ -489,7 +509,7 @@ ngx_http_stentor_hls_send(ngx_http_request_t *r, ngx_http_stentor_head_t *head,
 
     /* taken before the head goes out: filters may keep what they are given */
 
-    out = ngx_http_stentor_hls_chain(r, bytes, n);
+    out = ngx_http_stentor_hls_chain(r, head, bytes, n);
     if (out == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -600,8 +620,8 @@ ngx_http_stentor_hls_header(ngx_http_request_t *r, ngx_str_t *key,
 /* The bytes as a chain of buffers, leased until the request is gone. */
 
 static ngx_chain_t *
-ngx_http_stentor_hls_chain(ngx_http_request_t *r, ngx_stentor_bytes_t **bytes,
-    ngx_uint_t n)
+ngx_http_stentor_hls_chain(ngx_http_request_t *r,
+    ngx_http_stentor_head_t *head, ngx_stentor_bytes_t **bytes, ngx_uint_t n)
 {
     ngx_buf_t                 *b;
     ngx_uint_t                 i;
@@ -620,6 +640,15 @@ ngx_http_stentor_hls_chain(ngx_http_request_t *r, ngx_stentor_bytes_t **bytes,
 
     lease = cln->data;
     lease->n = n;
+
+    lease->sent.request = r;
+    lease->sent.last = &b[n - 1];
+    lease->sent.len = r->headers_out.content_length_n;
+    lease->sent.piece.audio.stream = 0;
+
+    if (head->piece) {
+        lease->sent.piece = *head->piece;
+    }
 
     for (i = 0; i < n; i++) {
         lease->bytes[i] = bytes[i];
@@ -649,6 +678,8 @@ ngx_http_stentor_hls_release(void *data)
     ngx_http_stentor_lease_t *lease = data;
 
     ngx_uint_t  i;
+
+    ngx_http_stentor_audience_sent(&lease->sent);
 
     for (i = 0; i < lease->n; i++) {
         ngx_stentor_bytes_release(lease->bytes[i]);

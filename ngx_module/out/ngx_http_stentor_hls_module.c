@@ -9,7 +9,7 @@
  * and secure_link modules have had their say before it.
  */
 
-#include "ngx_http_stentor_hls.h"
+#include "ngx_http_stentor_audience.h"
 
 
 /* Digits that are read of a number; more cannot be meant. */
@@ -43,6 +43,7 @@ static ngx_int_t ngx_http_stentor_hls_decode(ngx_pool_t *pool, ngx_str_t *s);
 static ngx_uint_t ngx_http_stentor_hls_accepts_gzip(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_stentor_hls_quality(u_char *p, u_char *last);
 static ngx_int_t ngx_http_stentor_hls_init_process(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_stentor_hls_postconf(ngx_conf_t *cf);
 static void *ngx_http_stentor_hls_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_stentor_hls_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_stentor_hls_merge_loc_conf(ngx_conf_t *cf,
@@ -75,7 +76,7 @@ static ngx_command_t  ngx_http_stentor_hls_commands[] = {
 
 static ngx_http_module_t  ngx_http_stentor_hls_module_ctx = {
     NULL,                                  /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_stentor_hls_postconf,         /* postconfiguration */
 
     ngx_http_stentor_hls_create_main_conf, /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -153,6 +154,10 @@ ngx_http_stentor_hls_handler(ngx_http_request_t *r)
         ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_BAD_REQUESTS);
         return ngx_http_stentor_hls_error(r, NGX_HTTP_NOT_ALLOWED,
                                           "only GET, HEAD and OPTIONS");
+    }
+
+    if (ngx_http_stentor_audience_ask(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_memzero(&t, sizeof(ngx_http_stentor_target_t));
@@ -619,7 +624,31 @@ ngx_http_stentor_hls_init_process(ngx_cycle_t *cycle)
     w->scf = scf;
     hmcf->worker = w;
 
+    w->audience = ngx_http_stentor_audience_create(cycle, scf);
+    if (w->audience == NULL) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_stentor_hls_wait_init(w, cycle);
+}
+
+
+static ngx_int_t
+ngx_http_stentor_hls_postconf(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_stentor_audience_log;
+
+    return NGX_OK;
 }
 
 

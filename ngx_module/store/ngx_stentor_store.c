@@ -139,7 +139,7 @@ ngx_stentor_store_init_head(ngx_stentor_store_t *store)
         head->fds[i] = -1;
 
         p = ngx_slab_calloc(pool, words * sizeof(ngx_atomic_t)
-                                  + 2 * store->nstreams * sizeof(uint32_t));
+                                  + 3 * store->nstreams * sizeof(uint32_t));
         if (p == NULL) {
             return NGX_ERROR;
         }
@@ -149,6 +149,8 @@ ngx_stentor_store_init_head(ngx_stentor_store_t *store)
                                  + words * sizeof(ngx_atomic_t);
         head->slots[i].listeners = head->slots[i].waiters
                                    + store->nstreams * sizeof(uint32_t);
+        head->slots[i].present = head->slots[i].listeners
+                                 + store->nstreams * sizeof(uint32_t);
     }
 
     st = ngx_slab_calloc(pool, store->nstreams * sizeof(ngx_stentor_stream_t));
@@ -224,6 +226,13 @@ uint32_t *
 ngx_stentor_store_listeners(ngx_stentor_store_t *store, ngx_uint_t slot)
 {
     return ngx_stentor_store_at(store, store->head->slots[slot].listeners);
+}
+
+
+uint32_t *
+ngx_stentor_store_present(ngx_stentor_store_t *store, ngx_uint_t slot)
+{
+    return ngx_stentor_store_at(store, store->head->slots[slot].present);
 }
 
 

@@ -37,6 +37,10 @@
 #define NGX_STENTOR_SESSIONS  4096
 #define NGX_STENTOR_FAILURES  4096
 
+/* Players that are known, and applications that are crowded. */
+#define NGX_STENTOR_KNOWN   32768
+#define NGX_STENTOR_CROWDS  256
+
 #define NGX_STENTOR_CODECS_MAX   16
 #define NGX_STENTOR_CONFIG_MAX   64      /* bytes of a decoder's config */
 #define NGX_STENTOR_ADDRESS_MAX  64
@@ -170,7 +174,8 @@ typedef struct {
     ngx_atomic_t             pid;        /* 0: free */
     size_t                   dirty;      /* offset: a bit per stream */
     size_t                   waiters;    /* offset: a uint32_t per stream */
-    size_t                   listeners;  /* likewise */
+    size_t                   listeners;  /* likewise, */
+    size_t                   present;    /* and likewise */
     uint64_t                 counters[NGX_STENTOR_COUNTERS];
 } ngx_stentor_slot_t;
 
@@ -378,6 +383,10 @@ typedef struct {
     ngx_atomic_t             sessions[NGX_STENTOR_SESSIONS];
     ngx_atomic_t             failures[NGX_STENTOR_FAILURES];   /* both are of
                                                  ngx_stentor_admission.h */
+    ngx_atomic_t             known[NGX_STENTOR_KNOWN];     /* and these of
+                                                 ngx_stentor_known.h */
+    ngx_atomic_t             crowds[NGX_STENTOR_CROWDS];   /* and of
+                                                 ngx_stentor_crowd.h */
     int                      fds[NGX_STENTOR_SLOTS];  /* wakes; -1: none */
     ngx_stentor_slot_t       slots[NGX_STENTOR_SLOTS];
 } ngx_stentor_head_t;
@@ -465,6 +474,10 @@ uint32_t *ngx_stentor_store_waiters(ngx_stentor_store_t *store,
 
 /* Likewise, that listen by way of it. */
 uint32_t *ngx_stentor_store_listeners(ngx_stentor_store_t *store,
+    ngx_uint_t slot);
+
+/* Likewise, and that count for limits: who leaves or joins, too. */
+uint32_t *ngx_stentor_store_present(ngx_stentor_store_t *store,
     ngx_uint_t slot);
 
 /* Whether slot has a worker that lives: one that was killed could not give its

@@ -120,6 +120,8 @@ ngx_stentor_wake_claim(ngx_stentor_wake_t *wake)
                         wake->store->nstreams * sizeof(uint32_t));
             ngx_memzero(ngx_stentor_store_listeners(wake->store, i),
                         wake->store->nstreams * sizeof(uint32_t));
+            ngx_memzero(ngx_stentor_store_present(wake->store, i),
+                        wake->store->nstreams * sizeof(uint32_t));
 
             for (k = NGX_STENTOR_FIRST_GAUGE; k < NGX_STENTOR_COUNTERS; k++) {
                 slot->counters[k] = 0;

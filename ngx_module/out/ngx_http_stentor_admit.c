@@ -1,0 +1,214 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Admission: who may begin to listen (see ngx_http_stentor_audience.h).
+ *
+ *     room                     let in
+ *     over a soft limit        let in, to playlists without parts
+ *     over a hard limit        to another node, or 503 and when to come again
+ *
+ * Who listens, or has listened a moment ago, passes whatever the limits say.
+ * So does, for some time, who looks like one who does: players ask by several
+ * connections.  Where one that looks so may well be another, at the multi-
+ * variant playlist, only as many pass as have lost a connection.
+ */
+
+#include "ngx_http_stentor_audience.h"
+#include "store/ngx_stentor_known.h"
+
+
+/* For so long who was let in needs not ask again. */
+#define NGX_HTTP_STENTOR_LET_IN_MS  (NGX_STENTOR_KNOWN_S * 1000)
+
+/* Seconds after which who was refused may come again, and over which they are
+ * spread, so that not all do at once. */
+#define NGX_HTTP_STENTOR_RETRY       5
+#define NGX_HTTP_STENTOR_RETRY_OVER  11
+
+
+static ngx_uint_t ngx_http_stentor_admit_joins(ngx_http_stentor_member_t *m,
+    ngx_http_stentor_target_t *t);
+static ngx_stentor_level_e ngx_http_stentor_admit_level(
+    ngx_http_stentor_member_t *m, ngx_http_stentor_target_t *t);
+static void ngx_http_stentor_admit_shed(ngx_http_stentor_member_t *m,
+    ngx_http_stentor_target_t *t);
+static ngx_int_t ngx_http_stentor_admit_away(ngx_http_request_t *r,
+    ngx_stentor_reader_t *rd, ngx_http_stentor_target_t *t);
+static ngx_int_t ngx_http_stentor_admit_refuse(ngx_http_request_t *r,
+    ngx_http_stentor_member_t *m);
+
+
+ngx_int_t
+ngx_http_stentor_admit(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
+    ngx_http_stentor_target_t *t)
+{
+    ngx_int_t                       rc;
+    ngx_stentor_level_e             level;
+    ngx_http_stentor_member_t      *m;
+    ngx_http_stentor_hls_worker_t  *w;
+
+    if (t->kind != NGX_HTTP_STENTOR_INDEX && t->has_msn) {
+        return NGX_DECLINED;
+    }
+
+    w = ngx_http_stentor_hls_worker();
+    m = ngx_http_stentor_audience_member(r);
+
+    if (m == NULL || rd->ended) {
+        return NGX_DECLINED;
+    }
+
+    if (!ngx_http_stentor_admit_joins(m, t)) {
+        return NGX_DECLINED;
+    }
+
+    level = ngx_http_stentor_admit_level(m, t);
+
+    if (level == NGX_STENTOR_FULL) {
+        rc = ngx_http_stentor_admit_away(r, rd, t);
+
+        if (rc == NGX_DECLINED) {
+            ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_REFUSED);
+            return ngx_http_stentor_admit_refuse(r, m);
+        }
+
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_STEERED);
+        return rc;
+    }
+
+    ngx_http_stentor_audience_let_in(m, rd->stream->index);
+
+    if (level == NGX_STENTOR_CROWDED && t->kind == NGX_HTTP_STENTOR_INDEX
+        && !t->classic)
+    {
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_DOWNGRADED);
+        m->shed = 1;
+        ngx_http_stentor_admit_shed(m, t);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* Whether there is something to decide: it is nobody who listens or who has
+ * been let in. */
+
+static ngx_uint_t
+ngx_http_stentor_admit_joins(ngx_http_stentor_member_t *m,
+    ngx_http_stentor_target_t *t)
+{
+    ngx_http_stentor_audience_t  *a;
+
+    a = ngx_http_stentor_hls_worker()->audience;
+
+    if (m->member.state >= STN_MEMBER_LISTENING) {
+        m->shed = 0;
+        return 0;
+    }
+
+    if (m->let_in_ms && (int64_t) ngx_current_msec - m->let_in_ms
+                        < NGX_HTTP_STENTOR_LET_IN_MS)
+    {
+        ngx_http_stentor_admit_shed(m, t);
+        return 0;
+    }
+
+    m->shed = 0;
+
+    if (t->kind == NGX_HTTP_STENTOR_PLAYLIST
+        && ngx_stentor_known_age(a->scf->store, m->player)
+           < NGX_STENTOR_KNOWN_S)
+    {
+        m->let_in_ms = ngx_current_msec;
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* How full it is for who joins: not at all for one who comes back. */
+
+static ngx_stentor_level_e
+ngx_http_stentor_admit_level(ngx_http_stentor_member_t *m,
+    ngx_http_stentor_target_t *t)
+{
+    ngx_str_t                       name;
+    ngx_stentor_level_e             level;
+    ngx_http_stentor_hls_worker_t  *w;
+
+    w = ngx_http_stentor_hls_worker();
+
+    level = ngx_stentor_crowd_look(w->audience->crowd,
+                                   ngx_stentor_app_split(w->scf, &t->name,
+                                                         &name));
+
+    if (level != NGX_STENTOR_ROOMY
+        && ngx_stentor_known_back(w->scf->store, m->player))
+    {
+        m->back = 1;
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_RETURNS);
+        return NGX_STENTOR_ROOMY;
+    }
+
+    return level;
+}
+
+
+/* Who was given playlists without parts gets them again if it asks again; no
+ * other client is to be given what was meant for this one. */
+
+static void
+ngx_http_stentor_admit_shed(ngx_http_stentor_member_t *m,
+    ngx_http_stentor_target_t *t)
+{
+    if (m->shed && t->kind == NGX_HTTP_STENTOR_INDEX) {
+        t->classic = 1;
+        t->shed = 1;
+    }
+}
+
+
+/* Whether another node can take it: then it is answered so. */
+
+static ngx_int_t
+ngx_http_stentor_admit_away(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
+    ngx_http_stentor_target_t *t)
+{
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_stentor_admit_refuse(ngx_http_request_t *r,
+    ngx_http_stentor_member_t *m)
+{
+    u_char           *p;
+    ngx_uint_t        seconds;
+    ngx_table_elt_t  *h;
+
+    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    h = ngx_list_push(&r->headers_out.headers);
+
+    if (p == NULL || h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* behind one address there may be many who look the same */
+
+    seconds = (m->player + r->connection->number)
+              % NGX_HTTP_STENTOR_RETRY_OVER + NGX_HTTP_STENTOR_RETRY;
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "Retry-After");
+    h->value.data = p;
+    h->value.len = ngx_sprintf(p, "%ui", seconds) - p;
+
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return ngx_http_stentor_hls_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      "no room for more listeners");
+}

@@ -1,0 +1,262 @@
+#!/usr/bin/perl
+
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# Listeners are counted by the audio that they were really sent: a crowd of
+# them beside as many that only ask for playlists, one that hammers a part,
+# pieces, heads and answers that were not taken, several renditions, HTTP/2,
+# those who leave, a reload; and what was no request at all.
+
+use v5.36;
+
+use List::Util ();
+use Test::More;
+use Time::HiRes ();
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp ();
+
+use Stentor::Authority;
+use Stentor::Crowd;
+use Stentor::Kit;
+
+need('cc', 'curl', 'openssl');
+
+use constant { CROWD => 300, PART_MS => 192, SEGMENT_MS => 1152 };
+
+my $h2 = Stentor::Node::free_port();
+my $certs = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my ($pem, $key) = Stentor::Authority->new(dir => $certs)->issue();
+
+# in parts of 9 frames at 48 kHz
+my ($node, $b) = on_air(
+    workers => 4,
+    application => 'rendition hi bitrate=96k; rendition lo bitrate=32k;',
+    http => "server { listen 127.0.0.1:$h2 ssl http2;"
+            . " ssl_certificate $pem; ssl_certificate_key $key;"
+            . ' location /live/ { stentor_hls; } }',
+    http_server => 'location /slow/ { limit_rate 4k; stentor_hls live; }'
+                   . ' location /wrong/ { return 400; }',
+);
+
+
+sub hls() { return $node->status()->{hls} }
+
+
+# What a block adds to counters: (name => by how much).
+
+sub adds($code, @names) {
+    my $before = hls();
+    $code->();
+    my $after = hls();
+
+    return { map { $_ => $after->{$_} - $before->{$_} } @names };
+}
+
+
+sub ask($c, $path, %headers) {
+    $c->request('GET', $path, %headers);
+    return $c->response() // die "no answer to GET $path\n";
+}
+
+
+sub client() { return $node->http() }
+
+
+# Polls till the gauges are as wanted, for so long.
+
+sub gauges($what, $test, $seconds = 20) {
+    my $s = $node->wait_status(sub ($s) { return $test->($s->{hls}) },
+                               $seconds, $what);
+    ok($s, $what);
+
+    return $s;
+}
+
+
+# The media playlist of a rendition, and the path of a segment or part some way
+# from its end.
+
+sub media($name = 'hi') {
+    my $r = $node->get("/live/studio1/$name.m3u8", 'User-Agent' => 'witness');
+    return Stentor::Playlist::parse($r->{text});
+}
+
+
+my $p = media();
+my @segments = grep { !$_->{open} && defined $_->{uri} } @{ $p->{segments} };
+my $msn = $segments[-3]{msn};
+my $dir = '/live/studio1';
+
+
+# --- one connection: what counts, and what does not
+
+my $c = client();
+my @names = qw(connects audio_ms repeats);
+
+is_deeply(adds(sub { ask($c, "$dir/hi/$msn.0.m4s") for 1 .. 20 }, @names),
+          { connects => 1, audio_ms => PART_MS, repeats => 19 },
+          'a part that is hammered counts once');
+
+is_deeply(adds(sub { ask($c, "$dir/lo/$msn.0.m4s") }, @names),
+          { connects => 0, audio_ms => 0, repeats => 1 },
+          'not again in another rendition');
+
+is_deeply(adds(sub { ask($c, "$dir/lo/$msn.1.m4s") }, @names),
+          { connects => 0, audio_ms => PART_MS, repeats => 0 },
+          'the next one counts in any');
+
+is_deeply(adds(sub { ask($c, "$dir/hi/$msn.m4s") }, @names),
+          { connects => 0, audio_ms => SEGMENT_MS - 2 * PART_MS,
+            repeats => 0 }, 'of a segment counts what is new');
+
+my $next = $msn + 1;
+my $path = "$dir/hi/$next.0.m4s";
+
+is_deeply(adds(sub {
+    my $r = ask($c, $path, Range => 'bytes=0-99');
+    is($r->{status}, 206, 'a piece');
+    $r = ask($c, $path, Range => 'bytes=100-');
+    is($r->{status}, 206, 'another piece');
+}, @names), { connects => 0, audio_ms => 0, repeats => 0 },
+          'pieces do not count');
+
+is_deeply(adds(sub {
+    $c->request('HEAD', $path);
+    my $r = $c->response();
+    is($r->{status}, 200, 'a head');
+    $r = ask($c, $path, 'If-None-Match' => $r->{headers}{etag});
+    is($r->{status}, 304, 'not modified');
+}, @names), { connects => 0, audio_ms => 0, repeats => 0 },
+          'nor what has no body');
+
+is_deeply(adds(sub {
+    my $r = ask($c, $path, Range => 'bytes=0-');
+    is($r->{status}, 206, 'a range of all');
+}, @names), { connects => 0, audio_ms => PART_MS, repeats => 0 },
+          'which counts');
+
+my $bytes;
+my $sent = adds(sub { $bytes = length(ask($c, $path)->{body}) }, 'bytes');
+is($sent->{bytes}, $bytes, 'bytes of bodies are counted');
+
+my $slow = Stentor::HTTP->new($node->port_http());
+is_deeply(adds(sub {
+    $slow->request('GET', "/slow/studio1/hi/$msn.m4s");
+    $node->wait_until(sub { $slow->pump(); return length($slow->{in}) > 500 });
+    $slow->close();
+    gauges('a listener goes in the middle of a segment',
+           sub ($h) { return $h->{connections} <= 2 });
+}, qw(connects audio_ms)), { connects => 1, audio_ms => 0 },
+          'what was not taken does not count');
+$c->close();
+
+
+# --- HTTP/2: a connection is a connection
+
+my ($all, $got);
+$all = adds(sub {
+    $got = join(' ', map { "-o /dev/null https://127.0.0.1:$h2$dir/hi/$_.m4s" }
+                     "$msn.0", "$msn.0", "$msn.1", $next);
+    $got = `curl -sSk -w '%{http_version} %{size_download} ' $got`;
+}, @names, 'bytes');
+is(delete $all->{bytes}, List::Util::sum0($got =~ /2 (\d+) /g),
+   'bytes of HTTP/2');
+is(() = $got =~ /2 \d+ /g, 4, 'of four requests');
+is_deeply($all, { connects => 1, audio_ms => 2 * PART_MS + SEGMENT_MS,
+                  repeats => 1 }, 'are of one connection, parts count once');
+
+
+# --- a crowd that listens, and one that does not
+
+my $crowd = Stentor::Crowd->new([ $node->port_http() ], listeners => CROWD,
+                                rate => 1000);
+$crowd->hears();
+
+my @bots = map { client() } 1 .. CROWD;
+my $asks = sub { ask($_, "$dir/hi.m3u8", 'User-Agent' => 'bot') for @bots };
+my $within = sub ($n, $of = CROWD) { return abs($n - $of) <= $of * 0.02 };
+
+$asks->();
+gauges('listeners are right within 2%, so are those who only ask',
+       sub ($h) {
+    return $within->($h->{listeners})
+           && $within->($h->{trying} + $h->{joining});
+});
+
+# each look at other times of parts
+my @wrong = grep { !$within->($_->{listeners}) } map {
+    $asks->();
+    hls();
+} 1 .. 10;
+is(scalar(@wrong), 0, 'and stay so')
+    or diag(join(', ', map { $_->{listeners} } @wrong));
+
+my ($from, $t0) = (hls(), Time::HiRes::time());
+$crowd->wait(sub { return Time::HiRes::time() - $t0 > 3 });
+my ($to, $t1) = (hls(), Time::HiRes::time());
+my $rate = ($to->{audio_ms} - $from->{audio_ms}) / 1000 / ($t1 - $t0);
+cmp_ok(abs($rate - CROWD), '<', CROWD * 0.08,
+       sprintf('%.1f seconds of audio a second', $rate));
+is($to->{repeats} - $from->{repeats}, 0, 'nobody of them repeats');
+
+
+# --- a reload, and a worker that is killed
+
+my $connects = hls()->{connects};
+$node->reload();
+gauges('after a reload they are the same, by new connections', sub ($h) {
+    return $h->{connects} >= $connects + CROWD && $within->($h->{listeners});
+});
+
+$node->kill_worker('KILL');
+gauges('after a worker was killed, too',
+       sub ($h) { return $within->($h->{listeners}) });
+
+
+# --- they leave
+
+$_->close() for @bots;
+$crowd->end();
+gauges('who goes leaves', sub ($h) { return $h->{leaving} > CROWD / 2 });
+gauges('and is gone', sub ($h) {
+    return !grep { $h->{$_} } qw(listeners leaving joining trying);
+}, 25);
+
+
+# --- no requests
+
+sub malformed($bytes, $method = 'GET') {
+    my $m = client();
+    $m->send($bytes, $method);
+    $m->response();
+    $m->close();
+}
+
+
+# nginx may look a little longer for what else such a client sends
+
+sub comes_to($n, $what) {
+    gauges($what, sub ($h) { return $h->{malformed} >= $n });
+    is(hls()->{malformed}, $n, 'no more');
+}
+
+
+malformed("HELLO\r\n\r\n");
+malformed("GET / HTTP/1.1\r\n\r\n");
+malformed('GET /' . 'x' x 40000 . " HTTP/1.1\r\nHost: a\r\n\r\n");
+malformed("GET / HTTP/1.1\r\nHost: a\r\nX: " . 'x' x 40000 . "\r\n\r\n");
+comes_to(4, 'what nginx cannot read is counted');
+
+malformed("GET $dir/hi.m3u8?_HLS_part=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+malformed("GET /wrong/ HTTP/1.1\r\nHost: a\r\n\r\n");
+malformed("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
+malformed("HELLO\r\n\r\n");
+comes_to(5, 'what others answer is not');
+
+$b->stop();
+$node->done('TERM');
+done_testing();
