@@ -87,6 +87,10 @@ crowd_wire_connect(crowd_net_t *n, crowd_wire_t *w, unsigned number)
         return STN_ERROR;
     }
 
+    /* requests need no pacing, which some kernels' default does by timers */
+
+    (void) setsockopt(w->fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+
     ee.events = EPOLLOUT;
     ee.data.ptr = w->data;
 
