@@ -31,6 +31,7 @@ static void crowd_connect(crowd_t *c, crowd_listener_t *l);
 static void crowd_opened(crowd_t *c, crowd_listener_t *l);
 static void crowd_pause(crowd_t *c, crowd_listener_t *l, long retry_after);
 static void crowd_leave(crowd_t *c, crowd_listener_t *l);
+static void crowd_botted(crowd_t *c, crowd_listener_t *l, int rc);
 static void crowd_next(crowd_t *c, crowd_listener_t *l);
 static void crowd_get(crowd_t *c, crowd_listener_t *l);
 static void crowd_again(crowd_t *c, crowd_listener_t *l);
@@ -293,13 +294,7 @@ crowd_event(crowd_t *c, crowd_listener_t *l)
     }
 
     if (l->state == crowd_botting) {
-        crowd_wire_done(&l->wire);
-
-        if (rc != STN_OK) {
-            crowd_wire_drop(&c->net, &l->wire);
-            crowd_wait(c, l, 1000 * drand48());
-        }
-
+        crowd_botted(c, l, rc);
         return;
     }
 
@@ -309,6 +304,25 @@ crowd_event(crowd_t *c, crowd_listener_t *l)
     }
 
     crowd_answer(c, l);
+}
+
+
+/* A bot that asks for nothing in earnest has an answer, or was thrown out. */
+
+static void
+crowd_botted(crowd_t *c, crowd_listener_t *l, int rc)
+{
+    crowd_error_e  e;
+
+    e = rc == STN_OK ? crowd_status(l->wire.answer.status)
+                     : l->wire.answer.lost ? crowd_lost : crowd_odd;
+    crowd_stat(c, l)->errors[e]++;
+    crowd_wire_done(&l->wire);
+
+    if (rc != STN_OK) {
+        crowd_wire_drop(&c->net, &l->wire);
+        crowd_wait(c, l, 1000 * drand48());
+    }
 }
 
 
