@@ -6,7 +6,7 @@
 #   make test    sets up what the tests need, builds, runs them all
 #   make         just builds the module (build/ngx_stentor_module.so)
 #   make asan    the tests again under AddressSanitizer and UBSan
-#   make bench   cost of requests and latency of parts beside nginx's own
+#   make bench   what it costs, ratios first, beside nginx itself
 #   make rehearse  the listeners of scripts/rehearse
 #   make fuzz    a minute of libFuzzer for each parser (needs clang)
 #   make check   the house style
@@ -31,7 +31,7 @@ CROWD    := $(wildcard rehearse/*.c)
 FUZZERS  := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
 
 .PHONY: all module html rehearse run demo test asan bench fuzz check clean \
-        setup-run setup-test units
+        setup-run setup-test setup-bench units
 
 all: module
 
@@ -67,6 +67,9 @@ setup-run:
 
 setup-test:
 	@scripts/setup test
+
+setup-bench:
+	@scripts/setup bench
 
 
 # The library again, without nginx and under C11: for unit tests, and for
@@ -123,9 +126,8 @@ asan: setup-test
 	STENTOR_ASAN=1 STENTOR_MODULE=$(BUILD)/asan/ngx_stentor_module.so \
 	    ASAN_OPTIONS=detect_leaks=0 scripts/test $(JOBS) t/*.t t/asan/*.t
 
-bench: setup-test module
+bench: setup-bench module
 	t/bench/bench
-	t/bench/latency
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(LIB_SRCS) $(LIB_HDRS)
 	@mkdir -p $(@D)

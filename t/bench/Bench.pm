@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the Stentor authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What the benchmarks share: builds their C tools, starts a node whose HTTP
-# side is written out here, since it is part of what is measured (no access
-# log, no added header unless asked for), keeps a broadcaster up, and knows
-# how to read playlists, the worker's CPU clock and the machine's state.
+# What the benchmarks share: builds their C tools and runs them, keeps a
+# broadcaster up, and knows how to read the worker's CPU clock and the
+# machine's state.  Their node is in Bench/Node.pm.
 
 package Bench;
 
@@ -91,6 +90,40 @@ sub run($name, @args) {
         if !length($json // '');
 
     return JSON::PP::decode_json($json);
+}
+
+
+# What a program of the system says; dies when it is not there.
+
+sub said(@command) {
+    open(my $out, '-|', @command) or die "$command[0]: $!\n";
+    local $/;
+    my $said = <$out> // '';
+    close($out);
+
+    return $said;
+}
+
+
+# Keeps this process, and what it starts from now on, on one core.
+
+sub pin($core) {
+    said('taskset', '-cp', $core, $$);
+    die "no core $core\n" if $?;
+}
+
+
+# What a node of one worker on its own core is told.
+
+sub one_worker($o) {
+    return (workers => 1, zone => '64m', log => 'warn',
+            main => sprintf('worker_cpu_affinity %b;',
+                            1 << $o->{'worker-core'}));
+}
+
+
+sub note($text) {
+    print STDERR "$text\n" if -t STDERR;
 }
 
 
@@ -195,45 +228,6 @@ sub median(@v) {
 sub spread(@v) {
     @v = sort { $a <=> $b } @v;
     return { median => median(@v), min => $v[0], max => $v[-1] };
-}
-
-
-# A node for benchmarks: the harness's own, but for its http block.
-
-package Bench::Node;
-
-use v5.36;
-
-use parent 'Stentor::Node';
-
-
-# twins: lines for the server block; worker_header: which worker answered.
-
-sub conf_http($self) {
-    my %o = %$self;
-    my $temp = join('', map { "    ${_}_temp_path $o{dir}/temp;\n" }
-                    qw(client_body proxy fastcgi uwsgi scgi));
-    my $header = $o{worker_header} ? 'add_header X-Worker $pid always;' : '';
-    my $reuse = $o{workers} > 1 ? ' reuseport' : '';
-
-    return <<"END";
-http {
-$temp
-    access_log off;
-    sendfile on;
-    keepalive_requests 1000000000;
-    keepalive_timeout 600s;
-
-    server {
-        listen 127.0.0.1:$o{http_port}$reuse;
-        root $o{dir};
-        $header
-        location /live/ { stentor_hls; }
-        location = /status { stentor_status; }
-        @{[ $o{twins} // '' ]}
-    }
-}
-END
 }
 
 
