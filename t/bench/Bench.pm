@@ -32,6 +32,8 @@ my %TOOLS = (
     push => [qw(push.c bench_push.c ../../segmenter/stn_buf.c), @HTTP],
     latency => [qw(latency.c bench_push.c ../../segmenter/stn_buf.c), @HTTP],
     srt_push => [qw(srt_push.c)],
+    wake => [qw(wake.c bench_push.c ../../segmenter/stn_buf.c
+                ../../rehearse/crowd_hls.c), @HTTP],
 );
 
 # What is not built here, but by make: the rehearsal's tool.
@@ -138,6 +140,17 @@ sub broadcast($node, $name, @args) {
 # its pid then.
 
 sub publish($tool, @args) {
+    my $child = spawn($tool, @args);
+    my $line = readline($child->{out}) // '';
+    die "the broadcaster was not accepted\n" if $line ne "published\n";
+
+    return $child->{pid};
+}
+
+
+# Starts a tool; returns its pid and what it says (out).
+
+sub spawn($tool, @args) {
     my $pid = open(my $out, '-|') // die "fork: $!\n";
 
     if ($pid == 0) {
@@ -146,17 +159,19 @@ sub publish($tool, @args) {
 
     $children{$pid} = $out;
 
-    my $line = <$out> // '';
-    die "the broadcaster was not accepted\n" if $line ne "published\n";
-
-    return $pid;
+    return { pid => $pid, out => $out };
 }
 
+
+# Ends a tool that was started, unless it has ended; returns its exit status,
+# undef when it was ended.
 
 sub end($pid) {
     my $out = delete $children{$pid} or return;
     kill('TERM', $pid);
     close($out);
+
+    return $? & 127 ? undef : $? >> 8;
 }
 
 
