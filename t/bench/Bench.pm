@@ -34,6 +34,7 @@ my %TOOLS = (
     srt_push => [qw(srt_push.c)],
     wake => [qw(wake.c bench_push.c ../../segmenter/stn_buf.c
                 ../../rehearse/crowd_hls.c), @HTTP],
+    bare => [qw(bare.c)],
 );
 
 # What is not built here, but by make: the rehearsal's tool.

@@ -52,7 +52,7 @@ sub long($o) {
 }
 
 
-sub waiting($node) { return waiting($node) }
+sub waiting($node) { return $node->status()->{hls}{waiters} }
 
 
 sub wake($o) {
