@@ -35,13 +35,14 @@ my %TOOLS = (
     wake => [qw(wake.c bench_push.c ../../segmenter/stn_buf.c
                 ../../rehearse/crowd_hls.c), @HTTP],
     bare => [qw(bare.c)],
+    handshake => ['handshake.c', @HTTP],
 );
 
 # What is not built here, but by make: the rehearsal's tool.
 my %MADE = (crowd => 'rehearse');
 
 # What pkg-config knows of those that want more than libc.
-my %LIBRARIES = (srt_push => 'srt');
+my %LIBRARIES = (srt_push => 'srt', handshake => 'libssl');
 
 my %children;
 
@@ -122,6 +123,14 @@ sub one_worker($o) {
     return (workers => 1, zone => '64m', log => 'warn',
             main => sprintf('worker_cpu_affinity %b;',
                             1 << $o->{'worker-core'}));
+}
+
+
+# What a row's function returns, or that it has died: the others go on.
+
+sub tried($function, @args) {
+    return eval { $function->(@args) }
+           // { failed => [ $@ =~ s/\s+$//r ], notes => [] };
 }
 
 

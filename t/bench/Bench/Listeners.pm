@@ -53,7 +53,7 @@ sub run($class, $o, @rows) {
 
     for my $row (@rows) {
         Bench::note($row->{name});
-        $result{ $row->{name} } = $RUN{ $row->{name} }->($o, $row);
+        $result{ $row->{name} } = Bench::tried($RUN{ $row->{name} }, $o, $row);
     }
 
     return \%result;

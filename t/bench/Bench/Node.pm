@@ -41,7 +41,15 @@ sub prepare($class, %o) {
     my @tls = $o{tls} ? map { Stentor::Node::free_port() } 1, 2 : ();
 
     $o{dir} //= File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1);
-    $o{certificate} = [ authority($o{dir})->issue('127.0.0.1') ] if @tls;
+
+    if (@tls) {
+        # ECDSA, as servers have it today: to sign is what a whole handshake
+        # costs them
+        my $authority = Stentor::Authority->new(dir => $o{dir}, ecdsa => 1);
+
+        $o{authority} = $authority->{pem};
+        $o{certificate} = [ $authority->issue('127.0.0.1') ];
+    }
 
     return $class->SUPER::prepare(%o, more_ports => \@more,
                                   tls_ports => \@tls,
@@ -49,17 +57,10 @@ sub prepare($class, %o) {
 }
 
 
-# With ECDSA keys, as servers have them today: to sign is what a full handshake
-# costs them.
-
-sub authority($dir) {
-    return Stentor::Authority->new(dir => $dir, ecdsa => 1);
-}
-
-
 sub port_more($self, $n) { return $self->{more_ports}[$n] }
 sub port_tls($self) { return $self->{tls_ports}[0] }
 sub port_h2($self) { return $self->{tls_ports}[1] }
+sub authority($self) { return $self->{authority} }
 
 
 # The simple directives of a block of the example, given by its path ("http
@@ -151,11 +152,16 @@ sub conf_tls($self, $options) {
     my ($h1, $h2) = @{ $self->{tls_ports} };
     my ($certificate, $key) = @{ $self->{certificate} };
 
+    # not by itself in nginx before 1.23.4
+    my $said = grep { $_->[1] =~ /^ssl_protocols / } directives();
+    my $protocols = $said ? '' : 'ssl_protocols TLSv1.2 TLSv1.3;';
+
     return <<"END";
         listen 127.0.0.1:$h1 ssl $options;
         listen 127.0.0.1:$h2 ssl http2 $options;
         ssl_certificate $certificate;
         ssl_certificate_key $key;
+        $protocols
 END
 }
 

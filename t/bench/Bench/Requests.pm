@@ -309,6 +309,8 @@ sub h2load($o, $node, $row, $path) {
 
     my ($wall, $unit) = $said =~ /^finished in ([\d.]+)(us|ms|s),/m
         or die "h2load failed:\n$said\n";
+    die "not TLS 1.3:\n$said\n" if $said !~ /^TLS Protocol: TLSv1.3$/m;
+
     my ($good) = $said =~ /^status codes: (\d+) 2xx/m;
     my ($head, $body) = $said =~ /, \S+ \((\d+)\) headers.*, \S+ \((\d+)\) data/
         or die "h2load says no bytes:\n$said\n";

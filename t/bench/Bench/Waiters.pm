@@ -40,7 +40,8 @@ sub rows($class) { return @ROWS }
 sub run($class, $o, @rows) {
     Bench::build('wake');
 
-    return { map { $_->{name} => $RUN{ $_->{name} }->($o) } @rows };
+    return { map { $_->{name} => Bench::tried($RUN{ $_->{name} }, $o) }
+             @rows };
 }
 
 
