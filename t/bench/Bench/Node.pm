@@ -3,8 +3,9 @@
 
 # A node for benchmarks: the harness's own, but for its http block, which is
 # what docs/examples/edge.conf recommends, read from that file, so that what is
-# measured is what is documented.  Left out of it are limits of addresses, for
-# all listeners here have the same one, and what asks for files of its own.
+# measured is what is documented.  Its limits of addresses are there as well,
+# but cannot be reached, for all listeners here have the same one; what asks for
+# files or locations of its own is left out.
 
 package Bench::Node;
 
@@ -23,8 +24,17 @@ my $EXAMPLE = "$Bench::TOP/docs/examples/edge.conf";
 my $OTHERS = qr{^(?: access_log | error_log | keepalive_requests
                    | keepalive_timeout | sendfile | listen | server_name
                    | ssl_certificate(?:_key)? | ssl_trusted_certificate
-                   | ssl_session_ticket_key | limit_\w+ | root | include
+                   | ssl_session_ticket_key | root | include | error_page
                    | return | worker_connections )$}x;
+
+my $MAP = qr{map [^{}]*\{[^{}]*\}};
+
+# As high as nginx lets limits be.
+my %NO_LIMIT = (
+    qr{^limit_conn \S+ \K\d+$} => 65535,
+    qr{^limit_req_zone .*rate=\K\S+} => '1000000r/s',
+    qr{^limit_req .*burst=\K\d+} => 1000000,
+);
 
 # What "listen" has in the example that is no matter of one address or port.
 my $LISTEN = qr{^(?: reuseport | deferred | backlog= | rcvbuf= | sndbuf=
@@ -63,25 +73,25 @@ sub port_h2($self) { return $self->{tls_ports}[1] }
 sub authority($self) { return $self->{authority} }
 
 
-# The simple directives of a block of the example, given by its path ("http
-# server"), each with its semicolon.
+# The directives of a block of the example, given by its path ("http server").
 
 sub example($block) {
-    return join('', map { "    $_->[1];\n" }
+    return join('', map { "    $_->[1]\n" }
                 grep { $_->[0] eq $block && $_->[1] !~ /^listen / }
                 directives());
 }
 
 
 # [path of the block, text] of each directive of the example that is to be
-# used.
+# used; maps are directives, too.
 
 sub directives() {
     my $text = Stentor::Node::slurp($EXAMPLE) =~ s/^\s*#.*$//gmr;
     my (@path, @found);
 
-    while ($text =~ /\G\s*([^;{}]*?)\s*([;{}])/gc) {
+    while ($text =~ /\G\s*($MAP|[^;{}]*?)\s*([;{}]|(?<=\}))/gc) {
         my ($said, $end) = ($1, $2);
+        $said =~ s/\s+/ /g;
 
         if ($end eq '{') {
             push(@path, $said);
@@ -89,10 +99,9 @@ sub directives() {
         } elsif ($end eq '}') {
             pop(@path);
 
-        } elsif ($said =~ /^listen/ || $said !~ /^(\S+)/
-                 || $1 !~ $OTHERS)
-        {
-            push(@found, [ "@path", $said =~ s/\s+/ /gr ]);
+        } elsif ($said =~ /^listen / || $said =~ /^(\S+)/ && $1 !~ $OTHERS) {
+            $said =~ s/$_/$NO_LIMIT{$_}/ for keys %NO_LIMIT;
+            push(@found, [ "@path", "$said$end" ]);
         }
     }
 
@@ -107,7 +116,7 @@ sub listen_options($self) {
     my ($listen) = map { $_->[1] }
                    grep { $_->[0] eq 'http server' && $_->[1] =~ /^listen / }
                    directives();
-    my %said = map { $_ => 1 } grep { /$LISTEN/ } split(' ', $listen // '');
+    my %said = map { $_ => 1 } grep { /$LISTEN/ } split(/[ ;]/, $listen // '');
 
     $said{reuseport} = 1 if $self->{workers} > 1;
 
