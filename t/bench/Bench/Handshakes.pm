@@ -40,7 +40,7 @@ sub rows($class) { return @ROWS }
 sub run($class, $o, @rows) {
     my $twin = 'location = /twin { return 200 "' . 'x' x $BODY . '"; }';
     my $node = Bench::Node->new(Bench::one_worker($o), window => '60s',
-                                part_duration => '1s', tls => 1,
+                                part_duration => $o->{part}, tls => 1,
                                 connections => 19900, twins => $twin);
 
     Bench::build('push', 'handshake');

@@ -60,7 +60,7 @@ sub run($class, $o, @rows) {
 }
 
 
-sub start($o, $part = '1s') {
+sub start($o, $part = $o->{part}) {
     my $node = Bench::Node->new(Bench::one_worker($o), part_duration => $part,
                                 window => '60s', connections => 19900);
     my $push = Bench::broadcast($node, 'studio1');

@@ -20,8 +20,6 @@ my @ROWS = (
       twin_is => 'one stream' },
 );
 
-my $PART = '1s';
-
 
 sub rows($class) { return @ROWS }
 
@@ -57,7 +55,7 @@ sub used($o, $n) {
 
     my $open = join(' ', map { "stream s$_;" } 1 .. $n);
     my $node = Bench::Node->new(
-        Bench::one_worker($o), part_duration => $PART, window => '36s',
+        Bench::one_worker($o), part_duration => $o->{part}, window => '36s',
         zone => '2047m', stentor => 'streams ' . ($o->{streams} + 16) . ';',
         application => "max_bitrate 80k; $open");
     my ($pid) = $node->worker_pids();

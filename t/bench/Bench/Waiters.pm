@@ -19,6 +19,9 @@ use Bench::Node;
 # nothing of those who wait.
 my $MARGIN = 100;
 
+# So often is looked at what they have, at the least.
+my $SAMPLES = 20;
+
 my @ROWS = (
     { name => 'wake', measure => 'all blocked reloads woken by one part: the'
           . ' last byte of the last answer, for each of them',
@@ -48,7 +51,7 @@ sub run($class, $o, @rows) {
 # Long parts: there is time to count those who wait.
 
 sub long($o) {
-    return (part_duration => $o->{quick} ? '1s' : '4s', window => '150s',
+    return (part_duration => $o->{long_part}, window => '150s',
             connections => 19900);
 }
 
@@ -202,7 +205,7 @@ sub held($o) {
 }
 
 
-# What the workers have, once a second, whenever all of them wait.
+# What the workers have, now and then, whenever all of them wait.
 
 sub samples($node, $all, $seconds) {
     my @samples;
@@ -226,7 +229,7 @@ sub samples($node, $all, $seconds) {
             push(@samples, \%sum);
         }
 
-        sleep(1);
+        sleep($seconds > $SAMPLES ? 1 : $seconds / $SAMPLES);
     }
 
     return @samples;
