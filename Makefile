@@ -6,7 +6,8 @@
 #   make test    sets up what the tests need, builds, runs them all
 #   make         just builds the module (build/ngx_stentor_module.so)
 #   make asan    the tests again under AddressSanitizer and UBSan
-#   make bench   cost of requests and latency of parts beside nginx's own
+#   make bench   what it costs, ratios first, beside nginx itself
+#   make rehearse  the listeners of scripts/rehearse
 #   make fuzz    a minute of libFuzzer for each parser (needs clang)
 #   make check   the house style
 #   make clean
@@ -26,11 +27,11 @@ LIB_HDRS := $(wildcard segmenter/*.h segmenter/*/*.h t/unit/*.h)
 MOD_SRCS := $(LIB_SRCS) $(LIB_HDRS) config \
             $(wildcard ngx_module/*.[ch] ngx_module/*/*.[ch])
 UNITS    := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
+CROWD    := $(wildcard rehearse/*.c)
 FUZZERS  := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
-BENCHES  := $(wildcard t/bench/*.[ch])
 
-.PHONY: all module html run demo test asan bench fuzz check clean \
-        setup-run setup-test units
+.PHONY: all module html rehearse run demo test asan bench fuzz check clean \
+        setup-run setup-test setup-bench units
 
 all: module
 
@@ -41,6 +42,15 @@ $(BUILD)/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
 
 html: $(wildcard html/*) package-lock.json scripts/build-html
 	scripts/build-html $(BUILD)/html
+
+# The listeners of scripts/rehearse, of the benchmarks and of some tests.
+
+rehearse: $(BUILD)/bench/crowd
+
+$(BUILD)/bench/crowd: $(CROWD) $(wildcard rehearse/*.h) segmenter/stn_base.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O2 -g $(WARN) $(CPPFLAGS) $(CROWD) \
+	      -lnghttp2 -lssl -lcrypto -lz -lm -o $@.$$$$ && mv $@.$$$$ $@
 
 run: setup-run
 	@$(MAKE) -s module
@@ -57,6 +67,9 @@ setup-run:
 
 setup-test:
 	@scripts/setup test
+
+setup-bench:
+	@scripts/setup bench
 
 
 # The library again, without nginx and under C11: for unit tests, and for
@@ -113,9 +126,8 @@ asan: setup-test
 	STENTOR_ASAN=1 STENTOR_MODULE=$(BUILD)/asan/ngx_stentor_module.so \
 	    ASAN_OPTIONS=detect_leaks=0 scripts/test $(JOBS) t/*.t t/asan/*.t
 
-bench: setup-test module
+bench: setup-bench module
 	t/bench/bench
-	t/bench/latency
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(LIB_SRCS) $(LIB_HDRS)
 	@mkdir -p $(@D)

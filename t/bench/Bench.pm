@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the Stentor authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-# What the benchmarks share: builds their C tools, starts a node whose HTTP
-# side is written out here, since it is part of what is measured (no access
-# log, no added header unless asked for), keeps a broadcaster up, and knows
-# how to read playlists, the worker's CPU clock and the machine's state.
+# What the benchmarks share: builds their C tools and runs them, keeps a
+# broadcaster up, and knows how to read the worker's CPU clock and the
+# machine's state.  Their node is in Bench/Node.pm.
 
 package Bench;
 
@@ -25,19 +24,25 @@ BEGIN {
 our $BUILD = "$TOP/build/bench";
 
 my @CFLAGS = ('-std=c11', '-D_GNU_SOURCE', '-O2', '-g', '-Wall', '-Wextra',
-              '-Werror', "-I$TOP/segmenter", "-I$TOP/t/bench");
+              '-Werror', "-I$TOP/segmenter", "-I$TOP/rehearse",
+              "-I$TOP/t/bench");
+my @HTTP = qw(bench_http.c ../../rehearse/crowd_http.c);
 my %TOOLS = (
-    load => [qw(load.c bench_http.c)],
-    push => [qw(push.c bench_push.c bench_http.c ../../segmenter/stn_buf.c)],
-    latency => [qw(latency.c bench_push.c bench_http.c
-                   ../../segmenter/stn_buf.c)],
+    load => ['load.c', @HTTP],
+    push => [qw(push.c bench_push.c ../../segmenter/stn_buf.c), @HTTP],
+    latency => [qw(latency.c bench_push.c ../../segmenter/stn_buf.c), @HTTP],
     srt_push => [qw(srt_push.c)],
-    crowd => [qw(crowd.c crowd_listener.c crowd_stat.c bench_hls.c
-                 bench_http.c)],
+    wake => [qw(wake.c bench_push.c ../../segmenter/stn_buf.c
+                ../../rehearse/crowd_hls.c), @HTTP],
+    bare => [qw(bare.c)],
+    handshake => ['handshake.c', @HTTP],
 );
 
+# What is not built here, but by make: the rehearsal's tool.
+my %MADE = (crowd => 'rehearse');
+
 # What pkg-config knows of those that want more than libc.
-my %LIBRARIES = (srt_push => 'srt');
+my %LIBRARIES = (srt_push => 'srt', handshake => 'libssl');
 
 my %children;
 
@@ -51,8 +56,15 @@ sub build(@names) {
     mkdir($BUILD);
 
     for my $name (@names) {
+        if ($MADE{$name}) {
+            local $ENV{MAKEFLAGS};      # not a part of the make around it
+            system('make', '-s', '-C', $TOP, $MADE{$name}) == 0
+                or die "cannot make $MADE{$name}\n";
+            next;
+        }
+
         my @sources = map { "$TOP/t/bench/$_" } @{ $TOOLS{$name} };
-        my @all = (@sources, glob("$TOP/t/bench/*.h"));
+        my @all = (@sources, glob("$TOP/t/bench/*.h $TOP/rehearse/*.h"));
         my $built = (stat("$BUILD/$name"))[9] // 0;
         next if !grep { (stat($_))[9] >= $built } @all;
 
@@ -85,6 +97,48 @@ sub run($name, @args) {
 }
 
 
+# What a program of the system says; dies when it is not there.
+
+sub said(@command) {
+    open(my $out, '-|', @command) or die "$command[0]: $!\n";
+    local $/;
+    my $said = <$out> // '';
+    close($out);
+
+    return $said;
+}
+
+
+# Keeps this process, and what it starts from now on, on one core.
+
+sub pin($core) {
+    said('taskset', '-cp', $core, $$);
+    die "no core $core\n" if $?;
+}
+
+
+# What a node of one worker on its own core is told.
+
+sub one_worker($o) {
+    return (workers => 1, zone => '64m', log => 'warn',
+            main => sprintf('worker_cpu_affinity %b;',
+                            1 << $o->{'worker-core'}));
+}
+
+
+# What a row's function returns, or that it has died: the others go on.
+
+sub tried($function, @args) {
+    return eval { $function->(@args) }
+           // { failed => [ $@ =~ s/\s+$//r ], notes => [] };
+}
+
+
+sub note($text) {
+    print STDERR "$text\n" if -t STDERR;
+}
+
+
 # Starts a broadcaster of app/name; returns its pid once it is accepted.
 
 sub broadcast($node, $name, @args) {
@@ -96,6 +150,17 @@ sub broadcast($node, $name, @args) {
 # its pid then.
 
 sub publish($tool, @args) {
+    my $child = spawn($tool, @args);
+    my $line = readline($child->{out}) // '';
+    die "the broadcaster was not accepted\n" if $line ne "published\n";
+
+    return $child->{pid};
+}
+
+
+# Starts a tool; returns its pid and what it says (out).
+
+sub spawn($tool, @args) {
     my $pid = open(my $out, '-|') // die "fork: $!\n";
 
     if ($pid == 0) {
@@ -104,17 +169,19 @@ sub publish($tool, @args) {
 
     $children{$pid} = $out;
 
-    my $line = <$out> // '';
-    die "the broadcaster was not accepted\n" if $line ne "published\n";
-
-    return $pid;
+    return { pid => $pid, out => $out };
 }
 
+
+# Ends a tool that was started, unless it has ended; returns its exit status,
+# undef when it was ended.
 
 sub end($pid) {
     my $out = delete $children{$pid} or return;
     kill('TERM', $pid);
     close($out);
+
+    return $? & 127 ? undef : $? >> 8;
 }
 
 
@@ -186,45 +253,6 @@ sub median(@v) {
 sub spread(@v) {
     @v = sort { $a <=> $b } @v;
     return { median => median(@v), min => $v[0], max => $v[-1] };
-}
-
-
-# A node for benchmarks: the harness's own, but for its http block.
-
-package Bench::Node;
-
-use v5.36;
-
-use parent 'Stentor::Node';
-
-
-# twins: lines for the server block; worker_header: which worker answered.
-
-sub conf_http($self) {
-    my %o = %$self;
-    my $temp = join('', map { "    ${_}_temp_path $o{dir}/temp;\n" }
-                    qw(client_body proxy fastcgi uwsgi scgi));
-    my $header = $o{worker_header} ? 'add_header X-Worker $pid always;' : '';
-    my $reuse = $o{workers} > 1 ? ' reuseport' : '';
-
-    return <<"END";
-http {
-$temp
-    access_log off;
-    sendfile on;
-    keepalive_requests 1000000000;
-    keepalive_timeout 600s;
-
-    server {
-        listen 127.0.0.1:$o{http_port}$reuse;
-        root $o{dir};
-        $header
-        location /live/ { stentor_hls; }
-        location = /status { stentor_status; }
-        @{[ $o{twins} // '' ]}
-    }
-}
-END
 }
 
 

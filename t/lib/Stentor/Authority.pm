@@ -12,18 +12,21 @@ use POSIX ();
 
 use Stentor::Node;
 
-my @KEY = qw(-newkey rsa:2048 -nodes);
+my @RSA = qw(rsa:2048);
+my @ECDSA = qw(ec -pkeyopt ec_paramgen_curve:prime256v1);
 
 
-# new(dir => where its files go, name => also of those files): the certificate
-# to trust is in {pem}.
+# new(dir => where its files go, name => also of those files, ecdsa => 1: with
+# P-256 instead of RSA): the certificate to trust is in {pem}.
 
 sub new($class, %o) {
     my $self = bless { name => 'authority', issued => 0, %o }, $class;
     my $base = "$self->{dir}/$self->{name}";
 
+    $self->{key} = ['-nodes', '-newkey', $self->{ecdsa} ? @ECDSA : @RSA];
     $self->{pem} = "$base.pem";
-    $self->openssl(qw(req -x509 -days 2), @KEY, '-subj', "/CN=$self->{name}",
+    $self->openssl(qw(req -x509 -days 2), @{ $self->{key} },
+                   '-subj', "/CN=$self->{name}",
                    '-keyout', "$base.key", '-out', $self->{pem});
 
     return $self;
@@ -40,7 +43,7 @@ sub issue($self, $host = 'localhost') {
     my $kind = $host =~ /^[\d.]+$|:/ ? 'IP' : 'DNS';
 
     Stentor::Node::spew("$base.ext", "subjectAltName = $kind:$host\n");
-    $self->openssl('req', @KEY, '-subj', "/CN=$host",
+    $self->openssl('req', @{ $self->{key} }, '-subj', "/CN=$host",
                    '-keyout', "$base.key", '-out', "$base.csr");
     $self->openssl(qw(x509 -req -days 2 -CAcreateserial),
                    '-in', "$base.csr", '-extfile', "$base.ext",

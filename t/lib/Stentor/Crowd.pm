@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # Up to thousands of low-latency listeners in a process of their own
-# (t/bench/crowd.c), who check all that they get, and are asked now and then
+# (rehearse/crowd.c), who check all that they get, and are asked now and then
 # how they fare.  What they tell is the tool's JSON, decoded.
 
 package Stentor::Crowd;

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * What a crowd of listeners (crowd.c) has met with, by edge: counters, and
+ * What a crowd of listeners (crowd.h) has met with, by edge: counters, and
  * samples of which percentiles are told.  Times in samples are milliseconds.
  */
 
@@ -14,13 +14,21 @@
 #include <stdio.h>
 
 
+/* A histogram has so many bins for each doubling of a time, from 1 us to some
+ * weeks: percentiles are right to 1.6%. */
+#define CROWD_BINS_OCTAVE  64
+#define CROWD_BINS         (CROWD_BINS_OCTAVE * 36)
+
+
 typedef enum {
     crowd_refused = 0,       /* nobody listens */
+    crowd_tls,               /* no handshake, or a certificate not to trust */
     crowd_lost,              /* the connection ended before an answer did */
     crowd_timeout,           /* no answer in time */
     crowd_404,
     crowd_4xx,               /* others of them */
-    crowd_5xx,
+    crowd_503,               /* not let in, or nothing to send */
+    crowd_5xx,               /* others of them */
     crowd_odd,               /* an answer that is none of HTTP's, or another
                                 status */
     crowd_stale,             /* a playlist without the part that was asked
@@ -42,18 +50,24 @@ typedef enum {
 
 
 typedef struct {
-    float             *v;
-    size_t             n;
-    size_t             size;      /* allocated */
+    long               n;
+    double             min;       /* ms, as the maximum */
+    double             max;
+    uint32_t           bins[CROWD_BINS];
 } crowd_samples_t;
 
 
 typedef struct {
     long               joins;     /* listeners that came */
+    long               leaves;    /* that went, and others came */
     long               started;   /* that have heard something */
     long               rejoins;   /* that had lost their place, and sought
                                      another one */
+    long               downgraded;   /* that were given segments, not parts */
     long               reconnects;
+    long               handshakes;   /* of TLS */
+    long               resumed;   /* of them */
+    long               requests;
     long               playlists;
     long               parts;
     long long          bytes;     /* of them */
@@ -61,6 +75,7 @@ typedef struct {
     long               gaps;      /* parts that are said not to be */
     long               discontinuities;
     long               stalls;    /* times that a listener ran out of audio */
+    long               stalled;   /* listeners for whom that was the first */
     double             stall_ms;  /* all of them together */
     double             longest_stall_ms;
     long               errors[CROWD_ERRORS];
@@ -69,6 +84,8 @@ typedef struct {
                                      part */
     crowd_samples_t    age;       /* of a part when it came: since its end by
                                      the Unix clock */
+    crowd_samples_t    late;      /* of a part that was waited for: how much
+                                     more that is than the least ever seen */
     crowd_samples_t    after;     /* a part's first arrival here, after that
                                      from the first edge */
     crowd_samples_t    jumps;     /* of the media clock at discontinuities */
@@ -76,7 +93,8 @@ typedef struct {
 } crowd_stat_t;
 
 
-/* Out of memory a sample is left out. */
+/* One sample; what is below 1 us (jumps may go back) is told by the minimum
+ * alone. */
 void crowd_sample(crowd_samples_t *s, double ms);
 
 /* Adds what from has to all, and empties from. */
@@ -85,13 +103,13 @@ void crowd_stat_merge(crowd_stat_t *all, crowd_stat_t *from);
 /* Adds it, and leaves from as it is. */
 void crowd_stat_add(crowd_stat_t *all, const crowd_stat_t *from);
 
-void crowd_stat_free(crowd_stat_t *s);
-
 /* Errors that may never be. */
 long crowd_stat_wrong(const crowd_stat_t *s);
 
-/* Members of a JSON object, without its braces; sorts the samples. */
-void crowd_stat_print(FILE *out, crowd_stat_t *s);
+/* Members of a JSON object, without its braces; with bins the histograms are
+ * told, as [ms, how many] of each bin that has some, to add those of several
+ * processes. */
+void crowd_stat_print(FILE *out, const crowd_stat_t *s, unsigned bins);
 
 
 #endif /* CROWD_STAT_H */
