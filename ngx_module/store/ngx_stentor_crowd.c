@@ -40,9 +40,6 @@ struct ngx_stentor_crowd_s {
     ngx_uint_t                   nliving;
     ngx_uint_t                   living[NGX_STENTOR_SLOTS];
     ngx_atomic_uint_t            dead[NGX_STENTOR_SLOTS];   /* pids */
-    uint64_t                     bytes;      /* of bodies, ever, */
-    ngx_msec_t                   measured;   /* at that time */
-    uint64_t                     rate;       /* bit/s, up to then */
     ngx_stentor_crowd_stream_t  *streams;
 };
 
@@ -57,6 +54,7 @@ static void ngx_stentor_crowd_streams(ngx_stentor_crowd_t *crowd,
 static ngx_stentor_app_t *ngx_stentor_crowd_app(ngx_stentor_crowd_t *crowd,
     ngx_uint_t index);
 static uint64_t ngx_stentor_crowd_average(ngx_stentor_stream_t *st);
+static void ngx_stentor_crowd_measure(ngx_stentor_store_t *store);
 static ngx_stentor_level_e ngx_stentor_crowd_over(ngx_stentor_limit_t *limit,
     uint64_t n, ngx_stentor_level_e was);
 static void ngx_stentor_crowd_save(ngx_stentor_crowd_t *crowd,
@@ -177,11 +175,14 @@ static void
 ngx_stentor_crowd_node(ngx_stentor_crowd_t *crowd,
     ngx_stentor_present_t *present)
 {
-    uint64_t    n, rate, *counters;
-    ngx_uint_t  i;
+    uint64_t             n, *counters;
+    ngx_uint_t           i;
+    ngx_stentor_head_t  *head;
+
+    head = crowd->store->head;
 
     for (n = 0, i = 0; i < crowd->nliving; i++) {
-        counters = crowd->store->head->slots[crowd->living[i]].counters;
+        counters = head->slots[crowd->living[i]].counters;
 
         n += counters[NGX_STENTOR_HLS_LISTENERS]
              + counters[NGX_STENTOR_HLS_LEAVING]
@@ -193,10 +194,12 @@ ngx_stentor_crowd_node(ngx_stentor_crowd_t *crowd,
     /* a storm is not in what was measured yet, and others than listeners are
      * not in what listeners need */
 
-    rate = (ngx_current_msec - crowd->measured < NGX_STENTOR_CROWD_OLD_MS)
-           ? crowd->rate : 0;
-
-    present->bandwidth = ngx_max(present->bandwidth, rate);
+    if ((ngx_msec_int_t) (ngx_current_msec - ngx_stentor_load(&head->rate_msec))
+        < NGX_STENTOR_CROWD_OLD_MS)
+    {
+        n = ngx_stentor_load(&head->rate);
+        present->bandwidth = ngx_max(present->bandwidth, n);
+    }
 }
 
 
@@ -303,9 +306,7 @@ ngx_stentor_crowd_over(ngx_stentor_limit_t *limit, uint64_t n,
 void
 ngx_stentor_crowd_tick(ngx_stentor_crowd_t *crowd)
 {
-    uint64_t              bytes;
     ngx_uint_t            i;
-    ngx_msec_t            ms;
     ngx_stentor_app_t    *app;
     ngx_stentor_store_t  *store;
 
@@ -316,14 +317,7 @@ ngx_stentor_crowd_tick(ngx_stentor_crowd_t *crowd)
                          ? 0 : ngx_stentor_load(&store->head->slots[i].pid);
     }
 
-    bytes = ngx_stentor_store_sum(store, NGX_STENTOR_HLS_BYTES);
-    ms = ngx_current_msec - crowd->measured;
-
-    if (ms >= NGX_STENTOR_CROWD_MEASURE_MS) {
-        crowd->rate = crowd->measured ? (bytes - crowd->bytes) * 8000 / ms : 0;
-        crowd->bytes = bytes;
-        crowd->measured = ngx_current_msec;
-    }
+    ngx_stentor_crowd_measure(store);
 
     (void) ngx_stentor_crowd_look(crowd, NULL);
 
@@ -334,6 +328,33 @@ ngx_stentor_crowd_tick(ngx_stentor_crowd_t *crowd)
             (void) ngx_stentor_crowd_find(crowd, &app[i]);
         }
     }
+}
+
+
+/* One worker does it for all, whichever finds that it is time. */
+
+static void
+ngx_stentor_crowd_measure(ngx_stentor_store_t *store)
+{
+    uint64_t             bytes;
+    ngx_msec_int_t       ms;
+    ngx_atomic_uint_t    was;
+    ngx_stentor_head_t  *head;
+
+    head = store->head;
+    was = ngx_stentor_load(&head->rate_msec);
+    ms = (ngx_msec_int_t) (ngx_current_msec - was);
+
+    if (ms < NGX_STENTOR_CROWD_MEASURE_MS
+        || !ngx_atomic_cmp_set(&head->rate_msec, was, ngx_current_msec))
+    {
+        return;
+    }
+
+    bytes = ngx_stentor_store_sum(store, NGX_STENTOR_HLS_BYTES);
+
+    ngx_stentor_save(&head->rate, (bytes - head->rate_bytes) * 8000 / ms);
+    ngx_stentor_save(&head->rate_bytes, bytes);
 }
 
 

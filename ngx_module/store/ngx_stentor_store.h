@@ -387,6 +387,9 @@ typedef struct {
                                                  ngx_stentor_known.h */
     ngx_atomic_t             crowds[NGX_STENTOR_CROWDS];   /* and of
                                                  ngx_stentor_crowd.h */
+    ngx_atomic_t             rate;           /* bit/s of bodies, */
+    ngx_atomic_t             rate_msec;      /* ngx_current_msec, up to when, */
+    ngx_atomic_t             rate_bytes;     /* and how many by then */
     int                      fds[NGX_STENTOR_SLOTS];  /* wakes; -1: none */
     ngx_stentor_slot_t       slots[NGX_STENTOR_SLOTS];
 } ngx_stentor_head_t;
