@@ -45,6 +45,7 @@ my %MADE = (crowd => 'rehearse');
 my %LIBRARIES = (srt_push => 'srt', handshake => 'libssl');
 
 my %children;
+my @undo;
 
 
 # Builds the tools that are older than their sources.
@@ -126,12 +127,26 @@ sub one_worker($o) {
 }
 
 
-# What a row's function returns, or that it has died: the others go on.
+# What a row's function returns, or that it has died: the others go on, without
+# what it has left behind.
 
 sub tried($function, @args) {
-    return eval { $function->(@args) }
-           // { failed => [ $@ =~ s/\s+$//r ], notes => [] };
+    my $kept = @undo;
+    my $result = eval { $function->(@args) }
+                 // { failed => [ $@ =~ s/\s+$//r ], notes => [] };
+
+    while (@undo > $kept) {
+        my $undo = pop(@undo);
+        eval { $undo->() };
+    }
+
+    return $result;
 }
+
+
+# What is to be called when the row is over; without effect if nothing is left.
+
+sub later($undo) { push(@undo, $undo) }
 
 
 sub note($text) {
@@ -168,6 +183,7 @@ sub spawn($tool, @args) {
     }
 
     $children{$pid} = $out;
+    later(sub { end($pid) });
 
     return { pid => $pid, out => $out };
 }

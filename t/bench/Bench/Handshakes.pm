@@ -117,6 +117,8 @@ sub storm($o, $node, $row) {
         [ 'https://127.0.0.1:' . $node->port_tls() ], listeners => $n,
         rate => $rate, one_in => 100);
 
+    Bench::later(sub { $crowd->end() });
+
     my $heard = $crowd->hears(60);
     my $seen = $crowd->end();
 

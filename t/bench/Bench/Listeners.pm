@@ -80,6 +80,7 @@ sub crowd($port, $n, $rate) {
     my $crowd = Stentor::Crowd->new([ $port ], listeners => $n,
                                     rate => $rate, one_in => $COMPARE);
 
+    Bench::later(sub { $crowd->end() });
     $crowd->hears(120) or die "not all of the crowd hears something\n";
 
     return $crowd;

@@ -67,6 +67,12 @@ sub prepare($class, %o) {
 }
 
 
+sub start($self) {
+    $self->SUPER::start();
+    Bench::later(sub { $self->stop('TERM') });
+}
+
+
 sub port_more($self, $n) { return $self->{more_ports}[$n] }
 sub port_tls($self) { return $self->{tls_ports}[0] }
 sub port_h2($self) { return $self->{tls_ports}[1] }
