@@ -32,12 +32,9 @@ static void crowd_opened(crowd_t *c, crowd_listener_t *l);
 static void crowd_pause(crowd_t *c, crowd_listener_t *l, long retry_after);
 static void crowd_leave(crowd_t *c, crowd_listener_t *l);
 static void crowd_botted(crowd_t *c, crowd_listener_t *l, int rc);
-static void crowd_next(crowd_t *c, crowd_listener_t *l);
 static void crowd_get(crowd_t *c, crowd_listener_t *l);
 static void crowd_again(crowd_t *c, crowd_listener_t *l);
-static void crowd_ask(crowd_t *c, crowd_listener_t *l, const char *path);
 static void crowd_answer(crowd_t *c, crowd_listener_t *l);
-static crowd_error_e crowd_status(unsigned status);
 static int crowd_take(crowd_t *c, crowd_listener_t *l);
 
 
@@ -127,6 +124,8 @@ crowd_fail(crowd_t *c, crowd_listener_t *l, crowd_error_e e)
         l->multi = NULL;                /* it begins at the beginning */
     }
 
+    crowd_hint_drop(c, l);
+
     if (e <= crowd_timeout || e == crowd_odd) {
         crowd_wire_drop(&c->net, &l->wire);
         crowd_turn(c, l);
@@ -180,6 +179,7 @@ crowd_cut(crowd_t *c, crowd_listener_t *l, double ms)
     }
 
     crowd_wire_drop(&c->net, &l->wire);
+    crowd_hint_drop(c, l);
     l->queued = 0;
     l->at = 0;
     l->whole = 0;
@@ -196,6 +196,7 @@ crowd_leave(crowd_t *c, crowd_listener_t *l)
 
     crowd_wire_drop(&c->net, &l->wire);
     SSL_SESSION_free(l->wire.session);
+    crowd_hint_drop(c, l);
     crowd_stat(c, l)->leaves++;
 
     memset(&fresh, 0, sizeof(fresh));
@@ -205,6 +206,7 @@ crowd_leave(crowd_t *c, crowd_listener_t *l)
     fresh.stream = l->stream;
     fresh.stalled = l->stalled;
     fresh.kind = l->kind;
+    fresh.hint = l->hint;
     *l = fresh;
 
     /* the timer's neighbours know where it is, which has not changed */
@@ -326,7 +328,7 @@ crowd_botted(crowd_t *c, crowd_listener_t *l, int rc)
 }
 
 
-static void
+void
 crowd_next(crowd_t *c, crowd_listener_t *l)
 {
     char  number[CROWD_NUMBER];
@@ -386,6 +388,10 @@ crowd_get(crowd_t *c, crowd_listener_t *l)
         return;
     }
 
+    if (l->hint && crowd_hint_get(c, l, path)) {
+        return;
+    }
+
     crowd_ask(c, l, path);
 }
 
@@ -415,6 +421,10 @@ crowd_again(crowd_t *c, crowd_listener_t *l)
         return;
     }
 
+    if (l->kind == crowd_preload && l->hinted[0]) {
+        crowd_hint_ask(c, l);
+    }
+
     l->state = crowd_reload;
     n = snprintf(path, sizeof(path), "%s%c_HLS_msn=%llu&_HLS_part=%u"
                  "&_HLS_skip=YES", l->list, strchr(l->list, '?') ? '&' : '?',
@@ -429,7 +439,7 @@ crowd_again(crowd_t *c, crowd_listener_t *l)
 }
 
 
-static void
+void
 crowd_ask(crowd_t *c, crowd_listener_t *l, const char *path)
 {
     l->asked = c->now;
@@ -482,7 +492,7 @@ crowd_answer(crowd_t *c, crowd_listener_t *l)
 }
 
 
-static crowd_error_e
+crowd_error_e
 crowd_status(unsigned status)
 {
     if (status == 404) {
@@ -523,6 +533,6 @@ crowd_take(crowd_t *c, crowd_listener_t *l)
             return STN_OK;
         }
 
-        return crowd_heard(c, l);
+        return crowd_heard(c, l, &l->wire.answer);
     }
 }
