@@ -32,6 +32,7 @@ static void crowd_opened(crowd_t *c, crowd_listener_t *l);
 static void crowd_pause(crowd_t *c, crowd_listener_t *l, long retry_after);
 static void crowd_leave(crowd_t *c, crowd_listener_t *l);
 static void crowd_botted(crowd_t *c, crowd_listener_t *l, int rc);
+static void crowd_begin(crowd_t *c, crowd_listener_t *l);
 static void crowd_get(crowd_t *c, crowd_listener_t *l);
 static void crowd_again(crowd_t *c, crowd_listener_t *l);
 static void crowd_answer(crowd_t *c, crowd_listener_t *l);
@@ -331,24 +332,13 @@ crowd_botted(crowd_t *c, crowd_listener_t *l, int rc)
 void
 crowd_next(crowd_t *c, crowd_listener_t *l)
 {
-    char  number[CROWD_NUMBER];
-
     if (l->leaves && l->leaves <= c->now) {
         crowd_leave(c, l);
         return;
     }
 
     if (l->multi == NULL) {
-        number[0] = '\0';
-
-        if (c->nstreams > 1) {
-            snprintf(number, sizeof(number), "%u", l->stream + 1);
-        }
-
-        snprintf(l->list, sizeof(l->list), "%s%s%s", c->entry, number,
-                 c->file);
-        l->state = crowd_variants;
-        crowd_ask(c, l, l->list);
+        crowd_begin(c, l);
         return;
     }
 
@@ -367,6 +357,34 @@ crowd_next(crowd_t *c, crowd_listener_t *l)
     }
 
     crowd_again(c, l);
+}
+
+
+/* With what players are given. */
+
+static void
+crowd_begin(crowd_t *c, crowd_listener_t *l)
+{
+    int   n;
+    char  number[CROWD_NUMBER];
+
+    number[0] = '\0';
+
+    if (c->nstreams > 1) {
+        snprintf(number, sizeof(number), "%u", l->stream + 1);
+    }
+
+    n = snprintf(l->list, sizeof(l->list), "%s%s%s", c->entry, number,
+                 c->file);
+
+    l->state = crowd_variants;
+
+    if (n < 0 || (size_t) n >= sizeof(l->list)) {
+        crowd_fail(c, l, crowd_playlist);
+        return;
+    }
+
+    crowd_ask(c, l, l->list);
 }
 
 
