@@ -85,7 +85,7 @@ main(int argc, char **argv)
     }
 
     signal(SIGTERM, crowd_signal);
-    signal(SIGINT, crowd_signal);
+    signal(SIGINT, c.told ? SIG_IGN : crowd_signal);    /* told to end */
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
 

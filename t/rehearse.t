@@ -89,6 +89,27 @@ is_deeply($sum, { parts => 5, longest_stall_ms => 5, errors => { lost => 3 },
                                p90 => 20, p99 => 20 } }, 'are sums');
 
 
+# --- verdicts
+
+my ($cpu, $tool) = Rehearse::Limits::judge(
+    { tool => { busiest => 81 }, server => {} },
+    Rehearse::Limits::read('server_cpu 30us'));
+is($cpu->{ok}, undef, 'what is not known is not judged');
+is($tool->{ok}, 0, 'a tool that is too busy fails');
+
+my ($least, $most) = Rehearse::Limits::judge(
+    { tool => { busiest => 0 },
+      players => { started => 98, joins => 100, stalls => 2 } },
+    map { Rehearse::Limits::read($_) } 'heard 99%', 'stalls 2%');
+is($least->{ok}, 0, 'the least that has to be');
+is($most->{ok}, 1, 'the most that may be');
+
+my $doc = Stentor::Node::slurp("$top/docs/rehearsal.md");
+like($doc, qr/^\| `\Q$_\E` \|/m, "$_ is documented")
+    for map { s{.*/(.*)\.conf$}{$1}r } glob("$top/rehearse/scenarios/*.conf");
+like($doc, qr/`$_`/, "so are $_ listeners") for @Rehearse::Scenario::KINDS;
+
+
 # --- the real ones
 
 system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
