@@ -53,7 +53,10 @@ sub look_status($self) {
 
     for my $k (qw(listeners connections trying waiters)) {
         my $n = ($hls || {})->{$k} // next;
-        $self->{counts}{$k} = $n if $n > ($self->{counts}{$k} // -1);
+        my $count = $self->{counts}{$k} //= { most => 0 };
+
+        $count->{last} = $n;
+        $count->{most} = $n if $n > $count->{most};
     }
 }
 
