@@ -28,6 +28,7 @@ MOD_SRCS := $(LIB_SRCS) $(LIB_HDRS) config \
             $(wildcard ngx_module/*.[ch] ngx_module/*/*.[ch])
 UNITS    := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 CROWD    := $(wildcard rehearse/*.c)
+TRIED    := rehearse/crowd_http.c rehearse/crowd_wheel.c
 FUZZERS  := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
 
 .PHONY: all module html rehearse run demo test asan bench fuzz check clean \
@@ -83,6 +84,10 @@ $(BUILD)/lib/%.o: %.c $(LIB_HDRS)
 $(BUILD)/asan/lib/%.o: %.c $(LIB_HDRS)
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -O1 -g $(SAN) $(WARN) $(CPPFLAGS) -c $< -o $@
+
+$(BUILD)/unit/test_crowd_http: $(TRIED:%.c=$(BUILD)/lib/%.o)
+
+$(BUILD)/asan/unit/test_crowd_http: $(TRIED:%.c=$(BUILD)/asan/lib/%.o)
 
 $(BUILD)/unit/%: $(BUILD)/lib/t/unit/%.o $(LIB_SRCS:%.c=$(BUILD)/lib/%.o)
 	@mkdir -p $(@D)

@@ -61,6 +61,7 @@ static int crowd_sources(crowd_net_t *n, const char *list);
 static int crowd_edges(crowd_t *c, char **edges, int n);
 static int crowd_prepare(crowd_t *c);
 static void crowd_run(crowd_t *c);
+static void crowd_ready(crowd_t *c, void *data);
 static void crowd_tick(crowd_t *c);
 static unsigned crowd_come(const crowd_t *c, const crowd_ramp_t *r);
 static crowd_kind_e crowd_kind(const crowd_ramp_t *r, unsigned number);
@@ -84,7 +85,7 @@ main(int argc, char **argv)
     }
 
     signal(SIGTERM, crowd_signal);
-    signal(SIGINT, crowd_signal);
+    signal(SIGINT, c.told ? SIG_IGN : crowd_signal);    /* told to end */
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
 
@@ -329,12 +330,7 @@ crowd_run(crowd_t *c)
         for (i = 0; i < n; i++) {
             c->now = crowd_now_ns();
 
-            if (events[i].data.ptr) {
-                crowd_event(c, events[i].data.ptr);
-
-            } else {
-                crowd_told(c);
-            }
+            crowd_ready(c, events[i].data.ptr);
         }
 
         c->now = crowd_now_ns();
@@ -343,6 +339,23 @@ crowd_run(crowd_t *c)
             ticked = c->now;
             crowd_tick(c);
         }
+    }
+}
+
+
+/* Whose: of the first connection of a listener the address itself. */
+
+static void
+crowd_ready(crowd_t *c, void *data)
+{
+    if (data == NULL) {
+        crowd_told(c);
+
+    } else if ((uintptr_t) data & 1) {
+        crowd_hint_event(c, (crowd_listener_t *) ((uintptr_t) data - 1));
+
+    } else {
+        crowd_event(c, data);
     }
 }
 

@@ -39,6 +39,7 @@
 typedef enum {
     crowd_ll = 0,            /* low latency: parts, blocking reload */
     crowd_classic,           /* segments, and polls */
+    crowd_preload,           /* parts, each asked for before it is listed */
     crowd_slow,              /* low latency, over a line that is too slow */
     crowd_bot_list,          /* gets playlists only */
     crowd_bot_part,          /* the same part over and over */
@@ -88,9 +89,24 @@ typedef struct {
 } crowd_multi_t;
 
 
+/* The connection on which a part is waited for that a playlist has hinted at
+ * (RFC 8216bis, 4.4.5.3), while the other one waits for the playlist. */
+
+typedef struct {
+    crowd_wire_t       wire;
+    char               path[CROWD_PATH];
+    unsigned           asked;            /* booleans: it is to be got, */
+    unsigned           sent;             /* was asked for, */
+    unsigned           ready;            /* is there, */
+    unsigned           waited;           /* and the listener has nothing else
+                                            to do */
+} crowd_hint_t;
+
+
 typedef struct {
     crowd_timer_t      timer;            /* the first: it is found by it */
     crowd_wire_t       wire;
+    crowd_hint_t      *hint;             /* owned; of who preloads */
     crowd_kind_e       kind;
     unsigned           classic;          /* boolean: it plays segments */
     crowd_state_e      state;
@@ -117,6 +133,7 @@ typedef struct {
     crowd_part_t       queue[CROWD_QUEUE];
     unsigned           queued;
     unsigned           at;               /* in the queue */
+    char               hinted[CROWD_URI];    /* of the part to come */
     char               list[CROWD_PATH]; /* media playlist; empty: unknown */
     char               listed[CROWD_URI];    /* the last playlist's map */
     char               map[CROWD_URI];   /* of the init segment it has */
@@ -241,6 +258,15 @@ void crowd_join(crowd_t *c, crowd_listener_t *l, crowd_kind_e kind);
 /* Its descriptor is ready for something. */
 void crowd_event(crowd_t *c, crowd_listener_t *l);
 
+/* It goes on with what is next: a part, a playlist. */
+void crowd_next(crowd_t *c, crowd_listener_t *l);
+
+/* It asks for a path on its first connection. */
+void crowd_ask(crowd_t *c, crowd_listener_t *l, const char *path);
+
+/* What an answer that is none of success counts as. */
+crowd_error_e crowd_status(unsigned status);
+
 /* Its timer is due. */
 void crowd_due(crowd_t *c, crowd_listener_t *l);
 
@@ -264,7 +290,7 @@ crowd_stat_t *crowd_stat(crowd_t *c, const crowd_listener_t *l);
  * crowd_fail() was called. */
 int crowd_listed(crowd_t *c, crowd_listener_t *l);
 int crowd_inited(crowd_t *c, crowd_listener_t *l);
-int crowd_heard(crowd_t *c, crowd_listener_t *l);
+int crowd_heard(crowd_t *c, crowd_listener_t *l, const crowd_http_t *a);
 
 /* For how long it has had nothing to play, ms; 0: it does not run dry. */
 double crowd_silent(const crowd_t *c, const crowd_listener_t *l);
@@ -284,6 +310,23 @@ unsigned crowd_choices(const crowd_t *c, const crowd_listener_t *l);
 /* The path of a URI that stands in a playlist with that path.  STN_OK or
  * STN_LIMIT. */
 int crowd_path(char *path, const char *base, const char *uri, size_t len);
+
+
+/* --- crowd_hint.c */
+
+/* The second connection of a listener is ready for something: its epoll data
+ * is the listener's address and one. */
+void crowd_hint_event(crowd_t *c, crowd_listener_t *l);
+
+/* The part that the last playlist hinted at is asked for. */
+void crowd_hint_ask(crowd_t *c, crowd_listener_t *l);
+
+/* Whether that path is what was asked for so; if so it is waited for, or taken
+ * if it is there. */
+unsigned crowd_hint_get(crowd_t *c, crowd_listener_t *l, const char *path);
+
+/* Forgets what was asked for so, and closes the connection. */
+void crowd_hint_drop(crowd_t *c, crowd_listener_t *l);
 
 
 /* --- crowd_bot.c */

@@ -69,6 +69,7 @@ crowd_hls_read(crowd_hls_t *pl, const char *text, size_t len)
     pl->discontinuity = 0;
     pl->gap = 0;
     pl->map.len = 0;
+    pl->hint.len = 0;
 
     if (crowd_hls_is(text, len, "#EXTM3U") == NULL) {
         pl->reason = "not a playlist";
@@ -132,6 +133,9 @@ crowd_hls_line(crowd_hls_t *pl, const char *s, size_t len)
     } else if (crowd_hls_is(s, len, "#EXT-X-SKIP:")) {
         pl->next_msn += (uint64_t) crowd_hls_number(s, len,
                                                     "SKIPPED-SEGMENTS=");
+
+    } else if (crowd_hls_is(s, len, "#EXT-X-PRELOAD-HINT:TYPE=PART")) {
+        (void) crowd_hls_text(&pl->hint, s, len, "URI=\"");
 
     } else if (crowd_hls_is(s, len, "#EXT-X-GAP")) {
         pl->gap = 1;

@@ -48,6 +48,7 @@ typedef struct {
     uint64_t              next_msn;  /* of the part to come */
     unsigned              next_part;
     unsigned              ended;     /* boolean */
+    crowd_hls_uri_t       hint;      /* of that part; len 0: there is none */
     crowd_hls_part_t      parts[CROWD_HLS_PARTS];
     unsigned              n;
     const char           *reason;    /* after STN_ERROR */

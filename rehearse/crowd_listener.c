@@ -32,12 +32,10 @@ static void crowd_opened(crowd_t *c, crowd_listener_t *l);
 static void crowd_pause(crowd_t *c, crowd_listener_t *l, long retry_after);
 static void crowd_leave(crowd_t *c, crowd_listener_t *l);
 static void crowd_botted(crowd_t *c, crowd_listener_t *l, int rc);
-static void crowd_next(crowd_t *c, crowd_listener_t *l);
+static void crowd_begin(crowd_t *c, crowd_listener_t *l);
 static void crowd_get(crowd_t *c, crowd_listener_t *l);
 static void crowd_again(crowd_t *c, crowd_listener_t *l);
-static void crowd_ask(crowd_t *c, crowd_listener_t *l, const char *path);
 static void crowd_answer(crowd_t *c, crowd_listener_t *l);
-static crowd_error_e crowd_status(unsigned status);
 static int crowd_take(crowd_t *c, crowd_listener_t *l);
 
 
@@ -127,6 +125,8 @@ crowd_fail(crowd_t *c, crowd_listener_t *l, crowd_error_e e)
         l->multi = NULL;                /* it begins at the beginning */
     }
 
+    crowd_hint_drop(c, l);
+
     if (e <= crowd_timeout || e == crowd_odd) {
         crowd_wire_drop(&c->net, &l->wire);
         crowd_turn(c, l);
@@ -180,6 +180,7 @@ crowd_cut(crowd_t *c, crowd_listener_t *l, double ms)
     }
 
     crowd_wire_drop(&c->net, &l->wire);
+    crowd_hint_drop(c, l);
     l->queued = 0;
     l->at = 0;
     l->whole = 0;
@@ -196,6 +197,7 @@ crowd_leave(crowd_t *c, crowd_listener_t *l)
 
     crowd_wire_drop(&c->net, &l->wire);
     SSL_SESSION_free(l->wire.session);
+    crowd_hint_drop(c, l);
     crowd_stat(c, l)->leaves++;
 
     memset(&fresh, 0, sizeof(fresh));
@@ -205,6 +207,7 @@ crowd_leave(crowd_t *c, crowd_listener_t *l)
     fresh.stream = l->stream;
     fresh.stalled = l->stalled;
     fresh.kind = l->kind;
+    fresh.hint = l->hint;
     *l = fresh;
 
     /* the timer's neighbours know where it is, which has not changed */
@@ -326,27 +329,16 @@ crowd_botted(crowd_t *c, crowd_listener_t *l, int rc)
 }
 
 
-static void
+void
 crowd_next(crowd_t *c, crowd_listener_t *l)
 {
-    char  number[CROWD_NUMBER];
-
     if (l->leaves && l->leaves <= c->now) {
         crowd_leave(c, l);
         return;
     }
 
     if (l->multi == NULL) {
-        number[0] = '\0';
-
-        if (c->nstreams > 1) {
-            snprintf(number, sizeof(number), "%u", l->stream + 1);
-        }
-
-        snprintf(l->list, sizeof(l->list), "%s%s%s", c->entry, number,
-                 c->file);
-        l->state = crowd_variants;
-        crowd_ask(c, l, l->list);
+        crowd_begin(c, l);
         return;
     }
 
@@ -368,6 +360,34 @@ crowd_next(crowd_t *c, crowd_listener_t *l)
 }
 
 
+/* With what players are given. */
+
+static void
+crowd_begin(crowd_t *c, crowd_listener_t *l)
+{
+    int   n;
+    char  number[CROWD_NUMBER];
+
+    number[0] = '\0';
+
+    if (c->nstreams > 1) {
+        snprintf(number, sizeof(number), "%u", l->stream + 1);
+    }
+
+    n = snprintf(l->list, sizeof(l->list), "%s%s%s", c->entry, number,
+                 c->file);
+
+    l->state = crowd_variants;
+
+    if (n < 0 || (size_t) n >= sizeof(l->list)) {
+        crowd_fail(c, l, crowd_playlist);
+        return;
+    }
+
+    crowd_ask(c, l, l->list);
+}
+
+
 /* The next part, or what it needs first. */
 
 static void
@@ -383,6 +403,10 @@ crowd_get(crowd_t *c, crowd_listener_t *l)
 
     if (crowd_path(path, l->list, uri, strlen(uri)) != STN_OK) {
         crowd_fail(c, l, crowd_playlist);
+        return;
+    }
+
+    if (l->hint && crowd_hint_get(c, l, path)) {
         return;
     }
 
@@ -415,6 +439,10 @@ crowd_again(crowd_t *c, crowd_listener_t *l)
         return;
     }
 
+    if (l->kind == crowd_preload && l->hinted[0]) {
+        crowd_hint_ask(c, l);
+    }
+
     l->state = crowd_reload;
     n = snprintf(path, sizeof(path), "%s%c_HLS_msn=%llu&_HLS_part=%u"
                  "&_HLS_skip=YES", l->list, strchr(l->list, '?') ? '&' : '?',
@@ -429,7 +457,7 @@ crowd_again(crowd_t *c, crowd_listener_t *l)
 }
 
 
-static void
+void
 crowd_ask(crowd_t *c, crowd_listener_t *l, const char *path)
 {
     l->asked = c->now;
@@ -482,7 +510,7 @@ crowd_answer(crowd_t *c, crowd_listener_t *l)
 }
 
 
-static crowd_error_e
+crowd_error_e
 crowd_status(unsigned status)
 {
     if (status == 404) {
@@ -523,6 +551,6 @@ crowd_take(crowd_t *c, crowd_listener_t *l)
             return STN_OK;
         }
 
-        return crowd_heard(c, l);
+        return crowd_heard(c, l, &l->wire.answer);
     }
 }

@@ -209,6 +209,11 @@ crowd_fill(crowd_t *c, crowd_listener_t *l, const crowd_hls_t *pl,
     l->next_msn = i < pl->n ? pl->parts[i].msn : pl->next_msn;
     l->next_part = i < pl->n ? pl->parts[i].part : pl->next_part;
     l->whole = 1;
+    l->hinted[0] = '\0';
+
+    if (i == pl->n && pl->hint.len) {
+        (void) crowd_uri(l->hinted, &pl->hint);
+    }
 
     return STN_OK;
 }
@@ -245,16 +250,14 @@ crowd_inited(crowd_t *c, crowd_listener_t *l)
 
 
 int
-crowd_heard(crowd_t *c, crowd_listener_t *l)
+crowd_heard(crowd_t *c, crowd_listener_t *l, const crowd_http_t *a)
 {
     double         begin, end;
     int64_t        pos, ticks;
     const char    *body;
     crowd_part_t  *p;
-    crowd_http_t  *a;
 
     p = &l->queue[l->at];
-    a = &l->wire.answer;
     body = crowd_http_body(a);
 
     if (crowd_hls_media(body, a->body, &pos, &ticks) != STN_OK) {

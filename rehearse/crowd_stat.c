@@ -41,6 +41,7 @@ static const crowd_field_t  crowd_counts[] = {
     crowd_count(requests),
     crowd_count(playlists),
     crowd_count(parts),
+    crowd_count(hinted),
     crowd_count(compared),
     crowd_count(gaps),
     crowd_count(discontinuities),

@@ -71,6 +71,8 @@ typedef struct {
     long               playlists;
     long               parts;
     long long          bytes;     /* of them */
+    long               hinted;    /* of them, asked for before they were
+                                     listed */
     long               compared;  /* whose bytes were compared */
     long               gaps;      /* parts that are said not to be */
     long               discontinuities;

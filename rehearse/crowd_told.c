@@ -35,8 +35,8 @@ static double crowd_cpu(long *rss_kb);
 /* As scenarios call them. */
 
 static const char  *crowd_kinds[CROWD_KINDS] = {
-    "low-latency", "classic", "slow", "playlist-only", "one-part",
-    "connect-only", "slow-loris", "malformed"
+    "low-latency", "classic", "preload", "slow", "playlist-only",
+    "one-part", "connect-only", "slow-loris", "malformed"
 };
 
 

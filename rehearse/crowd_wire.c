@@ -47,6 +47,7 @@ crowd_net_init(crowd_net_t *n)
 
     SSL_CTX_set_mode(n->ssl, SSL_MODE_RELEASE_BUFFERS
                              |SSL_MODE_ENABLE_PARTIAL_WRITE);
+    SSL_CTX_set_read_ahead(n->ssl, 1);      /* a record in one system call */
     SSL_CTX_set_session_cache_mode(n->ssl, SSL_SESS_CACHE_CLIENT
                                            |SSL_SESS_CACHE_NO_INTERNAL);
 

@@ -89,6 +89,27 @@ is_deeply($sum, { parts => 5, longest_stall_ms => 5, errors => { lost => 3 },
                                p90 => 20, p99 => 20 } }, 'are sums');
 
 
+# --- verdicts
+
+my ($cpu, $tool) = Rehearse::Limits::judge(
+    { tool => { busiest => 81 }, server => {} },
+    Rehearse::Limits::read('server_cpu 30us'));
+is($cpu->{ok}, undef, 'what is not known is not judged');
+is($tool->{ok}, 0, 'a tool that is too busy fails');
+
+my ($least, $most) = Rehearse::Limits::judge(
+    { tool => { busiest => 0 },
+      players => { started => 98, joins => 100, stalls => 2 } },
+    map { Rehearse::Limits::read($_) } 'heard 99%', 'stalls 2%');
+is($least->{ok}, 0, 'the least that has to be');
+is($most->{ok}, 1, 'the most that may be');
+
+my $doc = Stentor::Node::slurp("$top/docs/rehearsal.md");
+like($doc, qr/^\| `\Q$_\E` \|/m, "$_ is documented")
+    for map { s{.*/(.*)\.conf$}{$1}r } glob("$top/rehearse/scenarios/*.conf");
+like($doc, qr/`$_`/, "so are $_ listeners") for @Rehearse::Scenario::KINDS;
+
+
 # --- the real ones
 
 system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
@@ -171,6 +192,8 @@ for my $name (qw(steady join-storm churn slow-readers bots reconnect-wave
     cmp_ok($r->{others}{errors}{'4xx'}, '>', 0, 'and what they get')
         if $name eq 'bots';
     cmp_ok($r->{server}{cpu_us}, '>', 0, 'the server works')
+        if $name eq 'steady';
+    cmp_ok($r->{players}{hinted}, '>', 20, 'parts are got before the playlist')
         if $name eq 'steady';
 }
 
@@ -263,12 +286,20 @@ my ($init, @parts) = fetch_all($node, map { "/live/studio1/$_" } $p->{map},
 $b->stop();
 $node->done('TERM');
 
-my $other = Stentor::Node->new(plain => 1);
+my $other = Stentor::Node->new(plain => 1, http_server => <<'END');
+location /live/busy/ { add_header Retry-After 1 always; return 503; }
+        gzip on;
+        gzip_min_length 1;
+        gzip_types *;
+END
+my $at = 'http://127.0.0.1:' . $other->port_http() . '/live';
+my $nobody = 'http://127.0.0.1:' . Stentor::Node::free_port() . '/live';
 
 
-# Serves parts, which may be others than their names say.
+# Serves parts, which may be others than their names say, under the URIs of
+# the variants.
 
-sub serve(@list) {
+sub serve($variants, @list) {
     my $to = $other->dir() . '/html/live/made';
     my $text = join("\n", '#EXTM3U', '#EXT-X-VERSION:9',
         '#EXT-X-TARGETDURATION:2', '#EXT-X-PART-INF:PART-TARGET=0.3',
@@ -284,23 +315,48 @@ sub serve(@list) {
     }
 
     Stentor::Node::spew("$to/audio.m3u8", "$text#EXT-X-ENDLIST\n");
-    Stentor::Node::spew("$to/index.m3u8", "#EXTM3U\naudio.m3u8\n");
+    Stentor::Node::spew("$to/index.m3u8",
+                        join("\n", '#EXTM3U', @$variants, ''));
 }
 
 
-my @made = (scenario('length 1s', 'join 0s..0s 100%', 'limit wrong 0'),
-            '--url', 'http://127.0.0.1:' . $other->port_http()
-                     . '/live/made/index.m3u8', '--listeners 3');
+my @made = (scenario('length 1s', 'join 0s..0s 100%', 'limit wrong 0',
+                     'limit heard 100%'),
+            '--url', "$at/made/index.m3u8", '--listeners 3');
 
-serve(0 .. 3);
+serve(['audio.m3u8'], 0 .. 3);
 ($status, $r, $said) = rehearse(@made);
-is($status, 0, 'made up: good') or diag($said);
+is($status, 0, 'made up: good, compressed and in chunks') or diag($said);
 
-serve(0, 1, 3);
+serve(['audio.m3u8'], 0, 1, 3);
 ($status, $r, $said) = rehearse(@made);
 is($status, 1, 'made up: a part is missing');
 is($r->{players}{errors}{break}, 3, 'each listener sees it');
 like($said, qr/^  continuity +3 breaks/m, 'it is told');
+
+serve([ "$nobody/made/audio.m3u8", "$at/made/audio.m3u8" ], 0 .. 3);
+($status, $r, $said) = rehearse(@made);
+is($status, 0, 'a redundant variant is taken') or diag($said);
+is($r->{players}{errors}{refused}, 3, 'when the first one is dead');
+
+Stentor::Node::spew($other->dir() . '/html/live/made/audio.m3u8', <<"END");
+#EXTM3U
+#EXT-X-TARGETDURATION:1
+#EXT-X-MAP:URI="init.mp4"
+#EXTINF:0.2,
+$msn.0.m4s
+#EXTINF:0.2,
+$msn.1.m4s
+#EXT-X-ENDLIST
+END
+($status, $r, $said) = rehearse(@made);
+is($status, 0, 'a playlist without parts is played') or diag($said);
+is($r->{players}{downgraded}, 3, 'and told');
+
+($status, $r, $said) = rehearse(scenario('length 3s', 'join 0s..0s 100%',
+    'limit refused 0'), '--url', "$at/busy/index.m3u8", '--listeners 3');
+is(failed($r), 'refused', 'who is not let in is refused');
+cmp_ok($r->{players}{errors}{503}, '<=', 9, 'and waits as it is told');
 
 $other->done();
 done_testing();

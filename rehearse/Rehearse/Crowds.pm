@@ -17,8 +17,8 @@ use POSIX ();
 use constant { SPARE => 100, MOST => 18000 };
 
 
-# new(tool => path, all => how many in all, edges => [..], args => [..],
-# processes => at least)
+# new(tool => path, all => how many in all, connections => of them, edges =>
+# [..], args => [..], processes => at least)
 
 sub new($class, %o) {
     my $files = POSIX::sysconf(POSIX::_SC_OPEN_MAX());
@@ -27,7 +27,7 @@ sub new($class, %o) {
     die "a process may have only $files descriptors: ulimit -n\n"
         if $most < 1;
 
-    my $n = POSIX::ceil($o{all} / $most);
+    my $n = POSIX::ceil($o{connections} / $most);
     $n = $o{processes} if ($o{processes} // 0) > $n;
 
     # what does not divide evenly may fall on one process more than once

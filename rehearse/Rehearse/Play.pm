@@ -13,6 +13,10 @@ use Time::HiRes qw(time sleep);
 
 use Rehearse::Limits;
 
+# What a player costs is told of the time when all have come, if that is so
+# long, in seconds.
+use constant SETTLED => 5;
+
 # A second of work may be all of a core (a storm of TLS handshakes): busy is
 # who is so for that long, in seconds.
 use constant WINDOW => 3;
@@ -122,6 +126,12 @@ sub look($self, $at) {
     $self->{last} = $now;
     $self->{most} = $seen->{joined} if $seen->{joined} > $self->{most};
 
+    my $cpu = 0;
+    $cpu += $_->{cpu_s} for @{ $seen->{processes} };
+    push(@{ $self->{costs} }, { at => $at, heard => $self->{heard},
+                                tool => $cpu,
+                                server => $self->{server}->cpu() });
+
     push(@{ $self->{windows} }, [ $now, map { $_->{cpu_s} }
                                         @{ $seen->{processes} } ]);
     shift(@{ $self->{windows} }) while @{ $self->{windows} } > 2
@@ -131,6 +141,22 @@ sub look($self, $at) {
     $self->progress(sprintf(
         "%4.0f s  %d came, %d listen, %d silent; %d stalls, %d errors",
         $at, @$seen{qw(joined playing silent stalls)}, errors($seen)));
+}
+
+
+# What has been used since all had come: {heard (listener-seconds), tool,
+# server (s)}.
+
+sub cost($self) {
+    my @costs = @{ $self->{costs} };
+    my ($last_join) = sort { $b <=> $a }
+                      map { $_->{to} } @{ $self->{scenario}{joins} };
+    my ($first) = grep { $_->{at} >= $last_join + 1 } @costs;
+
+    $first = $costs[0] if !$first
+                          || $costs[-1]{at} - $first->{at} < SETTLED;
+    return { map { $_ => $costs[-1]{$_} - $first->{$_} }
+                 qw(heard tool server) };
 }
 
 
@@ -173,6 +199,7 @@ sub errors($seen) {
 
 sub report($self, $seen, $took) {
     my $s = $self->{scenario};
+    my $cost = $self->cost();
     my ($cpu, $rss) = (0, 0);
 
     for my $p (@{ $seen->{processes} }) {
@@ -202,12 +229,13 @@ sub report($self, $seen, $took) {
         others => $seen->{aside}, edges => $seen->{edges},
         ran => [ map { { at => $_->{at}, command => $_->{command} } }
                      @{ $self->{ran} } ],
-        server => $self->{server}->report($self->{heard}, $self->{most}),
+        server => $self->{server}->report($cost, $self->{most}),
         tool => {
             processes => scalar(@{ $seen->{processes} }),
             cpu_s => $cpu, rss_kb => $rss, busiest => $self->{busiest},
             listener_seconds => $self->{heard},
-            cpu_us => $self->{heard} ? 1e6 * $cpu / $self->{heard} : undef,
+            cpu_us => $cost->{heard} > 0
+                      ? 1e6 * $cost->{tool} / $cost->{heard} : undef,
             machine => $ticks ? 100 - 100 * ($last->[1] - $first->[1])
                                       / $ticks : undef,
         },

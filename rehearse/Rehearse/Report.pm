@@ -97,8 +97,9 @@ sub server($s) {
         if defined $s->{cpu_us};
 
     my $c = $s->{counts};
-    row('its own count', join(', ', map { "$_ $c->{$_}" } sort keys %$c)
-                         . ' at most') if %$c;
+    row('its own count', join(', ', map {
+        "$_ $c->{$_}{last} (at most $c->{$_}{most})"
+    } sort keys %$c)) if %$c;
 }
 
 

@@ -27,8 +27,8 @@ use v5.36;
 
 use Rehearse::Limits;
 
-our @KINDS = qw(low-latency classic slow playlist-only one-part connect-only
-                slow-loris malformed);
+our @KINDS = qw(low-latency classic preload slow playlist-only one-part
+                connect-only slow-loris malformed);
 my %KIND = map { $_ => 1 } @KINDS;
 
 my %LINE = (
@@ -197,6 +197,24 @@ sub hurry($self, $n) {
 sub all($self, $listeners) {
     my $sum = 0;
     $sum += int($_->{share} * $listeners + 0.5) for @{ $self->{joins} };
+    return $sum;
+}
+
+
+# The connections that they have: who preloads has two.
+
+sub connections($self, $listeners) {
+    my $sum = 0;
+
+    for my $join (@{ $self->{joins} }) {
+        my $mix = $join->{mix} // $self->{players};
+        my $all = 0;
+
+        $all += $_ for values %$mix;
+        $sum += $join->{share} * $listeners
+                * (1 + ($mix->{preload} // 0) / $all);
+    }
+
     return $sum;
 }
 

@@ -53,7 +53,10 @@ sub look_status($self) {
 
     for my $k (qw(listeners connections trying waiters)) {
         my $n = ($hls || {})->{$k} // next;
-        $self->{counts}{$k} = $n if $n > ($self->{counts}{$k} // -1);
+        my $count = $self->{counts}{$k} //= { most => 0 };
+
+        $count->{last} = $n;
+        $count->{most} = $n if $n > $count->{most};
     }
 }
 
@@ -99,14 +102,14 @@ sub memory($self) {
 }
 
 
-# For so many listener-seconds, and so many connections at the most.
+# For what Rehearse::Play's cost() says, and so many connections at the most.
 
-sub report($self, $listener_seconds, $connections) {
+sub report($self, $cost, $connections) {
     my $r = { counts => $self->{counts}, cpu_us => undef, kb => undef };
 
-    if ($self->{pid} && $listener_seconds > 0 && $connections > 0) {
+    if ($self->{pid} && $cost->{heard} > 0 && $connections > 0) {
         $r->{cpu_s} = $self->cpu() - $self->{cpu_before};
-        $r->{cpu_us} = 1e6 * $r->{cpu_s} / $listener_seconds;
+        $r->{cpu_us} = 1e6 * $cost->{server} / $cost->{heard};
         $r->{kb} = ($self->{memory} - $self->{memory_before}) / 1024
                    / $connections;
     }
