@@ -18,8 +18,11 @@
 #include "in/ngx_stentor_srt.h"
 #include "notify/ngx_stentor_ask.h"
 #include "notify/ngx_stentor_notify.h"
+#include "store/ngx_stentor_pulse.h"
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
+
+#include <ngx_http.h>
 
 
 #define NGX_STENTOR_ZONE_MIN  (8 * 1024 * 1024)
@@ -480,6 +483,12 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         }
     }
 
+    worker->pulse = ngx_stentor_pulse_start(cycle, worker->wake,
+                                            ngx_http_init_connection);
+    if (worker->pulse == NULL) {
+        return NGX_ERROR;
+    }
+
     return ngx_stentor_keeper_start(cycle, scf);
 }
 
@@ -490,6 +499,10 @@ ngx_stentor_exit_process(ngx_cycle_t *cycle)
     ngx_stentor_worker_t  *worker;
 
     worker = &ngx_stentor_conf(cycle)->worker;
+
+    if (worker->pulse) {
+        ngx_stentor_pulse_exit(worker->pulse);
+    }
 
     if (worker->srts) {
         ngx_stentor_srts_exit(worker->srts);
