@@ -9,6 +9,7 @@
  */
 
 #include "ngx_stentor_app.h"
+#include "ngx_stentor_http.h"
 #include "ngx_stentor_limit.h"
 #include "cluster/ngx_stentor_cluster.h"
 #include "in/ngx_stentor_access.h"
@@ -21,8 +22,6 @@
 #include "store/ngx_stentor_pulse.h"
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
-
-#include <ngx_http.h>
 
 
 #define NGX_STENTOR_ZONE_MIN  (8 * 1024 * 1024)
@@ -484,7 +483,7 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
     }
 
     worker->pulse = ngx_stentor_pulse_start(cycle, worker->wake,
-                                            ngx_http_init_connection);
+                                            ngx_stentor_http_look);
     if (worker->pulse == NULL) {
         return NGX_ERROR;
     }

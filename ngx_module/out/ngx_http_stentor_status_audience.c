@@ -83,9 +83,7 @@ ngx_http_stentor_status_figures(stn_verdict_figures_t *f, stn_buf_t *out)
 
     const ngx_http_stentor_status_figure_t  nginx[] = {
         { "accepted_per_s", f->accepted },
-        { "requests_per_s", f->requests },
-        { "open", f->open },
-        { "reading", f->reading }
+        { "requests_per_s", f->requests }
     };
 
     const ngx_http_stentor_status_figure_t  ours[] = {
@@ -99,7 +97,10 @@ ngx_http_stentor_status_figures(stn_verdict_figures_t *f, stn_buf_t *out)
         { "not_found_per_s", f->not_found },
         { "joins_per_s", f->joins },
         { "refused_per_s", f->refused },
+        { "open", f->open },
         { "mute", f->mute },
+        { "reading", f->reading },
+        { "asked", f->asked },
         { "connections_used", f->places / 1000.0 },
         { "late_ms", f->late_ms },
         { "busy", f->cpu / 1000.0 },

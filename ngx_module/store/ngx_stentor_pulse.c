@@ -20,9 +20,6 @@
 /* A sampler that has not been at work for so long has lost its place. */
 #define NGX_STENTOR_PULSE_LOST_MS  3000
 
-/* A connection that old could have asked. */
-#define NGX_STENTOR_PULSE_MUTE_MS  3000
-
 /* Silence that long is silence, if there is no alarm for it. */
 #define NGX_STENTOR_PULSE_SILENT_MS  30000
 
@@ -35,11 +32,11 @@ struct ngx_stentor_pulse_s {
     ngx_stentor_pulses_t     *all;
     ngx_stentor_pulse_slot_t *slot;
     ngx_cycle_t              *cycle;
-    ngx_connection_handler_pt http;
+    ngx_stentor_pulse_look_pt look;
     ngx_event_t               timer;
     ngx_uint_t                ticks;
     ngx_uint_t                next;      /* connection to look at */
-    ngx_uint_t                mute;      /* those that were found so far */
+    ngx_uint_t                kinds[NGX_STENTOR_PULSE_KINDS];   /* so far */
     ngx_msec_t                cpu_msec;  /* cpu_us is of then */
     int64_t                   cpu_us;
 };
@@ -49,8 +46,6 @@ struct ngx_stentor_pulse_s {
 
 extern ngx_atomic_t  *ngx_stat_accepted __attribute__((weak));
 extern ngx_atomic_t  *ngx_stat_requests __attribute__((weak));
-extern ngx_atomic_t  *ngx_stat_active __attribute__((weak));
-extern ngx_atomic_t  *ngx_stat_reading __attribute__((weak));
 
 
 static ngx_stentor_pulses_t *ngx_stentor_pulse_all(
@@ -121,7 +116,7 @@ ngx_stentor_pulse_all(ngx_stentor_store_t *store)
 
 ngx_stentor_pulse_t *
 ngx_stentor_pulse_start(ngx_cycle_t *cycle, ngx_stentor_wake_t *wake,
-    ngx_connection_handler_pt http)
+    ngx_stentor_pulse_look_pt look)
 {
     ngx_stentor_pulse_t  *p;
 
@@ -134,7 +129,7 @@ ngx_stentor_pulse_start(ngx_cycle_t *cycle, ngx_stentor_wake_t *wake,
     p->all = ngx_stentor_pulse_all(wake->store);
     p->slot = &p->all->slots[wake->slot];
     p->cycle = cycle;
-    p->http = http;
+    p->look = look;
     p->cpu_msec = ngx_current_msec;
     p->cpu_us = ngx_stentor_pulse_cpu();
 
@@ -196,10 +191,13 @@ ngx_stentor_pulse_late(ngx_stentor_pulse_t *p)
 }
 
 
+/* Other processes' connections, and those to other servers, have not been
+ * accepted here. */
+
 static void
 ngx_stentor_pulse_look(ngx_stentor_pulse_t *p)
 {
-    ngx_uint_t         end;
+    ngx_uint_t         i, end;
     ngx_connection_t  *c;
 
     end = p->next + p->cycle->connection_n / NGX_STENTOR_PULSE_TICKS + 1;
@@ -208,18 +206,21 @@ ngx_stentor_pulse_look(ngx_stentor_pulse_t *p)
     for ( /* void */ ; p->next < end; p->next++) {
         c = &p->cycle->connections[p->next];
 
-        p->mute += (c->fd != (ngx_socket_t) -1
-                    && c->listening && c->listening->handler == p->http
-                    && !c->read->accept && c->requests == 0
-                    && ngx_current_msec - c->start_time
-                       >= NGX_STENTOR_PULSE_MUTE_MS);
+        if (c->fd != (ngx_socket_t) -1 && c->listening && !c->read->accept) {
+            p->kinds[p->look(c)]++;
+        }
     }
 
-    if (end == p->cycle->connection_n) {
-        ngx_stentor_save(&p->slot->mute, p->mute);
-        p->mute = 0;
-        p->next = 0;
+    if (end < p->cycle->connection_n) {
+        return;
     }
+
+    for (i = 0; i < NGX_STENTOR_PULSE_KINDS; i++) {
+        ngx_stentor_save(&p->slot->kinds[i], p->kinds[i]);
+        p->kinds[i] = 0;
+    }
+
+    p->next = 0;
 }
 
 
@@ -306,11 +307,12 @@ ngx_stentor_pulse_sample(ngx_stentor_pulse_t *p)
 
     sample = &p->all->ring[p->all->samples
                            % (NGX_STENTOR_PULSE_SAMPLES + 1)];
+    ngx_stentor_pulse_levels(p, &f);
     ngx_stentor_pulse_sums(p, sample);
+    sample->sums[NGX_STENTOR_PULSE_OPEN] = f.open;
     p->all->samples++;
 
     ngx_stentor_pulse_rates(p, sample, &f);
-    ngx_stentor_pulse_levels(p, &f);
     ngx_stentor_pulse_streams(p, &f);
 
     verdict = p->all->verdict;
@@ -343,7 +345,6 @@ ngx_stentor_pulse_sums(ngx_stentor_pulse_t *p, ngx_stentor_sample_t *sample)
     if (&ngx_stat_accepted) {
         sums[NGX_STENTOR_PULSE_ACCEPTED] = *ngx_stat_accepted;
         sums[NGX_STENTOR_PULSE_REQUESTS] = *ngx_stat_requests;
-        sums[NGX_STENTOR_PULSE_OPEN] = *ngx_stat_active;
     }
 
     for (i = NGX_STENTOR_PULSE_CONNECTS; i < NGX_STENTOR_PULSE_SUMS; i++) {
@@ -395,14 +396,10 @@ ngx_stentor_pulse_rates(ngx_stentor_pulse_t *p, ngx_stentor_sample_t *to,
 static void
 ngx_stentor_pulse_levels(ngx_stentor_pulse_t *p, stn_verdict_figures_t *f)
 {
-    ngx_uint_t                 i;
+    ngx_uint_t                 i, k;
     ngx_stentor_pulse_slot_t  *slot;
 
-    if (&ngx_stat_active) {
-        f->known = 1;
-        f->open = (uint32_t) *ngx_stat_active;
-        f->reading = (uint32_t) *ngx_stat_reading;
-    }
+    f->known = (&ngx_stat_accepted != NULL);
 
     f->connections = (uint32_t)
         ngx_stentor_store_sum(p->store, NGX_STENTOR_HLS_CONNECTIONS);
@@ -423,7 +420,14 @@ ngx_stentor_pulse_levels(ngx_stentor_pulse_t *p, stn_verdict_figures_t *f)
 
         slot = &p->all->slots[i];
 
-        f->mute += (uint32_t) slot->mute;
+        f->mute += (uint32_t) slot->kinds[NGX_STENTOR_PULSE_MUTE];
+        f->reading += (uint32_t) slot->kinds[NGX_STENTOR_PULSE_READING];
+        f->asked += (uint32_t) slot->kinds[NGX_STENTOR_PULSE_ASKED];
+
+        for (k = 0; k < NGX_STENTOR_PULSE_KINDS; k++) {
+            f->open += (uint32_t) slot->kinds[k];
+        }
+
         f->cpu = ngx_max(f->cpu, (uint32_t) slot->cpu);
         f->places = ngx_max(f->places, (uint32_t) slot->places);
         f->late_ms = ngx_max(f->late_ms, (uint32_t)

@@ -28,9 +28,9 @@
 /* What is summed up in a sample. */
 
 typedef enum {
-    NGX_STENTOR_PULSE_ACCEPTED,
+    NGX_STENTOR_PULSE_ACCEPTED,      /* these two are nginx's own */
     NGX_STENTOR_PULSE_REQUESTS,
-    NGX_STENTOR_PULSE_OPEN,
+    NGX_STENTOR_PULSE_OPEN,          /* not a sum of counters */
     NGX_STENTOR_PULSE_CONNECTS,
     NGX_STENTOR_PULSE_PLAYLISTS,
     NGX_STENTOR_PULSE_MEDIA,
@@ -51,13 +51,29 @@ typedef struct {
 } ngx_stentor_sample_t;
 
 
+/* What a client's connection is at. */
+
+typedef enum {
+    NGX_STENTOR_PULSE_OTHER,         /* it is none of http */
+    NGX_STENTOR_PULSE_YOUNG,         /* it has not asked for anything yet, */
+    NGX_STENTOR_PULSE_MUTE,          /* for some seconds */
+    NGX_STENTOR_PULSE_READING,       /* half a request is there, for some */
+    NGX_STENTOR_PULSE_ASKED,         /* anything else */
+    NGX_STENTOR_PULSE_KINDS
+} ngx_stentor_pulse_kind_e;
+
+typedef ngx_stentor_pulse_kind_e (*ngx_stentor_pulse_look_pt)(
+    ngx_connection_t *c);
+
+
 /* A worker's place. */
 
 typedef struct {
     ngx_atomic_t             late_ms;    /* most since the last sample */
     ngx_atomic_t             cpu;        /* thousandths of a core */
     ngx_atomic_t             places;     /* of its connections, in use */
-    ngx_atomic_t             mute;       /* connections that never asked */
+    ngx_atomic_t             kinds[NGX_STENTOR_PULSE_KINDS];    /* of its
+                                            connections */
 } ngx_stentor_pulse_slot_t;
 
 
@@ -91,10 +107,10 @@ typedef struct {
 /* Makes it, when the zone is new.  NGX_ERROR: no room. */
 ngx_int_t ngx_stentor_pulse_create(ngx_stentor_store_t *store);
 
-/* Begins a worker's; http is what nginx calls for a new connection of HTTP.
- * Returns NULL out of memory. */
+/* Begins a worker's; look says what a connection is at.  Returns NULL out of
+ * memory. */
 ngx_stentor_pulse_t *ngx_stentor_pulse_start(ngx_cycle_t *cycle,
-    ngx_stentor_wake_t *wake, ngx_connection_handler_pt http);
+    ngx_stentor_wake_t *wake, ngx_stentor_pulse_look_pt look);
 
 /* The worker exits: another may be the sampler. */
 void ngx_stentor_pulse_exit(ngx_stentor_pulse_t *pulse);

@@ -166,14 +166,13 @@ stn_verdict_measure(stn_verdict_t *v, const stn_verdict_figures_t *f,
 static void
 stn_verdict_connections(stn_verdict_t *v, const stn_verdict_figures_t *f)
 {
-    double  crowd, known, refused;
+    double  crowd;
 
-    refused = stn_min(f->trying, f->refused * STN_VERDICT_RETRY);
-    crowd = f->listeners + f->leaving + f->joining + refused;
-    known = (double) f->connections + f->mute;
+    crowd = f->listeners + f->leaving + f->joining
+            + stn_min(f->trying, f->refused * STN_VERDICT_RETRY);
 
-    if (f->known && f->open > known) {
-        crowd += f->open - known;
+    if (f->asked > f->connections) {
+        crowd += f->asked - f->connections;
     }
 
     v->limit[STN_ATTACK_CONNECT_ONLY] = STN_VERDICT_MUTE
@@ -186,7 +185,7 @@ stn_verdict_connections(stn_verdict_t *v, const stn_verdict_figures_t *f)
     /* a head may come in pieces, to one of twenty at most */
 
     v->limit[STN_ATTACK_SLOW_LORIS] = STN_VERDICT_READING + crowd / 20;
-    v->measure[STN_ATTACK_SLOW_LORIS] = f->known ? f->reading : 0;
+    v->measure[STN_ATTACK_SLOW_LORIS] = f->reading;
 }
 
 

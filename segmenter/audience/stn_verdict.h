@@ -58,8 +58,8 @@ typedef enum {
 /* What a node counted.  Those of a second are means of some seconds. */
 
 typedef struct {
-    unsigned     known;          /* boolean: nginx tells accepted, requests,
-                                    grown, open and reading */
+    unsigned     known;          /* boolean: nginx tells accepted and
+                                    requests */
     double       accepted;       /* connections a second */
     double       requests;       /* of all kinds, a second */
     double       grown;          /* connections more a second */
@@ -76,10 +76,11 @@ typedef struct {
     double       pace;           /* parts a second of the stream that has
                                     most */
     uint32_t     open;           /* connections now, */
-    uint32_t     reading;        /* of them, with half a request, */
-    uint32_t     mute;           /* of them, some seconds old, and have never
-                                    asked for anything */
-    uint32_t     connections;    /* of them, asked for something of ours */
+    uint32_t     mute;           /* of them, of HTTP and some seconds old, and
+                                    have never asked for anything; */
+    uint32_t     reading;        /* with half a request, for some seconds; */
+    uint32_t     asked;          /* with more than that, */
+    uint32_t     connections;    /* of them, for something of ours */
     uint32_t     listeners;
     uint32_t     leaving;
     uint32_t     joining;

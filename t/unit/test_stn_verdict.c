@@ -40,6 +40,7 @@ crowd(unsigned n, double pace, unsigned connections)
     f.media = n * pace;
     f.requests = 2 * n * pace;
     f.connections = n * connections;
+    f.asked = n * connections;
     f.open = n * connections;
     f.streams = 1;
 
@@ -148,6 +149,7 @@ calls_playlists_that_nobody_plays(void **state)
     f = crowd(100, 1, 2);
     f.trying = 1000;
     f.connections += 1000;
+    f.asked += 1000;
     f.playlists += 1000;
     flood(&f, STN_ATTACK_PLAYLIST_ONLY);
 
@@ -235,6 +237,7 @@ calm_crowds_are_healthy(void **state)
     for (n = 1; n < 100000; n *= 3) {
         f = crowd(n, 5, 2);
         f.trying = n;
+        f.asked += 2 * n;
         f.mute = 2 * n;
         f.open = 6 * n;
 
@@ -369,6 +372,7 @@ refused_players_are_no_attack(void **state)
     f.trying = 10000;
     f.mute = 20000;
     f.connections += 10000;
+    f.asked += 10000;
     f.open += 30000;
     assert_int_equal(lasts(&v, &f, &now, 60), 0);
     assert_int_equal(v.state, STN_VERDICT_CROWDED);
@@ -411,6 +415,7 @@ odd_players_are_no_attack(void **state)
     f.requests = 5000;
     f.trying = 5000;
     f.connections = 5000;
+    f.asked = 9000;
     f.open = 9000;
     f.mute = 200;
     assert_int_equal(lasts(&v, &f, &now, 20), 0);
@@ -612,7 +617,6 @@ does_without_nginx_figures(void **state)
 
     f = crowd(100, 1, 2);
     f.known = 0;
-    f.open = 0;
     f.requests = 0;
     f.accepted = 0;
     assert_int_equal(lasts(&v, &f, &now, 20), 0);
