@@ -24,11 +24,14 @@
 typedef struct {
     stn_member_t             member;
     int64_t                  let_in_ms;  /* 0: never */
+    uint64_t                 id;         /* for ngx_stentor_unique.h */
     uint32_t                 player;     /* as ngx_stentor_known.h has it */
     uint32_t                 index;      /* its stream, where it is counted */
     uint32_t                 told;       /* seconds: when its player was last
                                             said to be heard */
     unsigned                 joined:1;   /* was let in, no audio since */
+    unsigned                 unique:1;   /* it has been counted as one who
+                                            listens to its stream */
     unsigned                 back:1;     /* its former connection is settled */
     unsigned                 lost:1;     /* it was said to be lost */
     unsigned                 shed:1;     /* gets playlists without parts */
