@@ -9,6 +9,7 @@
  */
 
 #include "ngx_stentor_pulse.h"
+#include "ngx_stentor_crowd.h"
 #include "ngx_stentor_wake.h"
 
 #include <sys/resource.h>
@@ -310,6 +311,7 @@ ngx_stentor_pulse_sample(ngx_stentor_pulse_t *p)
     ngx_stentor_pulse_levels(p, &f);
     ngx_stentor_pulse_sums(p, sample);
     sample->sums[NGX_STENTOR_PULSE_OPEN] = f.open;
+    sample->sums[NGX_STENTOR_PULSE_LISTENERS] = f.listeners;
     p->all->samples++;
 
     ngx_stentor_pulse_rates(p, sample, &f);
@@ -380,6 +382,7 @@ ngx_stentor_pulse_rates(ngx_stentor_pulse_t *p, ngx_stentor_sample_t *to,
     f->accepted = rate[NGX_STENTOR_PULSE_ACCEPTED];
     f->requests = rate[NGX_STENTOR_PULSE_REQUESTS];
     f->grown = rate[NGX_STENTOR_PULSE_OPEN];
+    f->gained = rate[NGX_STENTOR_PULSE_LISTENERS];
     f->connects = rate[NGX_STENTOR_PULSE_CONNECTS];
     f->playlists = rate[NGX_STENTOR_PULSE_PLAYLISTS];
     f->media = rate[NGX_STENTOR_PULSE_MEDIA];
@@ -400,6 +403,7 @@ ngx_stentor_pulse_levels(ngx_stentor_pulse_t *p, stn_verdict_figures_t *f)
     ngx_stentor_pulse_slot_t  *slot;
 
     f->known = (&ngx_stat_accepted != NULL);
+    f->full = (uint32_t) ngx_stentor_crowd_level(p->store, NULL);
 
     f->connections = (uint32_t)
         ngx_stentor_store_sum(p->store, NGX_STENTOR_HLS_CONNECTIONS);

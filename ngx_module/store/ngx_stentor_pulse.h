@@ -30,7 +30,8 @@
 typedef enum {
     NGX_STENTOR_PULSE_ACCEPTED,      /* these two are nginx's own */
     NGX_STENTOR_PULSE_REQUESTS,
-    NGX_STENTOR_PULSE_OPEN,          /* not a sum of counters */
+    NGX_STENTOR_PULSE_OPEN,          /* and these are levels */
+    NGX_STENTOR_PULSE_LISTENERS,
     NGX_STENTOR_PULSE_CONNECTS,
     NGX_STENTOR_PULSE_PLAYLISTS,
     NGX_STENTOR_PULSE_MEDIA,

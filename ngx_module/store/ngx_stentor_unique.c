@@ -90,7 +90,7 @@ ngx_stentor_unique_id(ngx_stentor_store_t *store, const struct sockaddr *sa,
 
     id = stn_unique_hash(ngx_stentor_unique_all(store)->seed, p, len);
 
-    return stn_unique_hash(id, agent->data, agent->len);
+    return agent ? stn_unique_hash(id, agent->data, agent->len) : id;
 }
 
 

@@ -51,7 +51,7 @@ ngx_int_t ngx_stentor_unique_create(ngx_stentor_store_t *store);
 void ngx_stentor_unique_share(ngx_stentor_store_t *store, uint64_t seed);
 
 /* The id of a listener: of his address (IPv6: 64 bits of it) and of what his
- * player says it is. */
+ * player says it is, or NULL. */
 uint64_t ngx_stentor_unique_id(ngx_stentor_store_t *store,
     const struct sockaddr *sa, const ngx_str_t *agent);
 

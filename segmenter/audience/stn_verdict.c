@@ -18,7 +18,6 @@
 #define STN_VERDICT_MUTE       200     /* connections */
 #define STN_VERDICT_READING    100
 #define STN_VERDICT_PLAYLISTS  100     /* a second */
-#define STN_VERDICT_REPEATS    100
 #define STN_VERDICT_MEDIA      100
 #define STN_VERDICT_MALFORMED  50
 
@@ -44,6 +43,9 @@
 /* Who has listened may be paused now: as many as there ever were in that time,
  * or in that before it. */
 #define STN_VERDICT_PEAK_MS  3600000
+
+/* Playlists that a player gets before its first part. */
+#define STN_VERDICT_FIRST  4
 
 /* A player that was refused asks again some times in so many seconds. */
 #define STN_VERDICT_RETRY  10
@@ -81,13 +83,18 @@ const char  *stn_verdict_attacks[STN_ATTACKS] = {
 };
 
 
+static const char  *stn_verdict_full[] = {
+    "", "over a soft limit, ", "over a hard limit, "
+};
+
+
 /* In the order of stn_attack_e: what the measure is of. */
 
 static const char  *stn_verdict_measures[STN_ATTACKS] = {
     "connections never ask",
     "requests never end",
     "playlists a second are played by nobody",
-    "parts a second are asked for again or by nobody who plays",
+    "parts a second are asked for by nobody who plays",
     "requests a second make no sense"
 };
 
@@ -193,7 +200,7 @@ stn_verdict_connections(stn_verdict_t *v, const stn_verdict_figures_t *f)
  * A player gets a playlist for each part, two or three more when it begins,
  * with as many parts at least, and one a part duration while it is paused.  So
  * more than media explain may be as many as those would get who are here, or
- * were not long ago.
+ * were not long ago; and who has just come may not have his parts yet.
  */
 
 static void
@@ -202,7 +209,7 @@ stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
 {
     double  crowd;
 
-    crowd = f->listeners + f->leaving + f->joining;
+    crowd = f->listeners + f->leaving;
 
     if (now_ms - v->peak_ms >= STN_VERDICT_PEAK_MS) {
         v->peak_before = v->peak;
@@ -216,14 +223,17 @@ stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
     v->measure[STN_ATTACK_PLAYLIST_ONLY] = stn_max(0, f->playlists
                                                       - 2 * f->media);
     v->limit[STN_ATTACK_PLAYLIST_ONLY] = STN_VERDICT_PLAYLISTS
-                                         + crowd * stn_max(1, f->pace);
+                                         + crowd * stn_max(1, f->pace)
+                                         + stn_max(0, f->gained)
+                                           * STN_VERDICT_FIRST;
 }
 
 
 /*
  * Parts go to whoever reloads playlists, and a few more to who begins.  A
  * player that is far away gets several of a playlist; then it does not make a
- * connection for each.
+ * connection for each.  One that has gone back in the programme gets what it
+ * had, but no faster than it plays.
  */
 
 static void
@@ -231,13 +241,12 @@ stn_verdict_media(stn_verdict_t *v, const stn_verdict_figures_t *f)
 {
     double  again, stray, fresh;
 
-    again = f->repeats - f->media / 10;
+    again = f->repeats - f->connections * stn_max(1, f->pace);
     stray = f->media - 4 * f->playlists;
     fresh = stn_min(f->media - 1.25 * f->playlists,
                     f->connects - 6 * f->joins);
 
-    v->limit[STN_ATTACK_HAMMERING] = stn_max(STN_VERDICT_REPEATS,
-                                             STN_VERDICT_MEDIA);
+    v->limit[STN_ATTACK_HAMMERING] = STN_VERDICT_MEDIA;
     v->measure[STN_ATTACK_HAMMERING] =
         stn_max(0, stn_max(again, stn_max(stray, fresh)));
 }
@@ -291,7 +300,7 @@ stn_verdict_lasts(stn_verdict_t *v, stn_attack_e kind, int64_t now_ms)
 static int
 stn_verdict_crowded(const stn_verdict_figures_t *f)
 {
-    return f->refused > 0 || f->late_ms >= STN_VERDICT_LATE
+    return f->full || f->refused > 0 || f->late_ms >= STN_VERDICT_LATE
            || f->cpu >= STN_VERDICT_BUSY || f->places >= STN_VERDICT_PLACES;
 }
 
@@ -334,10 +343,10 @@ stn_verdict_text(const stn_verdict_t *v, const stn_verdict_figures_t *f,
     }
 
     if (stn_verdict_crowded(f)) {
-        stn_verdict_say(&line, "%.0f refused a second, event loop %u ms late, "
-                        "a worker %.0f%% busy, connections %.0f%% used; ",
-                        f->refused, f->late_ms, f->cpu / 10.0,
-                        f->places / 10.0);
+        stn_verdict_say(&line, "%s%.0f refused a second, event loop %u ms "
+                        "late, a worker %.0f%% busy, connections %.0f%% used; ",
+                        stn_verdict_full[stn_min(f->full, 2)], f->refused,
+                        f->late_ms, f->cpu / 10.0, f->places / 10.0);
     }
 
     stn_verdict_say(&line, "%u listeners", f->listeners);

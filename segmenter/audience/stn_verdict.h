@@ -73,6 +73,7 @@ typedef struct {
     double       not_found;
     double       refused;        /* listeners not let in, a second */
     double       joins;          /* let in */
+    double       gained;         /* listeners more a second */
     double       pace;           /* parts a second of the stream that has
                                     most */
     uint32_t     open;           /* connections now, */
@@ -85,6 +86,7 @@ typedef struct {
     uint32_t     leaving;
     uint32_t     joining;
     uint32_t     trying;
+    uint32_t     full;           /* 1: over a soft limit; 2: over a hard one */
     uint32_t     places;         /* thousandths of all connections that there
                                     may be, at the worker that has most */
     uint32_t     late_ms;        /* the event loop that was held up most */

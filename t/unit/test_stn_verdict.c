@@ -178,6 +178,8 @@ calls_hammering_on_a_part(void **state)
     f.media += 2000;
     f.repeats = 2000;
     f.trying = 20;
+    f.connections += 20;
+    f.asked += 20;
     f.requests += 2000;
     flood(&f, STN_ATTACK_HAMMERING);
 
@@ -268,6 +270,7 @@ join_storms_are_no_attack(void **state)
 
     f.accepted = 15000;
     f.grown = 14000;
+    f.gained = 4000;
     f.connects = 7500;
     f.joins = 7500;
     f.joining = 15000;
@@ -366,6 +369,7 @@ refused_players_are_no_attack(void **state)
 
     f = crowd(5000, 1, 2);
     f.refused = 3000;
+    f.full = 2;
     f.requests += 3000;
     f.connects = 3000;
     f.accepted = 3000;
@@ -378,9 +382,9 @@ refused_players_are_no_attack(void **state)
     assert_int_equal(v.state, STN_VERDICT_CROWDED);
 
     stn_verdict_text(&v, &f, text);
-    assert_string_equal(text, "crowded: 3000 refused a second, event loop 0 "
-                        "ms late, a worker 0% busy, connections 0% used; 5000 "
-                        "listeners");
+    assert_string_equal(text, "crowded: over a hard limit, 3000 refused a "
+                        "second, event loop 0 ms late, a worker 0% busy, "
+                        "connections 0% used; 5000 listeners");
 }
 
 
@@ -401,6 +405,14 @@ odd_players_are_no_attack(void **state)
 
     f = crowd(2000, 5, 1);
     f.playlists /= 3;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    /* gone back to the beginning, where they have been before */
+
+    f = crowd(2000, 5, 1);
+    f.repeats = f.media;
+    f.listeners = 0;
+    f.trying = 2000;
     assert_int_equal(lasts(&v, &f, &now, 20), 0);
 
     f = crowd(2000, 1, 1);
