@@ -32,12 +32,12 @@ ngx_stentor_http_look(ngx_connection_t *c)
 
     r = c->data;
 
-    /* whoever handles a request says what is done with more input */
+    /* whoever handles a request says what is done when more can be sent */
 
-    if (r && r->signature == NGX_HTTP_MODULE && r->read_event_handler == NULL
-        && ngx_time() - r->start_sec >= NGX_STENTOR_HTTP_SLOW_S)
+    if (r && r->signature == NGX_HTTP_MODULE && r->write_event_handler == NULL)
     {
-        return NGX_STENTOR_PULSE_READING;
+        return ngx_time() - r->start_sec >= NGX_STENTOR_HTTP_SLOW_S
+               ? NGX_STENTOR_PULSE_READING : NGX_STENTOR_PULSE_YOUNG;
     }
 
     return NGX_STENTOR_PULSE_ASKED;

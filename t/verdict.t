@@ -83,22 +83,6 @@ my $seen = watch(6);
 ok($crowd->hears(), 'a crowd hears something');
 calm($seen, 'a calm crowd');
 
-my $storm = Stentor::Crowd->new([ $node->port_http() ], listeners => 1500,
-                                rate => 3000);
-$seen = watch(8);
-ok($storm->hears(), 'a storm of listeners hears something');
-calm($seen, 'a join storm');
-is($node->status()->{verdict}{figures}{mute}, 0, 'all of them have asked');
-
-my $owner = $node->stream('live/studio1')->{owner_pid};
-$node->kill_worker('KILL', grep { $_ != $owner } $node->worker_pids());
-$seen = watch(8);
-calm($seen, 'a wave of reconnections');
-ok($storm->wait(sub ($s) { !$s->{silent} }), 'all are back');
-is($storm->end()->{wrong}, 0, 'who came in a storm heard what is right');
-$crowd->mark();
-
-
 # --- floods, one after the other: while one is there, the one before it ends
 
 sub get($path) { return "GET $path HTTP/1.1\r\nHost: a\r\n\r\n" }
@@ -161,8 +145,7 @@ $seen = $node->status();
 is(attacks($seen), '', 'it is over when it is over');
 like($seen->{verdict}{state}, qr/^(?:healthy|crowded)$/, 'and the node well');
 
-my $heard = $crowd->look();
-$crowd->end();
+my $heard = $crowd->end();
 is($heard->{wrong}, 0, 'who listened meanwhile heard what is right');
 is(errors($heard), '', 'without an error');
 is($heard->{stalls}, 0, 'nor a stall');
@@ -173,10 +156,60 @@ like($node->get('/metrics')->{body},
      qr/^stentor_attacks_total\{kind="connect-only"\} 1$/m, 'and counted');
 
 
+# --- more crowds
+
+my $storm = Stentor::Crowd->new([ $node->port_http() ], listeners => 1500,
+                                rate => 3000);
+$seen = watch(8);
+ok($storm->hears(), 'a storm of listeners hears something');
+calm($seen, 'a join storm');
+is($node->status()->{verdict}{figures}{mute}, 0, 'all of them have asked');
+
+my $owner = $node->stream('live/studio1')->{owner_pid};
+$node->kill_worker('KILL', grep { $_ != $owner } $node->worker_pids());
+$seen = watch(8);
+calm($seen, 'a wave of reconnections');
+ok($storm->wait(sub ($s) { !$s->{silent} }), 'all are back');
+is($storm->end()->{wrong}, 0, 'who came in a storm heard what is right');
+
+
 # --- sources
 
-my $hears = listener($node, edge => 1);
-$hears->parts(1);
+# The node's verdict and one stream's.
+
+sub verdict_is($state, $name, $is, $what) {
+    my $s = $node->wait_status(sub ($s) {
+        my $st = $node->stream("live/$name", $s) // return 0;
+        return $s->{verdict}{state} eq $state && $st->{verdict} eq $is;
+    }, $PATIENCE, $what);
+
+    return ok($s, $what);
+}
+
+
+verdict_is('healthy', 'kept', 'healthy',
+           'a stream that waits for its first broadcaster is well');
+
+my $few = Stentor::Crowd->new([ $node->port_http() ], listeners => 5);
+$few->hears();
 $b->stop();
-done_testing();
+verdict_is('source lost', 'studio1', 'source lost',
+           'a stream that is listened to has lost its broadcaster');
+$few->mark();
+
+my $silence = Stentor::Media::fixture(name => 'verdict-silence',
+    source => 'anullsrc=channel_layout=stereo:sample_rate=48000');
+$b = broadcaster($node, media => $silence);
+verdict_is('silent', 'studio1', 'silent', 'he is back, and sends silence');
+is($few->end()->{stalls}, 0, 'nobody stalls for that');
+
+$b->stop();
+verdict_is('healthy', 'studio1', 'healthy', 'nobody listens, nothing is lost');
+
+$b = broadcaster($node, name => 'kept');
+$b->stop();
+verdict_is('source lost', 'kept', 'source lost',
+           'unless it is to be open in any case');
+
 $node->done('TERM');
+done_testing();

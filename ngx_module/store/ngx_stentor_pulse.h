@@ -56,9 +56,10 @@ typedef struct {
 
 typedef enum {
     NGX_STENTOR_PULSE_OTHER,         /* it is none of http */
-    NGX_STENTOR_PULSE_YOUNG,         /* it has not asked for anything yet, */
-    NGX_STENTOR_PULSE_MUTE,          /* for some seconds */
-    NGX_STENTOR_PULSE_READING,       /* half a request is there, for some */
+    NGX_STENTOR_PULSE_YOUNG,         /* it has asked for nothing or half of
+                                        something, for a moment; */
+    NGX_STENTOR_PULSE_MUTE,          /* for nothing, for some seconds; */
+    NGX_STENTOR_PULSE_READING,       /* for half of something, for some */
     NGX_STENTOR_PULSE_ASKED,         /* anything else */
     NGX_STENTOR_PULSE_KINDS
 } ngx_stentor_pulse_kind_e;

@@ -330,12 +330,20 @@ stn_verdict_text(const stn_verdict_t *v, const stn_verdict_figures_t *f,
 
     for (sep = "", i = 0; i < STN_ATTACKS; i++) {
 
-        if (v->attacks & 1u << i) {
+        if (!(v->attacks & 1u << i)) {
+            continue;
+        }
+
+        if (v->measure[i] > v->limit[i]) {
             stn_verdict_say(&line, "%s%.0f %s (a crowd like this: below %.0f)",
                             sep, v->measure[i], stn_verdict_measures[i],
                             v->limit[i]);
-            sep = ", ";
+        } else {
+            stn_verdict_say(&line, "%s%s a moment ago", sep,
+                            stn_verdict_attacks[i]);
         }
+
+        sep = ", ";
     }
 
     if (v->attacks) {

@@ -120,6 +120,12 @@ calls_connections_that_never_ask(void **state)
     stn_verdict_text(&v, &f, text);
     assert_string_equal(text, "under attack: 4210 connections never ask (a "
                         "crowd like this: below 500); 100 listeners");
+
+    f = crowd(100, 1, 2);
+    (void) lasts(&v, &f, &now, 1);
+    stn_verdict_text(&v, &f, text);
+    assert_string_equal(text, "under attack: connect-only a moment ago; 100 "
+                        "listeners");
 }
 
 
