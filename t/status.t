@@ -124,6 +124,18 @@ is($s->{ingest}{sessions}, 1, 'one session');
 cmp_ok($s->{hls}{parts}, '>=', 12, 'parts served');
 cmp_ok($s->{hls}{holds}, '>=', 5, 'requests held');
 
+is($s->{hls}{listeners}, 1, 'one listener');
+is($st->{listeners}, 1, 'of this stream');
+is($st->{unique}, 1, 'there was one');
+
+for my $agent ('one', 'two', 'two') {
+    my $uri = playlist($node)->{segments}[-1]{uri};
+    is($node->get("/live/studio1/$uri", 'User-Agent' => $agent)->{status}, 200,
+       "a segment for $agent");
+}
+
+is($node->stream('live/studio1')->{unique}, 3, 'and two others');
+
 my $before = $s;
 $node->get('/live/studio1/audio.m3u8?_HLS_msn=x');
 $node->get('/live/studio1/nope');
