@@ -539,6 +539,25 @@ ngx_http_stentor_audience_tick(ngx_event_t *ev)
 }
 
 
+ngx_int_t
+ngx_http_stentor_audience_first(ngx_http_request_t *r)
+{
+    ngx_http_stentor_hls_worker_t  *w;
+
+    if (ngx_http_stentor_audience_connection(r)->requests == 1
+        && r == r->main && !r->internal)
+    {
+        w = ngx_http_stentor_hls_worker();
+
+        if (w) {
+            ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_FIRSTS);
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
 /* What came over the wire was no request, or came too slowly: nginx answered,
  * or gave up, before any phase was run. */
 

@@ -95,6 +95,10 @@ void ngx_http_stentor_audience_sent(ngx_http_stentor_sent_t *sent);
 void ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
     ngx_uint_t index);
 
+/* POST_READ phase: counts connections that ask for the first time, whatever
+ * for. */
+ngx_int_t ngx_http_stentor_audience_first(ngx_http_request_t *r);
+
 /* LOG phase: counts requests that nginx itself could not read. */
 ngx_int_t ngx_http_stentor_audience_log(ngx_http_request_t *r);
 

@@ -87,6 +87,7 @@ ngx_http_stentor_status_figures(stn_verdict_figures_t *f, stn_buf_t *out)
     };
 
     const ngx_http_stentor_status_figure_t  ours[] = {
+        { "firsts_per_s", f->firsts },
         { "connects_per_s", f->connects },
         { "playlists_per_s", f->playlists },
         { "media_per_s", f->media },

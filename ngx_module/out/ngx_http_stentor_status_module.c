@@ -134,6 +134,7 @@ static const ngx_http_stentor_status_field_t
     { "hls", "steered", "Of them, sent to other nodes" },
     { "hls", "refused", "Listeners not let in: 503" },
     { "hls", "steerings", "Steering manifests served" },
+    { "hls", "firsts", "Connections of HTTP that asked for anything" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
     { "relay", "sessions", "Relays to other nodes now" },

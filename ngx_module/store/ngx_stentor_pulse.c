@@ -73,10 +73,11 @@ static void ngx_stentor_pulse_tell(ngx_stentor_pulse_t *p,
     stn_verdict_t *verdict, stn_verdict_figures_t *f);
 
 
-/* Sums of counters, in the order of ngx_stentor_pulse_sum_e from CONNECTS on;
+/* Sums of counters, in the order of ngx_stentor_pulse_sum_e from FIRSTS on;
  * MEDIA is two of them. */
 
 static const ngx_stentor_counter_e  ngx_stentor_pulse_counters[] = {
+    NGX_STENTOR_HLS_FIRSTS,
     NGX_STENTOR_HLS_CONNECTS,
     NGX_STENTOR_HLS_PLAYLISTS,
     NGX_STENTOR_HLS_PARTS,
@@ -349,9 +350,9 @@ ngx_stentor_pulse_sums(ngx_stentor_pulse_t *p, ngx_stentor_sample_t *sample)
         sums[NGX_STENTOR_PULSE_REQUESTS] = *ngx_stat_requests;
     }
 
-    for (i = NGX_STENTOR_PULSE_CONNECTS; i < NGX_STENTOR_PULSE_SUMS; i++) {
+    for (i = NGX_STENTOR_PULSE_FIRSTS; i < NGX_STENTOR_PULSE_SUMS; i++) {
         sums[i] = ngx_stentor_store_sum(p->store, ngx_stentor_pulse_counters
-                                        [i - NGX_STENTOR_PULSE_CONNECTS]);
+                                        [i - NGX_STENTOR_PULSE_FIRSTS]);
     }
 
     sums[NGX_STENTOR_PULSE_MEDIA] +=
@@ -383,6 +384,7 @@ ngx_stentor_pulse_rates(ngx_stentor_pulse_t *p, ngx_stentor_sample_t *to,
     f->requests = rate[NGX_STENTOR_PULSE_REQUESTS];
     f->grown = rate[NGX_STENTOR_PULSE_OPEN];
     f->gained = rate[NGX_STENTOR_PULSE_LISTENERS];
+    f->firsts = rate[NGX_STENTOR_PULSE_FIRSTS];
     f->connects = rate[NGX_STENTOR_PULSE_CONNECTS];
     f->playlists = rate[NGX_STENTOR_PULSE_PLAYLISTS];
     f->media = rate[NGX_STENTOR_PULSE_MEDIA];

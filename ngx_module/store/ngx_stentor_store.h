@@ -129,6 +129,7 @@ typedef enum {
     NGX_STENTOR_HLS_STEERED,
     NGX_STENTOR_HLS_REFUSED,
     NGX_STENTOR_HLS_STEERINGS,
+    NGX_STENTOR_HLS_FIRSTS,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,

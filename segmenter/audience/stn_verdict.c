@@ -260,7 +260,7 @@ stn_verdict_malformed(stn_verdict_t *v, const stn_verdict_figures_t *f)
 {
     double  ended;
 
-    ended = f->known ? f->accepted - f->requests - stn_max(0, f->grown) : 0;
+    ended = f->known ? f->accepted - f->firsts - stn_max(0, f->grown) : 0;
 
     v->measure[STN_ATTACK_MALFORMED] = f->malformed + f->bad
                                        + stn_max(0, ended);

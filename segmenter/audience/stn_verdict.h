@@ -63,7 +63,8 @@ typedef struct {
     double       accepted;       /* connections a second */
     double       requests;       /* of all kinds, a second */
     double       grown;          /* connections more a second */
-    double       connects;       /* that asked for something of ours */
+    double       firsts;         /* that asked, of HTTP, a second */
+    double       connects;       /* of them, for something of ours */
     double       playlists;      /* sent a second */
     double       media;          /* parts and segments */
     double       audio;          /* seconds of it, once a connection */

@@ -164,6 +164,7 @@ calls_playlists_that_nobody_plays(void **state)
     f = crowd(100, 1, 2);
     f.connects = 800;
     f.accepted = 800;
+    f.firsts = 800;
     f.playlists += 800;
     f.requests += 800;
     flood(&f, STN_ATTACK_PLAYLIST_ONLY);
@@ -195,6 +196,7 @@ calls_hammering_on_a_part(void **state)
     f.media += 600;
     f.connects = 600;
     f.accepted = 600;
+    f.firsts = 600;
     f.requests += 600;
     f.audio += 600;
     f.listeners += 600;
@@ -212,6 +214,7 @@ calls_what_is_no_request(void **state)
     f = crowd(100, 1, 2);
     f.malformed = 300;
     f.accepted = 300;
+    f.firsts = 300;
     f.requests += 300;
     flood(&f, STN_ATTACK_MALFORMED);
 
@@ -224,7 +227,8 @@ calls_what_is_no_request(void **state)
      * which more connections came than went make it one */
 
     f = crowd(100, 1, 2);
-    f.accepted = f.requests + 300;
+    f.firsts = 10;
+    f.accepted = 310;
     flood(&f, STN_ATTACK_MALFORMED);
 }
 
@@ -275,7 +279,8 @@ join_storms_are_no_attack(void **state)
     assert_int_equal(lasts(&v, &f, &now, 10), 0);
 
     f.accepted = 15000;
-    f.grown = 14000;
+    f.grown = 9000;
+    f.firsts = 7500;
     f.gained = 4000;
     f.connects = 7500;
     f.joins = 7500;
@@ -295,6 +300,8 @@ join_storms_are_no_attack(void **state)
     f.media *= 3;
     f.joins = 1000;
     f.connects = 6000;
+    f.firsts = 6000;
+    f.accepted = 6000;
     assert_int_equal(lasts(&v, &f, &now, 30), 0);
     assert_int_equal(v.state, STN_VERDICT_HEALTHY);
 }
@@ -322,6 +329,7 @@ reconnect_waves_are_no_attack(void **state)
     f.leaving = 4000;
     f.connects = 5000;
     f.accepted = 10000;
+    f.firsts = 10000;
     f.bad = 1000;
     f.playlists = 12000;
     f.media = 5000;
@@ -379,6 +387,7 @@ refused_players_are_no_attack(void **state)
     f.requests += 3000;
     f.connects = 3000;
     f.accepted = 3000;
+    f.firsts = 3000;
     f.trying = 10000;
     f.mute = 20000;
     f.connections += 10000;
@@ -424,6 +433,7 @@ odd_players_are_no_attack(void **state)
     f = crowd(2000, 1, 1);
     f.connects = f.requests;
     f.accepted = f.requests;
+    f.firsts = f.requests;
     assert_int_equal(lasts(&v, &f, &now, 20), 0);
 
     /* they ask every second for what has not begun */
