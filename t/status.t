@@ -47,8 +47,8 @@ my %FIELDS = (
         malformed_per_s bad_per_s not_found_per_s joins_per_s refused_per_s
         connections_used late_ms busy streams lost silent)],
     stream => [qw(name state opened_by opened_s epoch owner_pid parts
-        segments bytes waiters listeners unique verdict wakes repairs
-        lease_epoch relay level session renditions)],
+        segments bytes waiters listeners unique unique_cluster verdict wakes
+        repairs lease_epoch relay level session renditions)],
     repairs => [qw(gaps_filled stale_dropped resyncs hold_frames live_frames
         drift_repairs broken formats adoptions takeovers fights dead_airs)],
     level => [qw(rms_db true_peak_db max_true_peak_db momentary_lufs

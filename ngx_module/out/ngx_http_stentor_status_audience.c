@@ -126,6 +126,15 @@ void
 ngx_http_stentor_status_listeners(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st, stn_buf_t *out)
 {
+    uint64_t  total;
+
+    if (ngx_stentor_unique_total(store, st, &total) == NGX_OK) {
+        stn_buf_printf(out, ", \"unique_cluster\": %llu",
+                       (unsigned long long) total);
+    } else {
+        stn_buf_str(out, ", \"unique_cluster\": null");
+    }
+
     stn_buf_printf(out, ", \"listeners\": %u, \"unique\": %llu, "
                    "\"verdict\": \"%s\"",
                    ngx_stentor_pulse_listeners(store, st),

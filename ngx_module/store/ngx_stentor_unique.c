@@ -14,16 +14,20 @@ static ngx_stentor_uniques_t *ngx_stentor_unique_all(
     ngx_stentor_store_t *store);
 static uint8_t *ngx_stentor_unique_registers(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st);
+static ngx_stentor_unique_total_t *ngx_stentor_unique_totals(
+    ngx_stentor_store_t *store);
 
 
 ngx_int_t
 ngx_stentor_unique_create(ngx_stentor_store_t *store)
 {
+    size_t                  size;
     ngx_stentor_uniques_t  *u;
 
+    size = STN_UNIQUE_REGISTERS + sizeof(ngx_stentor_unique_total_t);
+
     u = ngx_slab_calloc(store->pool, sizeof(ngx_stentor_uniques_t)
-                                     + store->nstreams
-                                       * STN_UNIQUE_REGISTERS);
+                                     + store->nstreams * size);
     if (u == NULL) {
         return NGX_ERROR;
     }
@@ -42,8 +46,10 @@ ngx_stentor_unique_share(ngx_stentor_store_t *store, uint64_t seed)
 
     u = ngx_stentor_unique_all(store);
 
-    u->seed = seed;
-    ngx_stentor_save(&u->shared, 1);
+    if (!ngx_stentor_load(&u->shared)) {
+        u->seed = seed;
+        ngx_stentor_save(&u->shared, 1);
+    }
 }
 
 
@@ -183,4 +189,46 @@ ngx_stentor_unique_take(ngx_stentor_store_t *store, ngx_stentor_stream_t **st,
     }
 
     return NGX_DECLINED;
+}
+
+
+static ngx_stentor_unique_total_t *
+ngx_stentor_unique_totals(ngx_stentor_store_t *store)
+{
+    return (ngx_stentor_unique_total_t *) (void *)
+           (ngx_stentor_unique_all(store)->registers
+            + store->nstreams * STN_UNIQUE_REGISTERS);
+}
+
+
+void
+ngx_stentor_unique_set_total(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, ngx_atomic_uint_t incarnation, uint64_t count)
+{
+    ngx_stentor_unique_total_t  *total;
+
+    total = &ngx_stentor_unique_totals(store)[st->index];
+
+    total->count = count;
+    ngx_stentor_save(&total->incarnation, incarnation);
+}
+
+
+ngx_int_t
+ngx_stentor_unique_total(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
+    uint64_t *count)
+{
+    ngx_stentor_unique_total_t  *total;
+
+    total = &ngx_stentor_unique_totals(store)[st->index];
+
+    if (ngx_stentor_load(&total->incarnation) != st->incarnation
+        || st->incarnation == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    *count = total->count;
+
+    return NGX_OK;
 }

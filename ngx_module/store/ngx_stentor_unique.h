@@ -31,7 +31,16 @@ typedef struct {
 } ngx_stentor_unique_item_t;
 
 
-/* In the zone; the registers of all streams lie behind it. */
+/* What Redis says of a stream, whose window is of that incarnation. */
+
+typedef struct {
+    ngx_atomic_t             incarnation;
+    ngx_atomic_t             count;
+} ngx_stentor_unique_total_t;
+
+
+/* In the zone; the registers of all streams lie behind it, and their
+ * totals. */
 
 typedef struct {
     uint64_t                 seed;       /* of ids */
@@ -47,7 +56,8 @@ typedef struct {
 /* Makes it, when the zone is new.  NGX_ERROR: no room. */
 ngx_int_t ngx_stentor_unique_create(ngx_stentor_store_t *store);
 
-/* From now on ids are for all nodes, which have the same seed. */
+/* From now on, and over reloads, ids are for all nodes, which have the same
+ * seed. */
 void ngx_stentor_unique_share(ngx_stentor_store_t *store, uint64_t seed);
 
 /* The id of a listener: of his address (IPv6: 64 bits of it) and of what his
@@ -71,6 +81,14 @@ void ngx_stentor_unique_reset(ngx_stentor_store_t *store,
  * that it is of (NULL: that has another window by now), or NGX_DECLINED. */
 ngx_int_t ngx_stentor_unique_take(ngx_stentor_store_t *store,
     ngx_stentor_stream_t **st, uint64_t *id);
+
+/* The leader's: how many there were on all nodes. */
+void ngx_stentor_unique_set_total(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, ngx_atomic_uint_t incarnation, uint64_t count);
+
+/* The same.  Returns NGX_OK, or NGX_DECLINED: it is not known. */
+ngx_int_t ngx_stentor_unique_total(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, uint64_t *count);
 
 
 #endif /* _NGX_STENTOR_UNIQUE_H_INCLUDED_ */
