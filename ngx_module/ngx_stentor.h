@@ -58,6 +58,7 @@ typedef struct ngx_stentor_srts_s    ngx_stentor_srts_t;
 typedef struct ngx_stentor_keys_s    ngx_stentor_keys_t;
 typedef struct ngx_stentor_asks_s    ngx_stentor_asks_t;
 typedef struct ngx_stentor_pulls_s   ngx_stentor_pulls_t;
+typedef struct ngx_stentor_pulse_s   ngx_stentor_pulse_t;
 
 typedef struct ngx_stentor_cluster_s       ngx_stentor_cluster_t;
 typedef struct ngx_stentor_cluster_conf_s  ngx_stentor_cluster_conf_t;
@@ -163,6 +164,7 @@ typedef struct {
     ngx_stentor_srts_t    *srts;       /* SRT; NULL: not configured */
     ngx_stentor_cluster_t *cluster;    /* other nodes; NULL: there are none */
     ngx_stentor_pulls_t   *pulls;      /* streams that it gets from them */
+    ngx_stentor_pulse_t   *pulse;      /* how it is, for the verdict */
 } ngx_stentor_worker_t;
 
 

@@ -9,6 +9,7 @@
  */
 
 #include "ngx_stentor_app.h"
+#include "ngx_stentor_http.h"
 #include "ngx_stentor_limit.h"
 #include "cluster/ngx_stentor_cluster.h"
 #include "in/ngx_stentor_access.h"
@@ -18,6 +19,7 @@
 #include "in/ngx_stentor_srt.h"
 #include "notify/ngx_stentor_ask.h"
 #include "notify/ngx_stentor_notify.h"
+#include "store/ngx_stentor_pulse.h"
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
 
@@ -480,6 +482,12 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         }
     }
 
+    worker->pulse = ngx_stentor_pulse_start(cycle, worker->wake,
+                                            ngx_stentor_http_look);
+    if (worker->pulse == NULL) {
+        return NGX_ERROR;
+    }
+
     return ngx_stentor_keeper_start(cycle, scf);
 }
 
@@ -490,6 +498,10 @@ ngx_stentor_exit_process(ngx_cycle_t *cycle)
     ngx_stentor_worker_t  *worker;
 
     worker = &ngx_stentor_conf(cycle)->worker;
+
+    if (worker->pulse) {
+        ngx_stentor_pulse_exit(worker->pulse);
+    }
 
     if (worker->srts) {
         ngx_stentor_srts_exit(worker->srts);

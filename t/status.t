@@ -23,8 +23,8 @@ use JSON::PP;
 my $node = Stentor::Node->new();
 
 my %FIELDS = (
-    '' => [qw(version uptime_s workers store ingest hls events relay cluster
-        streams)],
+    '' => [qw(version uptime_s workers store verdict ingest hls events relay
+        cluster streams)],
     store => [qw(zone_bytes free_bytes streams_max streams)],
     ingest => [qw(connections sessions handshake_failures protocol_errors
         timeouts refused_application refused_name refused_codec refused_closed
@@ -36,13 +36,19 @@ my %FIELDS = (
         not_found waiters holds hold_timeouts pending pending_refused renders
         gzip_renders wakes connects connections bytes audio_ms repeats
         malformed listeners leaving joining trying joins returns downgraded
-        steered refused steerings)],
+        steered refused steerings firsts)],
     events => [qw(sent retries failed dropped)],
     relay => [qw(requests refused sessions parts_out bytes_out pulls connects
         failures switches parts_in bytes_in)],
+    verdict => [qw(state attacks text since_s figures)],
+    figures => [qw(accepted_per_s requests_per_s open mute reading asked
+        firsts_per_s connects_per_s playlists_per_s media_per_s audio_per_s
+        repeats_per_s
+        malformed_per_s bad_per_s not_found_per_s joins_per_s refused_per_s
+        connections_used late_ms busy streams lost silent)],
     stream => [qw(name state opened_by opened_s epoch owner_pid parts
-        segments bytes waiters wakes repairs lease_epoch relay level session
-        renditions)],
+        segments bytes waiters listeners unique unique_cluster verdict wakes
+        repairs lease_epoch relay level session renditions)],
     repairs => [qw(gaps_filled stale_dropped resyncs hold_frames live_frames
         drift_repairs broken formats adoptions takeovers fights dead_airs)],
     level => [qw(rms_db true_peak_db max_true_peak_db momentary_lufs
@@ -73,6 +79,12 @@ has_fields('status', $s, $FIELDS{''});
 has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls events relay);
 is_deeply($s->{streams}, [], 'no streams yet');
 is($s->{workers}, 2, 'workers');
+
+my $judged = $node->wait_status(sub ($s) { $s->{verdict} });
+has_fields('the verdict', $judged->{verdict}, $FIELDS{verdict});
+has_fields('its figures', $judged->{verdict}{figures}, $FIELDS{figures});
+is($judged->{verdict}{state}, 'healthy', 'it is healthy');
+is_deeply($judged->{verdict}{attacks}, [], 'nobody attacks it');
 cmp_ok($s->{store}{free_bytes}, '<=', $s->{store}{zone_bytes}, 'free bytes');
 
 # --- on the air
@@ -112,6 +124,18 @@ is($s->{store}{streams}, 1, 'one stream');
 is($s->{ingest}{sessions}, 1, 'one session');
 cmp_ok($s->{hls}{parts}, '>=', 12, 'parts served');
 cmp_ok($s->{hls}{holds}, '>=', 5, 'requests held');
+
+is($s->{hls}{listeners}, 1, 'one listener');
+is($st->{listeners}, 1, 'of this stream');
+is($st->{unique}, 1, 'there was one');
+
+for my $agent ('one', 'two', 'two') {
+    my $uri = playlist($node)->{segments}[-1]{uri};
+    is($node->get("/live/studio1/$uri", 'User-Agent' => $agent)->{status}, 200,
+       "a segment for $agent");
+}
+
+is($node->stream('live/studio1')->{unique}, 3, 'and two others');
 
 my $before = $s;
 $node->get('/live/studio1/audio.m3u8?_HLS_msn=x');
@@ -181,6 +205,11 @@ for my $line (split(/\n/, $r->{body})) {
 }
 
 like($r->{body}, qr/\n\z/, 'metrics end with a line feed');
+is($value{'stentor_verdict{state="healthy"}'}, 1, 'the verdict is a metric');
+is($value{"stentor_attack{kind=\"$_\"}"}, 0, "$_ is a metric")
+    for qw(connect-only slow-loris playlist-only hammering malformed);
+is($value{'stentor_stream_verdict{stream="live/studio1",state="source lost"}'},
+   0, 'that a source is lost is a metric');
 conforms('metrics are in the text format', @bad);
 cmp_ok(scalar(keys %value), '>', 30, 'there are many');
 ok(scalar(grep { /stream="live\/studio1"/ } keys %value),

@@ -8,6 +8,8 @@
  */
 
 #include "ngx_stentor_leader.h"
+#include "audience/stn_unique.h"
+#include "store/ngx_stentor_unique.h"
 
 
 /* How often a worker looks who leads, and after what time without a sign of
@@ -48,6 +50,14 @@ ngx_stentor_cluster_init(ngx_stentor_store_t *store, void *data)
         map->starting_ms = ngx_stentor_map_now();
         map->redis = conf->redis.nelts ? NGX_STENTOR_REDIS_STARTING
                                        : NGX_STENTOR_REDIS_OFF;
+    }
+
+    /* those who can read Redis, but not the secret, learn no address */
+
+    if (conf->redis.nelts) {
+        ngx_stentor_unique_share(store,
+                                 stn_unique_hash(0, conf->secrets[0].data,
+                                                 conf->secrets[0].len));
     }
 
     return NGX_OK;

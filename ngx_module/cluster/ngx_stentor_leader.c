@@ -517,5 +517,6 @@ ngx_stentor_leader_scan(ngx_event_t *ev)
 
     if (leader->up) {
         ngx_stentor_leader_lease_scan(leader);
+        ngx_stentor_leader_unique_scan(leader);
     }
 }

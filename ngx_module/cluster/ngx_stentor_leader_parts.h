@@ -4,8 +4,8 @@
 /*
  * What the leader's files share: how it calls Redis (ngx_stentor_leader.c),
  * what it says of leases (ngx_stentor_leader_lease.c) and what is said to it
- * (ngx_stentor_leader_verdict.c), and what nodes tell of themselves
- * (ngx_stentor_leader_node.c).
+ * (ngx_stentor_leader_verdict.c), who listens (ngx_stentor_leader_unique.c),
+ * and what nodes tell of themselves (ngx_stentor_leader_node.c).
  */
 
 #ifndef _NGX_STENTOR_LEADER_PARTS_H_INCLUDED_
@@ -56,6 +56,7 @@ struct ngx_stentor_leader_s {
     ngx_event_t               beat;
     ngx_event_t               scan;
     int64_t                   scanned_ms;
+    int64_t                   counted_ms;    /* listeners, in Redis */
     int64_t                   back_ms;   /* Redis had been down, and was not
                                             any more then; 0: it was not */
     ngx_stentor_leader_name_t
@@ -147,6 +148,13 @@ ngx_uint_t ngx_stentor_leader_verdict_wrong(ngx_stentor_batch_t *batch,
 /* Something was told on the channel.  Returns whether it is worth a look. */
 ngx_uint_t ngx_stentor_leader_verdict_told(ngx_stentor_leader_t *leader,
     const char *text, size_t len);
+
+
+/* ngx_stentor_leader_unique.c */
+
+/* Takes the ids of listeners to Redis, and asks it now and then how many there
+ * are. */
+void ngx_stentor_leader_unique_scan(ngx_stentor_leader_t *leader);
 
 
 /* ngx_stentor_leader_node.c */

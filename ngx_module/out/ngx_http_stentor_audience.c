@@ -11,6 +11,7 @@
 
 #include "ngx_http_stentor_audience.h"
 #include "store/ngx_stentor_known.h"
+#include "store/ngx_stentor_unique.h"
 
 
 /* Members that are made at once. */
@@ -199,6 +200,8 @@ ngx_http_stentor_audience_enter(ngx_http_stentor_audience_t *a,
     agent = r->headers_in.user_agent ? &r->headers_in.user_agent->value : NULL;
     m->player = ngx_stentor_known_player(a->scf->store,
                                          r->connection->sockaddr, agent);
+    m->id = ngx_stentor_unique_id(a->scf->store, r->connection->sockaddr,
+                                  agent);
 
     cln->data = m;
     cln->handler = ngx_http_stentor_audience_gone;
@@ -365,6 +368,12 @@ ngx_http_stentor_audience_credit(ngx_http_stentor_audience_t *a,
 
     ngx_http_stentor_audience_add(a, NGX_STENTOR_HLS_AUDIO_MS, ms);
 
+    if (!m->unique) {
+        m->unique = 1;
+        ngx_stentor_unique_seen(a->scf->store,
+            ngx_stentor_store_stream(a->scf->store, m->index), m->id);
+    }
+
     m->joined = 0;
     now = (uint32_t) (ngx_current_msec / 1000);
 
@@ -417,6 +426,7 @@ ngx_http_stentor_audience_move(ngx_http_stentor_audience_t *a,
 
     ngx_http_stentor_audience_streams(a, m->index, state, -1);
     m->index = (uint32_t) index;
+    m->unique = 0;
     ngx_http_stentor_audience_streams(a, m->index, state, 1);
 }
 
@@ -526,6 +536,25 @@ ngx_http_stentor_audience_tick(ngx_event_t *ev)
     }
 
     ngx_http_stentor_audience_run(a);
+}
+
+
+ngx_int_t
+ngx_http_stentor_audience_first(ngx_http_request_t *r)
+{
+    ngx_http_stentor_hls_worker_t  *w;
+
+    if (ngx_http_stentor_audience_connection(r)->requests == 1
+        && r == r->main && !r->internal)
+    {
+        w = ngx_http_stentor_hls_worker();
+
+        if (w) {
+            ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_FIRSTS);
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 

@@ -24,11 +24,14 @@
 typedef struct {
     stn_member_t             member;
     int64_t                  let_in_ms;  /* 0: never */
+    uint64_t                 id;         /* for ngx_stentor_unique.h */
     uint32_t                 player;     /* as ngx_stentor_known.h has it */
     uint32_t                 index;      /* its stream, where it is counted */
     uint32_t                 told;       /* seconds: when its player was last
                                             said to be heard */
     unsigned                 joined:1;   /* was let in, no audio since */
+    unsigned                 unique:1;   /* it has been counted as one who
+                                            listens to its stream */
     unsigned                 back:1;     /* its former connection is settled */
     unsigned                 lost:1;     /* it was said to be lost */
     unsigned                 shed:1;     /* gets playlists without parts */
@@ -91,6 +94,10 @@ void ngx_http_stentor_audience_sent(ngx_http_stentor_sent_t *sent);
 /* A member was let in, to the stream at index of the store. */
 void ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
     ngx_uint_t index);
+
+/* POST_READ phase: counts connections that ask for the first time, whatever
+ * for. */
+ngx_int_t ngx_http_stentor_audience_first(ngx_http_request_t *r);
 
 /* LOG phase: counts requests that nginx itself could not read. */
 ngx_int_t ngx_http_stentor_audience_log(ngx_http_request_t *r);

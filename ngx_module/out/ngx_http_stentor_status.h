@@ -3,8 +3,9 @@
 
 /*
  * What the files of the status share: how texts and metrics are written, and
- * what ngx_http_stentor_status_cluster.c adds to both formats: the other
- * nodes, leases, and how streams come from there.
+ * what is added to both formats by ngx_http_stentor_status_cluster.c (the
+ * other nodes, leases, and how streams come from there) and by
+ * ngx_http_stentor_status_audience.c (the verdict, and who listens).
  */
 
 #ifndef _NGX_HTTP_STENTOR_STATUS_H_INCLUDED_
@@ -38,6 +39,21 @@ void ngx_http_stentor_status_relay(ngx_stentor_stream_t *st, stn_buf_t *out);
 
 /* The same as metrics. */
 void ngx_http_stentor_status_cluster_metrics(ngx_stentor_conf_t *scf,
+    stn_buf_t *out);
+
+
+/* ngx_http_stentor_status_audience.c */
+
+/* Appends "verdict": {...}, or null before there is one. */
+void ngx_http_stentor_status_verdict(ngx_stentor_store_t *store,
+    stn_buf_t *out);
+
+/* Appends what a stream's entry has of its listeners. */
+void ngx_http_stentor_status_listeners(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, stn_buf_t *out);
+
+/* The same as metrics. */
+void ngx_http_stentor_status_audience_metrics(ngx_stentor_store_t *store,
     stn_buf_t *out);
 
 

@@ -16,7 +16,7 @@
 #define NGX_HTTP_STENTOR_CLUSTER_TRIES  8
 
 
-static void ngx_http_stentor_status_nodes(ngx_stentor_map_t *map,
+static uint64_t ngx_http_stentor_status_nodes(ngx_stentor_map_t *map,
     stn_buf_t *out);
 static void ngx_http_stentor_status_leases(ngx_stentor_map_t *map,
     stn_buf_t *out);
@@ -51,6 +51,7 @@ static const char  *ngx_http_stentor_status_lease_state[] = {
 void
 ngx_http_stentor_status_cluster(ngx_stentor_conf_t *scf, stn_buf_t *out)
 {
+    uint64_t                     listeners;
     ngx_stentor_map_t           *map;
     ngx_stentor_cluster_conf_t  *conf;
 
@@ -86,16 +87,20 @@ ngx_http_stentor_status_cluster(ngx_stentor_conf_t *scf, stn_buf_t *out)
                    (unsigned long long) map->wants_dropped);
 
     stn_buf_str(out, "    \"nodes\": [");
-    ngx_http_stentor_status_nodes(map, out);
-    stn_buf_str(out, "],\n    \"leases\": [");
+    listeners = ngx_http_stentor_status_nodes(map, out);
+    stn_buf_printf(out, "],\n    \"listeners\": %llu, \"leases\": [",
+                   (unsigned long long) listeners);
     ngx_http_stentor_status_leases(map, out);
     stn_buf_str(out, "]},\n");
 }
 
 
-static void
+/* Returns how many listen to all of them. */
+
+static uint64_t
 ngx_http_stentor_status_nodes(ngx_stentor_map_t *map, stn_buf_t *out)
 {
+    uint64_t             listeners;
     ngx_uint_t           i, n;
     ngx_stentor_node_t  *nodes, *node;
 
@@ -103,13 +108,15 @@ ngx_http_stentor_status_nodes(ngx_stentor_map_t *map, stn_buf_t *out)
                       ngx_cycle->log);
     if (nodes == NULL) {
         out->failed = STN_NOMEM;
-        return;
+        return 0;
     }
 
+    listeners = 0;
     n = ngx_stentor_map_nodes(map, nodes, NGX_STENTOR_NODES);
 
     for (i = 0; i < n; i++) {
         node = &nodes[i];
+        listeners += node->listeners;
 
         stn_buf_str(out, i ? ",\n      {\"id\": " : "\n      {\"id\": ");
         ngx_http_stentor_status_text(out, node->id);
@@ -130,6 +137,8 @@ ngx_http_stentor_status_nodes(ngx_stentor_map_t *map, stn_buf_t *out)
     }
 
     ngx_free(nodes);
+
+    return listeners;
 }
 
 

@@ -134,6 +134,7 @@ static const ngx_http_stentor_status_field_t
     { "hls", "steered", "Of them, sent to other nodes" },
     { "hls", "refused", "Listeners not let in: 503" },
     { "hls", "steerings", "Steering manifests served" },
+    { "hls", "firsts", "Connections of HTTP that asked for anything" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
     { "relay", "sessions", "Relays to other nodes now" },
@@ -340,6 +341,7 @@ ngx_http_stentor_status_json(ngx_stentor_conf_t *scf, stn_buf_t *out)
                    (unsigned long long) store->nstreams,
                    (unsigned long long) n);
 
+    ngx_http_stentor_status_verdict(store, out);
     ngx_http_stentor_status_group(store, "ingest", out);
     ngx_http_stentor_status_group(store, "hls", out);
     ngx_http_stentor_status_group(store, "events", out);
@@ -410,6 +412,8 @@ ngx_http_stentor_status_stream(ngx_stentor_store_t *store,
                    (long long) st->owner_pid,
                    (unsigned long long)
                    ngx_http_stentor_status_waiters(store, st->index));
+
+    ngx_http_stentor_status_listeners(store, st, out);
 
     for (i = 0; i < NGX_STENTOR_STREAM_GAPS_FILLED; i++) {
         stn_buf_printf(out, ", \"%s\": %llu",
@@ -651,6 +655,7 @@ ngx_http_stentor_status_prometheus(ngx_stentor_conf_t *scf, stn_buf_t *out)
                    (size_t) store->pool->pfree * ngx_pagesize);
 
     ngx_http_stentor_status_streams(store, out);
+    ngx_http_stentor_status_audience_metrics(store, out);
     ngx_http_stentor_status_cluster_metrics(scf, out);
 }
 

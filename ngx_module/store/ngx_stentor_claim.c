@@ -14,6 +14,7 @@
  */
 
 #include "ngx_stentor_store.h"
+#include "ngx_stentor_unique.h"
 
 
 /* Parts stay readable for a window after they left the playlist (RFC 8216
@@ -372,6 +373,8 @@ ngx_stentor_claim_release(ngx_stentor_store_t *store,
                      __atomic_add_fetch(&store->head->incarnations, 1,
                                         __ATOMIC_RELAXED));
     ngx_stentor_fence();
+
+    ngx_stentor_unique_reset(store, st);
 
     /* a crash in between loses memory rather than freeing it twice */
 

@@ -8,7 +8,8 @@
  */
 
 #include "ngx_stentor_store.h"
-
+#include "ngx_stentor_pulse.h"
+#include "ngx_stentor_unique.h"
 
 
 #define NGX_STENTOR_HEAD_MAGIC    0x53744e48    /* StNH */
@@ -172,7 +173,11 @@ ngx_stentor_store_init_head(ngx_stentor_store_t *store)
         st[i].index = i;
     }
 
-    return NGX_OK;
+    if (ngx_stentor_pulse_create(store) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_stentor_unique_create(store);
 }
 
 

@@ -129,6 +129,7 @@ typedef enum {
     NGX_STENTOR_HLS_STEERED,
     NGX_STENTOR_HLS_REFUSED,
     NGX_STENTOR_HLS_STEERINGS,
+    NGX_STENTOR_HLS_FIRSTS,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,
@@ -216,7 +217,8 @@ typedef struct {
 /* How loud the broadcaster is: hundredths of dB, see stn_level_report_t.  The
  * live thread writes it, now and then; each figure is good by itself. */
 
-#define NGX_STENTOR_ALARMS  3
+#define NGX_STENTOR_ALARMS          3
+#define NGX_STENTOR_ALARM_DEAD_AIR  0    /* its number */
 
 extern const char  *ngx_stentor_alarms[NGX_STENTOR_ALARMS];
 
@@ -377,6 +379,8 @@ typedef struct {
                                                 uint32_t a record, close
                                                 together to be looked through */
     size_t                   map;            /* offset of the map; 0: none */
+    size_t                   pulse;          /* offset; ngx_stentor_pulse.h */
+    size_t                   uniques;        /* likewise, .._unique.h */
     ngx_atomic_t             incarnations;   /* windows ever made */
     ngx_atomic_t             opens;          /* streams ever let in to */
     ngx_atomic_t             srt_pid;        /* whose the SRT ports are; 0 */

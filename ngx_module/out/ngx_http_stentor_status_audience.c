@@ -1,0 +1,254 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The audience as this node sees it (see ngx_http_stentor_status.h): the
+ * verdict with the figures that it is made of, and for each stream who listens
+ * and how many different ones have.  The pulse and the store have it all.
+ */
+
+#include "ngx_http_stentor_status.h"
+#include "store/ngx_stentor_pulse.h"
+#include "store/ngx_stentor_unique.h"
+
+
+typedef struct {
+    const char  *name;
+    double       value;
+} ngx_http_stentor_status_figure_t;
+
+
+static void ngx_http_stentor_status_attacks(stn_verdict_t *verdict,
+    stn_buf_t *out);
+static void ngx_http_stentor_status_figures(stn_verdict_figures_t *f,
+    stn_buf_t *out);
+static void ngx_http_stentor_status_verdict_metrics(
+    ngx_stentor_store_t *store, stn_buf_t *out);
+static void ngx_http_stentor_status_attack_metrics(
+    ngx_stentor_store_t *store, unsigned attacks, stn_buf_t *out);
+static void ngx_http_stentor_status_stream_metrics(
+    ngx_stentor_store_t *store, stn_buf_t *out);
+
+
+void
+ngx_http_stentor_status_verdict(ngx_stentor_store_t *store, stn_buf_t *out)
+{
+    char                   text[STN_VERDICT_TEXT_MAX];
+    stn_verdict_t          verdict;
+    stn_verdict_figures_t  f;
+
+    if (ngx_stentor_pulse_read(store, &verdict, &f) != NGX_OK
+        || verdict.since_ms == 0)
+    {
+        stn_buf_str(out, "  \"verdict\": null,\n");
+        return;
+    }
+
+    stn_verdict_text(&verdict, &f, text);
+
+    stn_buf_printf(out, "  \"verdict\": {\"state\": \"%s\", \"attacks\": [",
+                   stn_verdict_states[verdict.state]);
+    ngx_http_stentor_status_attacks(&verdict, out);
+
+    stn_buf_str(out, "], \"text\": ");
+    ngx_http_stentor_status_text(out, text);
+
+    stn_buf_printf(out, ", \"since_s\": %lld,\n    \"figures\": {",
+                   ((long long) ngx_current_msec - (long long)
+                    verdict.since_ms) / 1000);
+    ngx_http_stentor_status_figures(&f, out);
+    stn_buf_str(out, "}},\n");
+}
+
+
+static void
+ngx_http_stentor_status_attacks(stn_verdict_t *verdict, stn_buf_t *out)
+{
+    ngx_uint_t   i;
+    const char  *sep;
+
+    for (sep = "", i = 0; i < STN_ATTACKS; i++) {
+        if (verdict->attacks & 1u << i) {
+            stn_buf_printf(out, "%s\"%s\"", sep, stn_verdict_attacks[i]);
+            sep = ", ";
+        }
+    }
+}
+
+
+static void
+ngx_http_stentor_status_figures(stn_verdict_figures_t *f, stn_buf_t *out)
+{
+    ngx_uint_t  i;
+
+    const ngx_http_stentor_status_figure_t  nginx[] = {
+        { "accepted_per_s", f->accepted },
+        { "requests_per_s", f->requests }
+    };
+
+    const ngx_http_stentor_status_figure_t  ours[] = {
+        { "firsts_per_s", f->firsts },
+        { "connects_per_s", f->connects },
+        { "playlists_per_s", f->playlists },
+        { "media_per_s", f->media },
+        { "audio_per_s", f->audio },
+        { "repeats_per_s", f->repeats },
+        { "malformed_per_s", f->malformed },
+        { "bad_per_s", f->bad },
+        { "not_found_per_s", f->not_found },
+        { "joins_per_s", f->joins },
+        { "refused_per_s", f->refused },
+        { "open", f->open },
+        { "mute", f->mute },
+        { "reading", f->reading },
+        { "asked", f->asked },
+        { "connections_used", f->places / 1000.0 },
+        { "late_ms", f->late_ms },
+        { "busy", f->cpu / 1000.0 },
+        { "streams", f->streams },
+        { "lost", f->lost },
+        { "silent", f->silent }
+    };
+
+    for (i = 0; i < stn_nelems(nginx); i++) {
+        stn_buf_printf(out, f->known ? "\"%s\": %.15g, " : "\"%s\": null, ",
+                       nginx[i].name, nginx[i].value);
+    }
+
+    for (i = 0; i < stn_nelems(ours); i++) {
+        stn_buf_printf(out, "%s\"%s\": %.15g", i ? ", " : "", ours[i].name,
+                       ours[i].value);
+    }
+}
+
+
+void
+ngx_http_stentor_status_listeners(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, stn_buf_t *out)
+{
+    uint64_t  total;
+
+    if (ngx_stentor_unique_total(store, st, &total) == NGX_OK) {
+        stn_buf_printf(out, ", \"unique_cluster\": %llu",
+                       (unsigned long long) total);
+    } else {
+        stn_buf_str(out, ", \"unique_cluster\": null");
+    }
+
+    stn_buf_printf(out, ", \"listeners\": %u, \"unique\": %llu, "
+                   "\"verdict\": \"%s\"",
+                   ngx_stentor_pulse_listeners(store, st),
+                   (unsigned long long) ngx_stentor_unique_count(store, st),
+                   stn_verdict_states[ngx_stentor_pulse_stream(store, st)]);
+}
+
+
+void
+ngx_http_stentor_status_audience_metrics(ngx_stentor_store_t *store,
+    stn_buf_t *out)
+{
+    ngx_http_stentor_status_verdict_metrics(store, out);
+    ngx_http_stentor_status_stream_metrics(store, out);
+}
+
+
+static void
+ngx_http_stentor_status_verdict_metrics(ngx_stentor_store_t *store,
+    stn_buf_t *out)
+{
+    ngx_uint_t             i;
+    stn_verdict_t          verdict;
+    stn_verdict_figures_t  f;
+
+    if (ngx_stentor_pulse_read(store, &verdict, &f) != NGX_OK) {
+        return;
+    }
+
+    ngx_http_stentor_status_metric(out, "stentor_verdict", "gauge",
+                                   "Which of them is the verdict");
+
+    for (i = 0; i < STN_VERDICT_STATES; i++) {
+        stn_buf_printf(out, "stentor_verdict{state=\"%s\"} %d\n",
+                       stn_verdict_states[i], verdict.state == i);
+    }
+
+    ngx_http_stentor_status_attack_metrics(store, verdict.attacks, out);
+
+    ngx_http_stentor_status_metric(out, "stentor_mute_connections", "gauge",
+                                   "Connections that never asked, now");
+    stn_buf_printf(out, "stentor_mute_connections %u\n", f.mute);
+
+    ngx_http_stentor_status_metric(out, "stentor_late_seconds", "gauge",
+                                   "How long an event loop was held up");
+    stn_buf_printf(out, "stentor_late_seconds %.3f\n", f.late_ms / 1000.0);
+
+    ngx_http_stentor_status_metric(out, "stentor_busy_ratio", "gauge",
+                                   "CPU of the busiest event loop");
+    stn_buf_printf(out, "stentor_busy_ratio %.3f\n", f.cpu / 1000.0);
+}
+
+
+static void
+ngx_http_stentor_status_attack_metrics(ngx_stentor_store_t *store,
+    unsigned attacks, stn_buf_t *out)
+{
+    ngx_uint_t  i;
+
+    ngx_http_stentor_status_metric(out, "stentor_attack", "gauge",
+                                   "Whether there is such an attack now");
+
+    for (i = 0; i < STN_ATTACKS; i++) {
+        stn_buf_printf(out, "stentor_attack{kind=\"%s\"} %d\n",
+                       stn_verdict_attacks[i], (attacks & 1u << i) != 0);
+    }
+
+    ngx_http_stentor_status_metric(out, "stentor_attacks_total", "counter",
+                                   "Times that there was such an attack");
+
+    for (i = 0; i < STN_ATTACKS; i++) {
+        stn_buf_printf(out, "stentor_attacks_total{kind=\"%s\"} %llu\n",
+                       stn_verdict_attacks[i], (unsigned long long)
+                       ngx_stentor_pulse_told(store, i));
+    }
+}
+
+
+static void
+ngx_http_stentor_status_stream_metrics(ngx_stentor_store_t *store,
+    stn_buf_t *out)
+{
+    ngx_uint_t             i, k;
+    ngx_stentor_stream_t  *st;
+
+    ngx_http_stentor_status_metric(out, "stentor_stream_listeners", "gauge",
+                                   "Who has audio of it to play now");
+
+    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
+        stn_buf_printf(out, "stentor_stream_listeners{stream=\"%.*s\"} %u\n",
+                       (int) st->name_len, st->name,
+                       ngx_stentor_pulse_listeners(store, st));
+    }
+
+    ngx_http_stentor_status_metric(out, "stentor_stream_unique", "gauge",
+                                   "Different listeners that there were, an "
+                                   "estimate");
+
+    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
+        stn_buf_printf(out, "stentor_stream_unique{stream=\"%.*s\"} %llu\n",
+                       (int) st->name_len, st->name, (unsigned long long)
+                       ngx_stentor_unique_count(store, st));
+    }
+
+    ngx_http_stentor_status_metric(out, "stentor_stream_verdict", "gauge",
+                                   "Whether it is silent, or its source is "
+                                   "lost");
+
+    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
+        for (k = STN_VERDICT_SILENT; k <= STN_VERDICT_SOURCE_LOST; k++) {
+            stn_buf_printf(out, "stentor_stream_verdict{stream=\"%.*s\","
+                           "state=\"%s\"} %d\n", (int) st->name_len,
+                           st->name, stn_verdict_states[k],
+                           ngx_stentor_pulse_stream(store, st) == k);
+        }
+    }
+}

@@ -1,0 +1,683 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The verdict: no crowd of players is called an attack, in whatever way they
+ * come, pause, lose their connections or are refused; each of five floods is,
+ * after some seconds, and is not any more some seconds after it has ended; and
+ * streams that are lost or silent.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "audience/stn_verdict.h"
+
+
+#define SECOND  1000
+
+
+/* What a crowd of n players of that many parts a second looks like, each with
+ * so many connections. */
+
+static stn_verdict_figures_t
+crowd(unsigned n, double pace, unsigned connections)
+{
+    stn_verdict_figures_t  f;
+
+    memset(&f, 0, sizeof(f));
+
+    f.known = 1;
+    f.pace = pace;
+    f.listeners = n;
+    f.audio = n;
+    f.playlists = n * pace;
+    f.media = n * pace;
+    f.requests = 2 * n * pace;
+    f.connections = n * connections;
+    f.asked = n * connections;
+    f.open = n * connections;
+    f.streams = 1;
+
+    return f;
+}
+
+
+/* So many seconds of the same; returns all attacks that were seen. */
+
+static unsigned
+lasts(stn_verdict_t *v, const stn_verdict_figures_t *f, int64_t *now,
+    unsigned seconds)
+{
+    unsigned  i, seen;
+
+    for (seen = 0, i = 0; i < seconds; i++) {
+        *now += SECOND;
+        (void) stn_verdict_next(v, f, *now);
+        seen |= v->attacks;
+    }
+
+    return seen;
+}
+
+
+/* A flood beside a calm crowd of 100: the calm before it, the flood, and the
+ * calm after it. */
+
+static void
+flood(const stn_verdict_figures_t *f, stn_attack_e kind)
+{
+    int64_t                now;
+    unsigned               bit;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  calm;
+
+    now = 5000;
+    bit = 1u << kind;
+    calm = crowd(100, 1, 2);
+    memset(&v, 0, sizeof(v));
+
+    assert_int_equal(lasts(&v, &calm, &now, 20), 0);
+    assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+
+    assert_int_equal(lasts(&v, f, &now, 4), 0);
+    assert_int_equal(lasts(&v, f, &now, 1), bit);
+    assert_int_equal(v.state, STN_VERDICT_ATTACK);
+    assert_int_equal(v.since_ms, now);
+    assert_int_equal(lasts(&v, f, &now, 20), bit);
+
+    assert_int_equal(lasts(&v, &calm, &now, 5), bit);
+    assert_int_equal(v.attacks, bit);
+    (void) lasts(&v, &calm, &now, 1);
+    assert_int_equal(v.attacks, 0);
+    assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+}
+
+
+static void
+calls_connections_that_never_ask(void **state)
+{
+    char                   text[STN_VERDICT_TEXT_MAX];
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    f = crowd(100, 1, 2);
+    f.mute = 4210;
+    f.open += 4210;
+    flood(&f, STN_ATTACK_CONNECT_ONLY);
+
+    now = 1;
+    memset(&v, 0, sizeof(v));
+    (void) lasts(&v, &f, &now, 10);
+    stn_verdict_text(&v, &f, text);
+    assert_string_equal(text, "under attack: 4210 connections never ask (a "
+                        "crowd like this: below 500); 100 listeners");
+
+    f = crowd(100, 1, 2);
+    (void) lasts(&v, &f, &now, 1);
+    stn_verdict_text(&v, &f, text);
+    assert_string_equal(text, "under attack: connect-only a moment ago; 100 "
+                        "listeners");
+}
+
+
+static void
+calls_requests_that_never_end(void **state)
+{
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    f = crowd(100, 1, 2);
+    f.reading = 800;
+    f.open += 800;
+    flood(&f, STN_ATTACK_SLOW_LORIS);
+}
+
+
+static void
+calls_playlists_that_nobody_plays(void **state)
+{
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    /* each waits for the next part, as players do */
+
+    f = crowd(100, 1, 2);
+    f.trying = 1000;
+    f.connections += 1000;
+    f.asked += 1000;
+    f.playlists += 1000;
+    flood(&f, STN_ATTACK_PLAYLIST_ONLY);
+
+    /* with a new connection each time, let in or not */
+
+    f = crowd(100, 1, 2);
+    f.connects = 800;
+    f.accepted = 800;
+    f.firsts = 800;
+    f.playlists += 800;
+    f.requests += 800;
+    flood(&f, STN_ATTACK_PLAYLIST_ONLY);
+
+    f.joins = 800;
+    flood(&f, STN_ATTACK_PLAYLIST_ONLY);
+}
+
+
+static void
+calls_hammering_on_a_part(void **state)
+{
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    f = crowd(100, 1, 2);
+    f.media += 2000;
+    f.repeats = 2000;
+    f.trying = 20;
+    f.connections += 20;
+    f.asked += 20;
+    f.requests += 2000;
+    flood(&f, STN_ATTACK_HAMMERING);
+
+    /* each time as somebody else: then it is sent audio */
+
+    f = crowd(100, 1, 2);
+    f.media += 600;
+    f.connects = 600;
+    f.accepted = 600;
+    f.firsts = 600;
+    f.requests += 600;
+    f.audio += 600;
+    f.listeners += 600;
+    flood(&f, STN_ATTACK_HAMMERING);
+}
+
+
+static void
+calls_what_is_no_request(void **state)
+{
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    f = crowd(100, 1, 2);
+    f.malformed = 300;
+    f.accepted = 300;
+    f.firsts = 300;
+    f.requests += 300;
+    flood(&f, STN_ATTACK_MALFORMED);
+
+    f = crowd(100, 1, 2);
+    f.bad = 300;
+    f.requests += 300;
+    flood(&f, STN_ATTACK_MALFORMED);
+
+    /* garbage instead of TLS is not even a request; nor do a few seconds in
+     * which more connections came than went make it one */
+
+    f = crowd(100, 1, 2);
+    f.firsts = 10;
+    f.accepted = 310;
+    flood(&f, STN_ATTACK_MALFORMED);
+}
+
+
+/* Each browser with six connections: one carries audio, one just playlists,
+ * two pages, two nothing yet. */
+
+static void
+calm_crowds_are_healthy(void **state)
+{
+    int64_t                now;
+    unsigned               n;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    for (n = 1; n < 100000; n *= 3) {
+        f = crowd(n, 5, 2);
+        f.trying = n;
+        f.asked += 2 * n;
+        f.mute = 2 * n;
+        f.open = 6 * n;
+
+        now = 0;
+        memset(&v, 0, sizeof(v));
+        assert_int_equal(lasts(&v, &f, &now, 60), 0);
+        assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+    }
+}
+
+
+/* 15,000 in two seconds: handshakes wait, playlists come first. */
+
+static void
+join_storms_are_no_attack(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(3000, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.accepted = 15000;
+    f.grown = 9000;
+    f.firsts = 7500;
+    f.gained = 4000;
+    f.connects = 7500;
+    f.joins = 7500;
+    f.joining = 15000;
+    f.playlists += 3 * 7500;
+    f.media += 2000;
+    f.requests += 30000;
+    f.mute = 9000;
+    f.late_ms = 900;
+    f.cpu = 1000;
+    assert_int_equal(lasts(&v, &f, &now, 6), 0);
+    assert_int_equal(v.state, STN_VERDICT_CROWDED);
+
+    f = crowd(18000, 1, 2);
+    f.mute = 15000;
+    f.open = 60000;
+    f.media *= 3;
+    f.joins = 1000;
+    f.connects = 6000;
+    f.firsts = 6000;
+    f.accepted = 6000;
+    assert_int_equal(lasts(&v, &f, &now, 30), 0);
+    assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+}
+
+
+/* All connections are lost at once, and made again; many ask for what is too
+ * far ahead meanwhile. */
+
+static void
+reconnect_waves_are_no_attack(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(5000, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.listeners = 1000;
+    f.leaving = 4000;
+    f.connects = 5000;
+    f.accepted = 10000;
+    f.firsts = 10000;
+    f.bad = 1000;
+    f.playlists = 12000;
+    f.media = 5000;
+    f.requests = 20000;
+    assert_int_equal(lasts(&v, &f, &now, 3), 0);
+
+    f = crowd(5000, 1, 2);
+    f.media *= 2;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+}
+
+
+/* In the break most pause; their players go on to reload playlists. */
+
+static void
+paused_players_are_no_attack(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(4000, 5, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.listeners = 100;
+    f.trying = 3900;
+    f.media = 100 * 5;
+    assert_int_equal(lasts(&v, &f, &now, 3000), 0);
+}
+
+
+/* Twice as many as may be here ask again every few seconds. */
+
+static void
+refused_players_are_no_attack(void **state)
+{
+    char                   text[STN_VERDICT_TEXT_MAX];
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(5000, 1, 2);
+    f.refused = 3000;
+    f.full = 2;
+    f.requests += 3000;
+    f.connects = 3000;
+    f.accepted = 3000;
+    f.firsts = 3000;
+    f.trying = 10000;
+    f.mute = 20000;
+    f.connections += 10000;
+    f.asked += 10000;
+    f.open += 30000;
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+    assert_int_equal(v.state, STN_VERDICT_CROWDED);
+
+    stn_verdict_text(&v, &f, text);
+    assert_string_equal(text, "crowded: over a hard limit, 3000 refused a "
+                        "second, event loop 0 ms late, a worker 0% busy, "
+                        "connections 0% used; 5000 listeners");
+}
+
+
+/* Far from here several parts come with a playlist, and players of an old kind
+ * make a connection for each request. */
+
+static void
+odd_players_are_no_attack(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(2000, 5, 1);
+    f.playlists /= 3;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    /* gone back to the beginning, where they have been before */
+
+    f = crowd(2000, 5, 1);
+    f.repeats = f.media;
+    f.listeners = 0;
+    f.trying = 2000;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    f = crowd(2000, 1, 1);
+    f.connects = f.requests;
+    f.accepted = f.requests;
+    f.firsts = f.requests;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    /* they ask every second for what has not begun */
+
+    f = crowd(0, 0, 1);
+    f.not_found = 5000;
+    f.requests = 5000;
+    f.trying = 5000;
+    f.connections = 5000;
+    f.asked = 9000;
+    f.open = 9000;
+    f.mute = 200;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+}
+
+
+/* One second of it, or every third, is none; and one that wavers stays one. */
+
+static void
+needs_some_seconds(void **state)
+{
+    int64_t                now;
+    unsigned               i;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f, calm;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    calm = crowd(100, 1, 2);
+    f = calm;
+    f.malformed = 300;
+
+    for (i = 0; i < 20; i++) {
+        assert_int_equal(lasts(&v, &f, &now, 3), 0);
+        assert_int_equal(lasts(&v, &calm, &now, 1), 0);
+    }
+
+    (void) lasts(&v, &f, &now, 10);
+
+    for (i = 0; i < 20; i++) {
+        (void) lasts(&v, &calm, &now, 3);
+        assert_int_equal(v.attacks, 1u << STN_ATTACK_MALFORMED);
+        (void) lasts(&v, &f, &now, 1);
+    }
+}
+
+
+static void
+tells_changes_once(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    memset(&v, 0, sizeof(v));
+    f = crowd(10, 1, 1);
+
+    assert_int_equal(stn_verdict_next(&v, &f, 1000), 0);
+    assert_int_equal(v.since_ms, 1000);
+
+    f.lost = 1;
+    assert_int_equal(stn_verdict_next(&v, &f, 2000), 1);
+    assert_int_equal(v.state, STN_VERDICT_SOURCE_LOST);
+    assert_int_equal(v.since_ms, 2000);
+    assert_int_equal(stn_verdict_next(&v, &f, 3000), 0);
+    assert_int_equal(v.since_ms, 2000);
+
+    /* an attack beside it is told, and changes no state */
+
+    f.malformed = 1000;
+
+    for (now = 4000; now < 8000; now += SECOND) {
+        assert_int_equal(stn_verdict_next(&v, &f, now), 0);
+    }
+
+    assert_int_equal(stn_verdict_next(&v, &f, now), 1);
+    assert_int_equal(v.state, STN_VERDICT_SOURCE_LOST);
+    assert_int_equal(v.attacks, 1u << STN_ATTACK_MALFORMED);
+}
+
+
+static void
+puts_what_is_heard_first(void **state)
+{
+    char                   text[STN_VERDICT_TEXT_MAX];
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(10, 1, 1);
+    f.cpu = 950;
+    (void) lasts(&v, &f, &now, 1);
+    assert_int_equal(v.state, STN_VERDICT_CROWDED);
+
+    f.malformed = 1000;
+    (void) lasts(&v, &f, &now, 10);
+    assert_int_equal(v.state, STN_VERDICT_ATTACK);
+
+    f.streams = 3;
+    f.silent = 2;
+    (void) lasts(&v, &f, &now, 1);
+    assert_int_equal(v.state, STN_VERDICT_SILENT);
+
+    f.lost = 1;
+    (void) lasts(&v, &f, &now, 1);
+    assert_int_equal(v.state, STN_VERDICT_SOURCE_LOST);
+
+    stn_verdict_text(&v, &f, text);
+    assert_string_equal(text, "source lost: 1 of 3 streams without a source; "
+                        "2 of 3 streams silent; 1000 requests a second make no "
+                        "sense (a crowd like this: below 50); 0 refused a "
+                        "second, event loop 0 ms late, a worker 95% busy, "
+                        "connections 0% used; 10 listeners");
+}
+
+
+static void
+stays_crowded_for_some_seconds(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+    f = crowd(10, 1, 1);
+
+    f.late_ms = 300;
+    (void) lasts(&v, &f, &now, 1);
+    assert_int_equal(v.state, STN_VERDICT_CROWDED);
+
+    f.late_ms = 0;
+    (void) lasts(&v, &f, &now, 4);
+    assert_int_equal(v.state, STN_VERDICT_CROWDED);
+    (void) lasts(&v, &f, &now, 1);
+    assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+}
+
+
+static void
+judges_streams(void **state)
+{
+    unsigned  i;
+
+    static const struct {
+        stn_verdict_stream_t  st;
+        stn_verdict_e         is;
+    } cases[] = {
+        { { .live = 1, .met = 1, .listeners = 5 }, STN_VERDICT_HEALTHY },
+
+        /* doors open before the event, however long */
+        { { .kept = 1, .listeners = 5, .away_ms = 99999 },
+          STN_VERDICT_HEALTHY },
+
+        { { .met = 1, .listeners = 5, .away_ms = 1500 }, STN_VERDICT_HEALTHY },
+        { { .met = 1, .listeners = 5, .away_ms = 2000 },
+          STN_VERDICT_SOURCE_LOST },
+        { { .met = 1, .away_ms = 2000 }, STN_VERDICT_HEALTHY },
+        { { .met = 1, .kept = 1, .away_ms = 2000 }, STN_VERDICT_SOURCE_LOST },
+
+        /* hold audio may play instead of the silence */
+        { { .met = 1, .live = 1, .silent = 1 }, STN_VERDICT_SILENT },
+        { { .met = 1, .silent = 1, .listeners = 5, .away_ms = 9999 },
+          STN_VERDICT_SILENT },
+
+        { { .relayed = 1, .fed = 1, .listeners = 5 }, STN_VERDICT_HEALTHY },
+        { { .relayed = 1, .listeners = 5, .away_ms = 2000 },
+          STN_VERDICT_SOURCE_LOST },
+        { { .relayed = 1, .listeners = 5, .away_ms = 1000 },
+          STN_VERDICT_HEALTHY },
+        { { .relayed = 1, .away_ms = 2000 }, STN_VERDICT_HEALTHY }
+    };
+
+    (void) state;
+
+    for (i = 0; i < stn_nelems(cases); i++) {
+        if (stn_verdict_stream(&cases[i].st) != cases[i].is) {
+            fail_msg("case %u", i);
+        }
+    }
+}
+
+
+/* nginx may be built without what tells connections. */
+
+static void
+does_without_nginx_figures(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(100, 1, 2);
+    f.known = 0;
+    f.requests = 0;
+    f.accepted = 0;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    f.mute = 1000;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_CONNECT_ONLY);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(calls_connections_that_never_ask),
+        cmocka_unit_test(calls_requests_that_never_end),
+        cmocka_unit_test(calls_playlists_that_nobody_plays),
+        cmocka_unit_test(calls_hammering_on_a_part),
+        cmocka_unit_test(calls_what_is_no_request),
+        cmocka_unit_test(calm_crowds_are_healthy),
+        cmocka_unit_test(join_storms_are_no_attack),
+        cmocka_unit_test(reconnect_waves_are_no_attack),
+        cmocka_unit_test(paused_players_are_no_attack),
+        cmocka_unit_test(refused_players_are_no_attack),
+        cmocka_unit_test(odd_players_are_no_attack),
+        cmocka_unit_test(needs_some_seconds),
+        cmocka_unit_test(tells_changes_once),
+        cmocka_unit_test(puts_what_is_heard_first),
+        cmocka_unit_test(stays_crowded_for_some_seconds),
+        cmocka_unit_test(judges_streams),
+        cmocka_unit_test(does_without_nginx_figures)
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
