@@ -266,7 +266,14 @@ ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd, const char *suffix,
     char                    codecs[NGX_STENTOR_RENDITIONS]
                                   [NGX_HTTP_STENTOR_CODECS_MAX];
     ngx_uint_t              i;
+    stn_playlist_index_t    index;
     stn_playlist_variant_t  variants[NGX_STENTOR_RENDITIONS];
+
+    ngx_memzero(&index, sizeof(stn_playlist_index_t));
+
+    index.variants = variants;
+    index.nvariants = rd->nviews;
+    index.suffix = suffix;
 
     for (i = 0; i < rd->nviews; i++) {
         ngx_http_stentor_hls_codecs(&rd->views[i], codecs[i]);
@@ -279,7 +286,7 @@ ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd, const char *suffix,
         variants[i].average = rd->views[i].shared->average;
     }
 
-    return stn_playlist_multivariant(variants, rd->nviews, suffix, out)
+    return stn_playlist_multivariant(&index, out)
            == STN_OK ? NGX_OK : NGX_ERROR;
 }
 

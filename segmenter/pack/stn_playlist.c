@@ -47,6 +47,8 @@ static void stn_playlist_parts(const stn_playlist_t *pl,
     const stn_playlist_segment_t *seg, stn_buf_t *out);
 static void stn_playlist_hint(const stn_playlist_t *pl, stn_buf_t *out);
 static void stn_playlist_reports(const stn_playlist_t *pl, stn_buf_t *out);
+static void stn_playlist_variants(const stn_playlist_index_t *index,
+    const stn_playlist_pathway_t *pathway, stn_buf_t *out);
 static unsigned stn_playlist_span(const stn_playlist_segment_t *first,
     const stn_playlist_segment_t *last);
 static unsigned stn_playlist_beyond(const stn_playlist_segment_t *seg,
@@ -396,20 +398,55 @@ stn_playlist_reports(const stn_playlist_t *pl, stn_buf_t *out)
 
 
 int
-stn_playlist_multivariant(const stn_playlist_variant_t *v, size_t n,
-    const char *suffix, stn_buf_t *out)
+stn_playlist_multivariant(const stn_playlist_index_t *index, stn_buf_t *out)
 {
+    size_t                        i;
+    const stn_playlist_pathway_t  alone = { NULL, "" };
+
     stn_buf_str(out, "#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n");
 
-    for ( /* void */ ; n; n--, v++) {
-        stn_buf_printf(out, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRIu32
-                       ",AVERAGE-BANDWIDTH=%" PRIu32 ",CODECS=\"%s\"\n"
-                       "%s%s.m3u8\n",
-                       v->bandwidth, v->average, v->codecs, v->rendition,
-                       suffix);
+    if (index->npathways == 0) {
+        stn_playlist_variants(index, &alone, out);
+        return out->failed;
+    }
+
+    stn_buf_printf(out, "#EXT-X-CONTENT-STEERING:SERVER-URI=\"%s\","
+                   "PATHWAY-ID=\"%s\"\n", index->steering,
+                   index->pathways[0].id);
+
+    for (i = 0; i < index->npathways; i++) {
+        stn_playlist_variants(index, &index->pathways[i], out);
     }
 
     return out->failed;
+}
+
+
+/* STABLE-VARIANT-ID tells players which of another pathway is the same, and is
+ * what a manifest names URIs of clones by. */
+
+static void
+stn_playlist_variants(const stn_playlist_index_t *index,
+    const stn_playlist_pathway_t *pathway, stn_buf_t *out)
+{
+    size_t                         i;
+    const stn_playlist_variant_t  *v;
+
+    for (i = 0; i < index->nvariants; i++) {
+        v = &index->variants[i];
+
+        stn_buf_printf(out, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRIu32
+                       ",AVERAGE-BANDWIDTH=%" PRIu32 ",CODECS=\"%s\"",
+                       v->bandwidth, v->average, v->codecs);
+
+        if (pathway->id) {
+            stn_buf_printf(out, ",STABLE-VARIANT-ID=\"%s\","
+                           "PATHWAY-ID=\"%s\"", v->rendition, pathway->id);
+        }
+
+        stn_buf_printf(out, "\n%s%s%s.m3u8\n", pathway->base, v->rendition,
+                       index->suffix);
+    }
 }
 
 

@@ -72,6 +72,28 @@ typedef struct {
 } stn_playlist_variant_t;
 
 
+/* A node that has the same variants (a pathway, section 4.4.6.6). */
+
+typedef struct {
+    const char  *id;
+    const char  *base;           /* goes before each rendition in URIs: empty,
+                                    or absolute and with a '/' at its end */
+} stn_playlist_pathway_t;
+
+
+typedef struct {
+    const stn_playlist_variant_t  *variants;
+    size_t                         nvariants;
+    const char                    *suffix;      /* goes between a rendition's
+                                                   name and ".m3u8" */
+    const stn_playlist_pathway_t  *pathways;    /* the first one is where
+                                                   players begin */
+    size_t                         npathways;   /* 0: there is this node alone,
+                                                   and no steering */
+    const char                    *steering;    /* URI of its manifest */
+} stn_playlist_index_t;
+
+
 /* Kinds of media playlist. */
 
 typedef enum {
@@ -99,11 +121,11 @@ size_t stn_playlist_skipped(const stn_playlist_t *pl);
 int stn_playlist_media(const stn_playlist_t *pl, stn_playlist_e kind,
     stn_buf_t *out);
 
-/* Appends a multivariant playlist (section 4.4.6) of n variants; suffix goes
- * between a rendition's name and ".m3u8".  Returns STN_OK, or the buffer's
- * error. */
-int stn_playlist_multivariant(const stn_playlist_variant_t *v, size_t n,
-    const char *suffix, stn_buf_t *out);
+/* Appends a multivariant playlist (section 4.4.6): the variants of each
+ * pathway, which are redundant ones to players without steering.  Returns
+ * STN_OK, or the buffer's error. */
+int stn_playlist_multivariant(const stn_playlist_index_t *index,
+    stn_buf_t *out);
 
 
 #endif /* STN_PLAYLIST_H */

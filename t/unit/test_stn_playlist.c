@@ -899,43 +899,6 @@ durations_add_up(void **state)
 
 
 static void
-writes_a_multivariant_playlist(void **state)
-{
-    stn_buf_t  b;
-
-    static const stn_playlist_variant_t  v[] = {
-        { "audio", "mp4a.40.2", 141000, 132000 },
-        { "48k", "mp4a.40.5", 52000, 50000 }
-    };
-
-    (void) state;
-
-    stn_buf_init(&b, STN_PLAYLIST_MAX);
-    assert_int_equal(stn_playlist_multivariant(v, 1, "", &b), STN_OK);
-    stn_buf_u8(&b, '\0');
-    assert_string_equal((const char *) b.data,
-                        "#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n"
-                        "#EXT-X-STREAM-INF:BANDWIDTH=141000,"
-                        "AVERAGE-BANDWIDTH=132000,CODECS=\"mp4a.40.2\"\n"
-                        "audio.m3u8\n");
-
-    stn_buf_reset(&b);
-    assert_int_equal(stn_playlist_multivariant(v, 2, "-std", &b), STN_OK);
-    stn_buf_u8(&b, '\0');
-    assert_string_equal((const char *) b.data,
-                        "#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n"
-                        "#EXT-X-STREAM-INF:BANDWIDTH=141000,"
-                        "AVERAGE-BANDWIDTH=132000,CODECS=\"mp4a.40.2\"\n"
-                        "audio-std.m3u8\n"
-                        "#EXT-X-STREAM-INF:BANDWIDTH=52000,"
-                        "AVERAGE-BANDWIDTH=50000,CODECS=\"mp4a.40.5\"\n"
-                        "48k-std.m3u8\n");
-
-    stn_buf_free(&b);
-}
-
-
-static void
 says_when_there_is_no_room(void **state)
 {
     char       *s;
@@ -982,7 +945,6 @@ main(void)
         cmocka_unit_test(says_how_far_ahead_may_be_asked),
         cmocka_unit_test(changes_only_at_its_ends),
         cmocka_unit_test(durations_add_up),
-        cmocka_unit_test(writes_a_multivariant_playlist),
         cmocka_unit_test(says_when_there_is_no_room),
     };
 
