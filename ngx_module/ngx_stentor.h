@@ -60,6 +60,8 @@ typedef struct ngx_stentor_asks_s    ngx_stentor_asks_t;
 typedef struct ngx_stentor_pulls_s   ngx_stentor_pulls_t;
 typedef struct ngx_stentor_pulse_s   ngx_stentor_pulse_t;
 
+typedef struct ngx_stentor_steering_s      ngx_stentor_steering_t;
+
 typedef struct ngx_stentor_cluster_s       ngx_stentor_cluster_t;
 typedef struct ngx_stentor_cluster_conf_s  ngx_stentor_cluster_conf_t;
 
@@ -153,6 +155,25 @@ typedef struct {
 } ngx_stentor_srt_conf_t;
 
 
+/* A "pathway": a node that listeners may be at. */
+
+typedef struct {
+    ngx_str_t             id;
+    ngx_str_t             url;             /* ends with '/'; null: this node */
+    ngx_str_t             region;          /* or null */
+    uint32_t              capacity;        /* listeners; 0: not told */
+} ngx_stentor_pathway_t;
+
+
+/* Content steering. */
+
+typedef struct {
+    ngx_flag_t            on;
+    ngx_msec_t            ttl;
+    ngx_array_t           pathways;        /* of ngx_stentor_pathway_t */
+} ngx_stentor_steering_conf_t;
+
+
 /* What a worker keeps: made in init_process, gone with the process. */
 
 typedef struct {
@@ -165,6 +186,7 @@ typedef struct {
     ngx_stentor_cluster_t *cluster;    /* other nodes; NULL: there are none */
     ngx_stentor_pulls_t   *pulls;      /* streams that it gets from them */
     ngx_stentor_pulse_t   *pulse;      /* how it is, for the verdict */
+    ngx_stentor_steering_t  *steering; /* where listeners go; NULL: here */
 } ngx_stentor_worker_t;
 
 
@@ -180,6 +202,8 @@ typedef struct {
     ngx_stentor_limits_t  limits;      /* of the whole node */
     ngx_stentor_cluster_conf_t
                          *cluster;     /* NULL: this node is alone */
+    ngx_stentor_steering_conf_t
+                          steering;
     ngx_uint_t            relays;      /* boolean: other nodes are served */
     ngx_stentor_store_t  *store;       /* NULL: no stentor {} block */
     ngx_stentor_worker_t  worker;

@@ -12,6 +12,7 @@
 #include "ngx_stentor_http.h"
 #include "ngx_stentor_limit.h"
 #include "cluster/ngx_stentor_cluster.h"
+#include "cluster/ngx_stentor_steering.h"
 #include "in/ngx_stentor_access.h"
 #include "in/ngx_stentor_keeper.h"
 #include "in/ngx_stentor_live.h"
@@ -101,6 +102,27 @@ static ngx_command_t  ngx_stentor_commands[] = {
     { ngx_string("cluster"),
       NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
       ngx_stentor_cluster_block,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("steering"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_stentor_conf_t, steering.on),
+      NULL },
+
+    { ngx_string("steering_ttl"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_stentor_conf_t, steering.ttl),
+      NULL },
+
+    { ngx_string("pathway"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE23|NGX_CONF_TAKE4,
+      ngx_stentor_steering_pathway,
       0,
       0,
       NULL },
@@ -369,6 +391,8 @@ ngx_stentor_create_conf(ngx_cycle_t *cycle)
 
     scf->zone_size = NGX_CONF_UNSET_SIZE;
     scf->streams = NGX_CONF_UNSET_UINT;
+    scf->steering.on = NGX_CONF_UNSET;
+    scf->steering.ttl = NGX_CONF_UNSET_MSEC;
 
     return scf;
 }
@@ -474,6 +498,14 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         }
     }
 
+    if (ngx_stentor_steering_wanted(scf)) {
+        worker->steering = ngx_stentor_steering_create(cycle, scf);
+
+        if (worker->steering == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     if (scf->srt.nelts) {
         worker->srts = ngx_stentor_srts_create(cycle, scf);
 
@@ -552,7 +584,10 @@ ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ngx_array_init(&scf->apps, cf->pool, 4, sizeof(ngx_stentor_app_t))
-        != NGX_OK)
+            != NGX_OK
+        || ngx_array_init(&scf->steering.pathways, cf->pool, 4,
+                          sizeof(ngx_stentor_pathway_t))
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -563,6 +598,11 @@ ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     rv = ngx_stentor_srt_conf_check(cf, scf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_stentor_steering_conf_check(cf, scf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

@@ -101,6 +101,11 @@ struct ngx_stentor_cluster_s {
 };
 
 
+/* Whether it is fit for the id of a node, a region or a pathway: 1 to 63
+ * letters, digits, '.', '_', '-'.  Returns NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_stentor_cluster_check_id(ngx_str_t *id);
+
+
 /* Somebody to ask for a stream. */
 
 typedef struct {

@@ -32,15 +32,12 @@ static char *ngx_stentor_cluster_node(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_cluster_id(ngx_conf_t *cf, ngx_str_t *id,
     const char *what);
-static ngx_int_t ngx_stentor_cluster_check_id(ngx_str_t *id);
 static char *ngx_stentor_cluster_role(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_cluster_region(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_cluster_url(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_stentor_cluster_url_read(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *url);
 static char *ngx_stentor_cluster_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_cluster_secret_file(ngx_conf_t *cf,
@@ -275,7 +272,7 @@ ngx_stentor_cluster_id(ngx_conf_t *cf, ngx_str_t *id, const char *what)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_stentor_cluster_check_id(ngx_str_t *id)
 {
     u_char      ch;
@@ -361,10 +358,7 @@ ngx_stentor_cluster_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* What names of streams can be put behind: 0-terminated, with a '/' at its
- * end. */
-
-static char *
+char *
 ngx_stentor_cluster_url_read(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *url)
 {
     u_char  *p;

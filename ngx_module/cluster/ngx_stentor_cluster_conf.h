@@ -25,6 +25,11 @@ char *ngx_stentor_redis_conf_check(ngx_conf_t *cf,
 ngx_int_t ngx_stentor_cluster_secret(ngx_conf_t *cf, ngx_str_t *file,
     ngx_str_t *secret);
 
+/* Reads a URL that names of streams can be put behind: 0-terminated, with a
+ * '/' at its end.  Returns what is wrong with it, or NGX_CONF_OK. */
+char *ngx_stentor_cluster_url_read(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *url);
+
 
 extern ngx_module_t  ngx_stentor_cluster_module;
 

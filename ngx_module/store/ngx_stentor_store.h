@@ -383,6 +383,8 @@ typedef struct {
     size_t                   uniques;        /* likewise, .._unique.h */
     ngx_atomic_t             incarnations;   /* windows ever made */
     ngx_atomic_t             opens;          /* streams ever let in to */
+    ngx_atomic_t             steering;       /* a round of moves; see
+                                                ngx_stentor_steering.c */
     ngx_atomic_t             srt_pid;        /* whose the SRT ports are; 0 */
     ngx_atomic_t             sessions[NGX_STENTOR_SESSIONS];
     ngx_atomic_t             failures[NGX_STENTOR_FAILURES];   /* both are of
