@@ -14,6 +14,7 @@
 
 
 #include "store/ngx_stentor_reader.h"
+#include "pack/stn_playlist.h"
 
 #include <ngx_http.h>
 
@@ -27,6 +28,7 @@ typedef struct ngx_http_stentor_sent_s      ngx_http_stentor_sent_t;
 
 typedef enum {
     NGX_HTTP_STENTOR_INDEX,      /* NAME/index.m3u8 */
+    NGX_HTTP_STENTOR_STEERING,   /* NAME/steering.json */
     NGX_HTTP_STENTOR_PLAYLIST,   /* NAME/REND.m3u8 */
     NGX_HTTP_STENTOR_INIT,       /* NAME/REND/init-E.mp4 */
     NGX_HTTP_STENTOR_SEGMENT,    /* NAME/REND/MSN.m4s */
@@ -88,6 +90,8 @@ typedef struct {
     uint32_t                 *waiters;    /* in the store, one a stream */
     ngx_uint_t                held;       /* waits in all */
     ngx_http_stentor_audience_t  *audience;
+    ngx_uint_t                steering;   /* generation of pathways in pages */
+    void                     *steered;    /* pages of steering; its own */
 } ngx_http_stentor_hls_worker_t;
 
 
@@ -116,6 +120,10 @@ void ngx_http_stentor_hls_count(ngx_http_stentor_hls_worker_t *w,
  * returns; NGX_DONE when it is held. */
 ngx_int_t ngx_http_stentor_hls_answer(ngx_http_request_t *r,
     ngx_http_stentor_target_t *t);
+
+/* Answers with a page that no cache may keep. */
+ngx_int_t ngx_http_stentor_hls_text(ngx_http_request_t *r, ngx_str_t *type,
+    ngx_stentor_bytes_t *b);
 
 /* Answers with an error and its reason in plain text. */
 ngx_int_t ngx_http_stentor_hls_error(ngx_http_request_t *r,
@@ -147,6 +155,11 @@ ngx_int_t ngx_http_stentor_hls_wait_init(ngx_http_stentor_hls_worker_t *w,
  * reference of the caller's own); NULL on failure. */
 ngx_stentor_bytes_t *ngx_http_stentor_hls_page(ngx_stentor_reader_t *rd,
     ngx_stentor_view_t *v, ngx_http_stentor_page_e page, ngx_uint_t gzip);
+
+/* Appends a stream's multivariant playlist; the index has all but variants.
+ * Returns NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd,
+    stn_playlist_index_t *index, stn_buf_t *out);
 
 /* EXT-X-TARGETDURATION of a view, in seconds, and the number of parts beyond
  * the last one that may be asked for. */

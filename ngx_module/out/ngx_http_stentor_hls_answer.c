@@ -9,7 +9,7 @@
  */
 
 #include "ngx_http_stentor_audience.h"
-#include "cluster/ngx_stentor_cluster.h"
+#include "ngx_http_stentor_steering.h"
 
 
 /* Whole segments beyond the last one that a reload may ask for (6.2.5.2). */
@@ -25,7 +25,7 @@ typedef struct {
     ngx_uint_t               gzip;       /* boolean: it is compressed */
     ngx_uint_t               vary;       /* boolean: on Accept-Encoding */
     ngx_uint_t               ranges;     /* boolean: may be had in pieces */
-    ngx_str_t               *etag;
+    ngx_str_t               *etag;       /* NULL: none */
     ngx_table_elt_t         *sent;       /* Cache-Control as it went out */
     ngx_http_stentor_piece_t  *piece;    /* of media; or NULL */
 } ngx_http_stentor_head_t;
@@ -134,7 +134,7 @@ ngx_http_stentor_hls_answer(ngx_http_request_t *r,
         return ngx_http_stentor_hls_missing(r, t);
     }
 
-    v = (t->kind == NGX_HTTP_STENTOR_INDEX)
+    v = (t->kind <= NGX_HTTP_STENTOR_STEERING)
         ? &rd->views[0] : ngx_stentor_reader_view(rd, &t->rendition);
 
     if (v == NULL) {
@@ -152,6 +152,9 @@ ngx_http_stentor_hls_answer(ngx_http_request_t *r,
     case NGX_HTTP_STENTOR_INDEX:
     case NGX_HTTP_STENTOR_PLAYLIST:
         return ngx_http_stentor_hls_playlist(r, rd, v, t);
+
+    case NGX_HTTP_STENTOR_STEERING:
+        return ngx_http_stentor_steering(r, rd, t);
 
     case NGX_HTTP_STENTOR_PART:
         return ngx_http_stentor_hls_part(r, rd, v, t);
@@ -236,7 +239,7 @@ ngx_http_stentor_hls_ready(ngx_stentor_reader_t *rd,
         return 1;
     }
 
-    v = (t->kind == NGX_HTTP_STENTOR_INDEX)
+    v = (t->kind <= NGX_HTTP_STENTOR_STEERING)
         ? &rd->views[0] : ngx_stentor_reader_view(rd, &t->rendition);
 
     if (v == NULL || ngx_stentor_view_last(v) == NULL) {
@@ -486,6 +489,24 @@ ngx_http_stentor_hls_media(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_stentor_hls_text(ngx_http_request_t *r, ngx_str_t *type,
+    ngx_stentor_bytes_t *b)
+{
+    ngx_http_stentor_head_t  head;
+
+    head.type = *type;
+    head.cache = ngx_http_stentor_cache_never;
+    head.gzip = 0;
+    head.vary = 0;
+    head.ranges = 0;
+    head.etag = NULL;
+    head.piece = NULL;
+
+    return ngx_http_stentor_hls_send(r, &head, &b, 1);
+}
+
+
 static ngx_int_t
 ngx_http_stentor_hls_send(ngx_http_request_t *r, ngx_http_stentor_head_t *head,
     ngx_stentor_bytes_t **bytes, ngx_uint_t n)
@@ -550,12 +571,15 @@ ngx_http_stentor_hls_head(ngx_http_request_t *r, ngx_http_stentor_head_t *head)
         return NGX_ERROR;
     }
 
-    h = ngx_http_stentor_hls_header(r, &ngx_http_stentor_key_etag, head->etag);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
+    if (head->etag) {
+        h = ngx_http_stentor_hls_header(r, &ngx_http_stentor_key_etag,
+                                        head->etag);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
 
-    r->headers_out.etag = h;
+        r->headers_out.etag = h;
+    }
 
     if (head->vary
         && ngx_http_stentor_hls_header(r, &ngx_http_stentor_key_vary,

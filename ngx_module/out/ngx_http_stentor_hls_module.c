@@ -24,6 +24,8 @@ typedef struct {
 static ngx_int_t ngx_http_stentor_hls_handler(ngx_http_request_t *r);
 static const char *ngx_http_stentor_hls_url(ngx_http_request_t *r,
     ngx_http_stentor_target_t *t);
+static const char *ngx_http_stentor_hls_steering_url(
+    ngx_http_stentor_target_t *t, ngx_str_t *file);
 static const char *ngx_http_stentor_hls_playlist_url(
     ngx_http_stentor_target_t *t, ngx_str_t *dir, ngx_str_t *file);
 static const char *ngx_http_stentor_hls_media_url(
@@ -217,9 +219,15 @@ ngx_http_stentor_hls_url(ngx_http_request_t *r, ngx_http_stentor_target_t *t)
         return "no such file";
     }
 
-    reason = ngx_http_stentor_hls_cut(&file, ".m3u8")
-             ? ngx_http_stentor_hls_playlist_url(t, &dir, &file)
-             : ngx_http_stentor_hls_media_url(t, &dir, &file);
+    if (ngx_http_stentor_hls_cut(&file, ".m3u8")) {
+        reason = ngx_http_stentor_hls_playlist_url(t, &dir, &file);
+
+    } else if (ngx_http_stentor_hls_cut(&file, ".json")) {
+        reason = ngx_http_stentor_hls_steering_url(t, &file);
+
+    } else {
+        reason = ngx_http_stentor_hls_media_url(t, &dir, &file);
+    }
 
     if (reason) {
         return reason;
@@ -247,6 +255,19 @@ ngx_http_stentor_hls_playlist_url(ngx_http_stentor_target_t *t,
     t->rendition = *file;
 
     return file->len ? NULL : "no such file";
+}
+
+
+static const char *
+ngx_http_stentor_hls_steering_url(ngx_http_stentor_target_t *t,
+    ngx_str_t *file)
+{
+    t->classic = ngx_http_stentor_hls_cut(file, "-std");
+    t->kind = NGX_HTTP_STENTOR_STEERING;
+
+    return (file->len == sizeof("steering") - 1
+            && ngx_memcmp(file->data, "steering", file->len) == 0)
+           ? NULL : "no such file";
 }
 
 

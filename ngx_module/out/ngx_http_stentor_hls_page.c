@@ -8,8 +8,7 @@
  * segments.  Event loop only; a page belongs to its view.
  */
 
-#include "ngx_http_stentor_hls.h"
-#include "pack/stn_playlist.h"
+#include "ngx_http_stentor_steering.h"
 
 #include <zlib.h>
 
@@ -36,8 +35,8 @@ static ngx_uint_t ngx_http_stentor_hls_reports(ngx_stentor_reader_t *rd,
 static void ngx_http_stentor_hls_codecs(ngx_stentor_view_t *v, char *codecs);
 static ngx_uint_t ngx_http_stentor_hls_has(const char *list,
     const char *codec);
-static ngx_int_t ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd,
-    const char *suffix, stn_buf_t *out);
+static ngx_int_t ngx_http_stentor_hls_index_page(ngx_stentor_reader_t *rd,
+    ngx_stentor_view_t *v, const char *suffix, stn_buf_t *out);
 static ngx_stentor_bytes_t *ngx_http_stentor_hls_bytes(stn_buf_t *text,
     ngx_log_t *log);
 static ngx_stentor_bytes_t *ngx_http_stentor_hls_gzip(
@@ -59,6 +58,12 @@ ngx_http_stentor_hls_page(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
     ngx_stentor_segment_t          *seg;
     ngx_http_stentor_hls_worker_t  *w;
 
+    w = ngx_http_stentor_hls_worker();
+
+    if (page >= NGX_HTTP_STENTOR_PAGE_INDEX) {
+        ngx_http_stentor_steering_refresh(w);
+    }
+
     plain = &v->pages[page * 2];
     zipped = &v->pages[page * 2 + 1];
 
@@ -67,7 +72,6 @@ ngx_http_stentor_hls_page(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
         return b;
     }
 
-    w = ngx_http_stentor_hls_worker();
     log = rd->shelf->log;
     seg = ngx_stentor_view_last(v);
 
@@ -125,10 +129,10 @@ ngx_http_stentor_hls_render(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
         return ngx_http_stentor_hls_media(rd, v, STN_PLAYLIST_CLASSIC, out);
 
     case NGX_HTTP_STENTOR_PAGE_INDEX:
-        return ngx_http_stentor_hls_index(rd, "", out);
+        return ngx_http_stentor_hls_index_page(rd, v, "", out);
 
     default: /* NGX_HTTP_STENTOR_PAGE_INDEX_CLASSIC */
-        return ngx_http_stentor_hls_index(rd, "-std", out);
+        return ngx_http_stentor_hls_index_page(rd, v, "-std", out);
     }
 }
 
@@ -260,20 +264,37 @@ ngx_http_stentor_hls_reports(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
 
 
 static ngx_int_t
-ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd, const char *suffix,
-    stn_buf_t *out)
+ngx_http_stentor_hls_index_page(ngx_stentor_reader_t *rd,
+    ngx_stentor_view_t *v, const char *suffix, stn_buf_t *out)
+{
+    stn_playlist_index_t      index;
+    ngx_stentor_segment_t    *last;
+    ngx_http_stentor_offer_t  offer;
+
+    ngx_memzero(&index, sizeof(stn_playlist_index_t));
+
+    last = ngx_stentor_view_last(v);
+    index.suffix = suffix;
+
+    ngx_http_stentor_steering_offer(rd, &index, &offer,
+                                    (unsigned) (last->msn * v->rend.parts
+                                                + last->nparts));
+
+    return ngx_http_stentor_hls_index(rd, &index, out);
+}
+
+
+ngx_int_t
+ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd,
+    stn_playlist_index_t *index, stn_buf_t *out)
 {
     char                    codecs[NGX_STENTOR_RENDITIONS]
                                   [NGX_HTTP_STENTOR_CODECS_MAX];
     ngx_uint_t              i;
-    stn_playlist_index_t    index;
     stn_playlist_variant_t  variants[NGX_STENTOR_RENDITIONS];
 
-    ngx_memzero(&index, sizeof(stn_playlist_index_t));
-
-    index.variants = variants;
-    index.nvariants = rd->nviews;
-    index.suffix = suffix;
+    index->variants = variants;
+    index->nvariants = rd->nviews;
 
     for (i = 0; i < rd->nviews; i++) {
         ngx_http_stentor_hls_codecs(&rd->views[i], codecs[i]);
@@ -286,7 +307,7 @@ ngx_http_stentor_hls_index(ngx_stentor_reader_t *rd, const char *suffix,
         variants[i].average = rd->views[i].shared->average;
     }
 
-    return stn_playlist_multivariant(&index, out)
+    return stn_playlist_multivariant(index, out)
            == STN_OK ? NGX_OK : NGX_ERROR;
 }
 
