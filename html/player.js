@@ -28,6 +28,26 @@ const GOOD_MS = 5000;
 const RETRY_FIRST_MS = 2000;
 const RETRY_LAST_MS = 15000;
 
+/*
+ * Where there are other nodes, one that fails is left at once: what is buffered
+ * lasts for some seconds, and the next node has the same audio.  Where there
+ * are none, it is worth some patience (hls.js's own).
+ */
+const STEERED = {
+    playlistLoadPolicy: {default: {
+        maxTimeToFirstByteMs: 10000,
+        maxLoadTimeMs: 20000,
+        timeoutRetry: null,
+        errorRetry: {maxNumRetry: 1, retryDelayMs: 200, maxRetryDelayMs: 200}
+    }},
+    fragLoadPolicy: {default: {
+        maxTimeToFirstByteMs: 4000,
+        maxLoadTimeMs: 20000,
+        timeoutRetry: {maxNumRetry: 4, retryDelayMs: 0, maxRetryDelayMs: 0},
+        errorRetry: {maxNumRetry: 8, retryDelayMs: 200, maxRetryDelayMs: 1000}
+    }}
+};
+
 /* recoverMediaError() helps once; sooner than this again, start over. */
 const RECOVER_MS = 5000;
 
@@ -73,6 +93,11 @@ class HlsEngine {
         this.hls = hls;
         this.ended = false;
 
+        hls.on(window.Hls.Events.MANIFEST_LOADED, (name, data) => {
+            if (data.contentSteering) {
+                Object.assign(hls.config, STEERED);
+            }
+        });
         hls.on(window.Hls.Events.LEVEL_LOADED, (name, data) => {
             this.loaded(data.details);
         });

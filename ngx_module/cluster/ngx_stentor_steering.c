@@ -184,8 +184,11 @@ ngx_stentor_steering_live(void *data, ngx_stentor_node_t *node)
         return;
     }
 
-    if (ngx_stentor_steering_fit(node)
-        && !ngx_stentor_steering_known(st, node->id))
+    if (ngx_strcmp(node->id, st->others[0].id) == 0) {
+        st->others[0].load = node->load;
+
+    } else if (ngx_stentor_steering_fit(node)
+               && !ngx_stentor_steering_known(st, node->id))
     {
         ngx_stentor_steering_add(st, node);
     }

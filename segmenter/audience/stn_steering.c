@@ -19,8 +19,8 @@
 #define STN_STEERING_HIGH  90
 #define STN_STEERING_LOW   75
 
-/* Thousandths of its cores: beyond that a node has no room, whatever it says
- * of its listeners. */
+/* Thousandths of its cores: beyond that a node that also has more to do than
+ * the own one has no room, whatever it says of its listeners. */
 #define STN_STEERING_LOAD  1000
 
 /* Room is told in so many steps of a node's capacity. */
@@ -46,10 +46,13 @@ typedef struct {
 
 static uint64_t stn_steering_mark(const stn_steering_node_t *node,
     unsigned percent);
-static uint64_t stn_steering_room(const stn_steering_node_t *node);
+static unsigned stn_steering_busy(const stn_steering_node_t *node,
+    const stn_steering_node_t *own);
+static uint64_t stn_steering_room(const stn_steering_node_t *node,
+    const stn_steering_node_t *own);
 static uint64_t stn_steering_excess(const stn_steering_node_t *node);
 static void stn_steering_place(stn_steering_place_t *place,
-    const stn_steering_node_t *node);
+    const stn_steering_node_t *node, const stn_steering_node_t *own);
 static void stn_steering_shares(stn_steering_plan_t *plan,
     const stn_steering_node_t *own);
 static uint64_t stn_steering_mix(uint64_t h);
@@ -67,16 +70,25 @@ stn_steering_mark(const stn_steering_node_t *node, unsigned percent)
 }
 
 
+static unsigned
+stn_steering_busy(const stn_steering_node_t *node,
+    const stn_steering_node_t *own)
+{
+    return node->load > STN_STEERING_LOAD && node->load / 2 > own->load;
+}
+
+
 /* Listeners that may be sent there. */
 
 static uint64_t
-stn_steering_room(const stn_steering_node_t *node)
+stn_steering_room(const stn_steering_node_t *node,
+    const stn_steering_node_t *own)
 {
     uint64_t  low;
 
     low = stn_steering_mark(node, STN_STEERING_LOW);
 
-    return (node->load > STN_STEERING_LOAD || node->listeners >= low)
+    return (stn_steering_busy(node, own) || node->listeners >= low)
            ? 0 : low - node->listeners;
 }
 
@@ -107,7 +119,7 @@ stn_steering_plan(stn_steering_plan_t *plan, const stn_steering_node_t *nodes,
     plan->n = n;
 
     for (i = 0; i < n; i++) {
-        stn_steering_place(&plan->places[i], &nodes[i]);
+        stn_steering_place(&plan->places[i], &nodes[i], &nodes[0]);
     }
 
     stn_steering_shares(plan, &nodes[0]);
@@ -116,14 +128,14 @@ stn_steering_plan(stn_steering_plan_t *plan, const stn_steering_node_t *nodes,
 
 static void
 stn_steering_place(stn_steering_place_t *place,
-    const stn_steering_node_t *node)
+    const stn_steering_node_t *node, const stn_steering_node_t *own)
 {
     uint32_t  step;
     uint64_t  room;
 
     if (node->capacity == 0) {
         place->weight = 1;
-        place->rank = node->load > STN_STEERING_LOAD
+        place->rank = stn_steering_busy(node, own)
                       ? STN_STEERING_LAST
                       : node->far ? STN_STEERING_FAR_UNTOLD
                                   : STN_STEERING_NEAR_UNTOLD;
@@ -136,7 +148,7 @@ stn_steering_place(stn_steering_place_t *place,
     }
 
     step = stn_max(node->capacity / STN_STEERING_STEPS, 1);
-    room = stn_steering_room(node);
+    room = stn_steering_room(node, own);
 
     if (room) {
         place->rank = node->far ? STN_STEERING_FAR : STN_STEERING_NEAR;
@@ -220,7 +232,8 @@ stn_steering_decide(stn_steering_round_t *round,
 
     for (i = 1; i < n; i++) {
         all += stn_steering_excess(&nodes[i]);
-        room += nodes[i].capacity ? stn_steering_room(&nodes[i]) : 0;
+        room += nodes[i].capacity ? stn_steering_room(&nodes[i], &nodes[0])
+                                  : 0;
     }
 
     move = stn_min(own, room * own / all);

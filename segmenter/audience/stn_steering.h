@@ -38,7 +38,7 @@
 typedef struct {
     uint32_t  capacity;          /* listeners; 0: not told */
     uint32_t  listeners;
-    uint32_t  load;              /* thousandths of its cores */
+    uint32_t  load;              /* thousandths of its cores; 0: not told */
     unsigned  far;               /* boolean: of another region */
 } stn_steering_node_t;
 

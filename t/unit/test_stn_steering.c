@@ -98,13 +98,13 @@ ranks_by_region_and_room(void **state)
     size_t               order[8];
     stn_steering_plan_t  plan;
     stn_steering_node_t  nodes[] = {
-        { 1000, 0, 0, 0 },
-        { 1000, 0, 0, 1 },          /* far */
+        { 1000, 0, 900, 0 },
+        { 1000, 0, 1700, 1 },       /* far, and no more loaded than this one */
         { 1000, 1000, 0, 0 },       /* full */
         { 1000, 950, 0, 0 },        /* over its high mark */
         { 0, 0, 0, 0 },             /* capacity not told */
         { 1000, 100, 0, 0 },        /* near */
-        { 1000, 100, 1200, 0 }      /* overloaded */
+        { 1000, 100, 2200, 0 }      /* overloaded */
     };
 
     (void) state;

@@ -281,6 +281,8 @@ sub edit_cluster($self) {
         'stentor/cluster/region' => [ 'region ' . ($o{region} // 'eu') . ';' ],
         'stentor/cluster/relay' => 'relay ' . $c->relay_url($self) . ';',
         'stentor/cluster/listen' => 'listen ' . $self->url('/live/') . ';',
+        'stentor/cluster/capacity' =>
+            'capacity ' . ($o{capacity} // 20000) . ';',
         'stentor/cluster/redis' => [$redis],
         'stentor/cluster/origin' => "origin @urls;",
         'stentor/cluster/+' => [ @{ $c->{cluster} }, $o{lines} // () ],
