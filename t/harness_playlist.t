@@ -215,9 +215,25 @@ my $main = "#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-STREAM-INF:"
 conforms('a good multivariant playlist',
          Stentor::Conformance::check_multivariant($main));
 
+my $steered = $main
+    =~ s/#EXT-X-STREAM/#EXT-X-CONTENT-STEERING:SERVER-URI="s",PATHWAY-ID="a"
+#EXT-X-STREAM/r
+    =~ s/(#EXT-X-STREAM\S+)\naudio/$1,PATHWAY-ID="a"\naudio/r;
+$steered .= ($main =~ s/^.*?(?=#EXT-X-STREAM)//sr)
+    =~ s{\n}{,PATHWAY-ID="b"\nhttps://b/}r;
+
+conforms('one with pathways',
+         Stentor::Conformance::check_multivariant($steered));
+
 for my $case (['no codecs', $main =~ s/,CODECS=\S+//r],
               ['no URI', $main =~ s/audio.m3u8\n//r],
-              ['media tag', "$main#EXTINF:1,\nx\n"])
+              ['media tag', "$main#EXTINF:1,\nx\n"],
+              ['pathways that are not the same',
+               $steered =~ s/.*\KBANDWIDTH=140000/BANDWIDTH=140001/sr],
+              ['an unknown pathway', $steered =~ s/"s",PATHWAY-ID="a/$&x/r],
+              ['no steering', $steered =~ s/#EXT-X-CONTENT.*\n//r],
+              ['a variant without a pathway',
+               $steered =~ s/,PATHWAY-ID="b"//r])
 {
     ok(scalar(Stentor::Conformance::check_multivariant($case->[1])),
        "multivariant: $case->[0]");

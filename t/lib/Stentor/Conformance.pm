@@ -500,6 +500,7 @@ sub check_multivariant($text) {
     my @bad;
     my @lines = split(/\r?\n/, $text);
     my $variants = 0;
+    my %pathways;
 
     push(@bad, 'does not begin with #EXTM3U') if ($lines[0] // '') ne '#EXTM3U';
     push(@bad, 'no INDEPENDENT-SEGMENTS')
@@ -513,8 +514,11 @@ sub check_multivariant($text) {
         next if $lines[$i] !~ /^#EXT-X-STREAM-INF:(.*)/;
         my $list = $1;
         my %a = $list =~ /([A-Z0-9-]+)=("[^"]*"|[^",]+)/g;
+        my $pathway = delete($a{'PATHWAY-ID'}) // '';
 
         $variants++;
+        push(@{ $pathways{$pathway} },
+             join(' ', map { "$_=$a{$_}" } sort keys %a));
         push(@bad, 'bad BANDWIDTH') if ($a{BANDWIDTH} // '') !~ /^[1-9]\d*$/;
         push(@bad, 'bad AVERAGE-BANDWIDTH')
             if ($a{'AVERAGE-BANDWIDTH'} // '') !~ /^[1-9]\d*$/;
@@ -525,10 +529,42 @@ sub check_multivariant($text) {
         push(@bad, 'no URI after STREAM-INF')
             if ($lines[$i + 1] // '#') =~ /^#/;
         push(@bad, 'variant URI is not relative')
-            if ($lines[$i + 1] // '') =~ m{^(?:[a-z]+:|/)};
+            if ($lines[$i + 1] // '') =~ m{^(?:[a-z]+:|/)}
+               && keys(%pathways) < 2;
     }
 
     push(@bad, 'no variant') if !$variants;
+    push(@bad, steering(\@lines, \%pathways));
+
+    return @bad;
+}
+
+
+# Sections 4.4.6.2.1 (redundant variants) and 4.4.6.6: pathways are known by
+# one tag, and have the same variants.
+
+sub steering($lines, $pathways) {
+    my @bad;
+    my @tags = grep { /^#EXT-X-CONTENT-STEERING:/ } @$lines;
+    my ($first, @others) = sort keys %$pathways;
+
+    return map { "$_ without CONTENT-STEERING" } grep { length }
+           keys %$pathways if !@tags;
+
+    push(@bad, 'several CONTENT-STEERING') if @tags > 1;
+    push(@bad, 'CONTENT-STEERING without SERVER-URI')
+        if $tags[0] !~ /SERVER-URI="[^"]+"/;
+    push(@bad, 'a variant without PATHWAY-ID') if exists $pathways->{''};
+
+    my ($id) = $tags[0] =~ /PATHWAY-ID=("[^"]+")/;
+    push(@bad, 'a PATHWAY-ID that no variant has')
+        if !defined $id || !$pathways->{$id};
+
+    for my $other (@others) {
+        push(@bad, "$other has other variants than $first")
+            if join("\n", @{ $pathways->{$other} })
+               ne join("\n", @{ $pathways->{$first} });
+    }
 
     return @bad;
 }

@@ -413,7 +413,8 @@ sub listen($self) {
     $self->fault("index.m3u8: $_")
         for Stentor::Conformance::check_multivariant($r->{text});
 
-    my @uris = grep { /^[^#]/ } split(/\n/, $r->{text});
+    # those of this node
+    my @uris = grep { /^[^#]/ && !m{^https?:} } split(/\n/, $r->{text});
 
     for my $uri (@uris) {
         my $name = $uri =~ s/\.m3u8$//r;
