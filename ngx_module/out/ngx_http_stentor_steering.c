@@ -153,7 +153,9 @@ ngx_http_stentor_steering_away(ngx_http_request_t *r,
     ngx_stentor_bytes_t             *b;
     ngx_http_stentor_steered_key_t   key;
 
-    if (ngx_http_stentor_hls_worker()->scf->worker.steering == NULL) {
+    if (t->kind != NGX_HTTP_STENTOR_INDEX
+        || ngx_http_stentor_hls_worker()->scf->worker.steering == NULL)
+    {
         return NGX_DECLINED;
     }
 

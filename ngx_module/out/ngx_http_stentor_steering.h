@@ -45,7 +45,7 @@ ngx_int_t ngx_http_stentor_steering(ngx_http_request_t *r,
  * of other nodes alone, those that have room, best first: who joins is sent
  * away.  rd: the stream's, with parts.  It counts nothing.  Returns what a
  * content handler returns; NGX_DECLINED, with nothing sent: there is no such
- * node.
+ * node, or something else was asked for.
  */
 ngx_int_t ngx_http_stentor_steering_away(ngx_http_request_t *r,
     ngx_stentor_reader_t *rd, ngx_http_stentor_target_t *t);
