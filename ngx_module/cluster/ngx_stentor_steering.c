@@ -20,6 +20,7 @@
 
 
 static void ngx_stentor_steering_own(ngx_stentor_steering_t *st);
+static void ngx_stentor_steering_text(char *to, ngx_str_t *text);
 static void ngx_stentor_steering_live(void *data, ngx_stentor_node_t *node);
 static void ngx_stentor_steering_static(ngx_stentor_steering_t *st);
 static ngx_uint_t ngx_stentor_steering_known(ngx_stentor_steering_t *st,
@@ -153,9 +154,9 @@ ngx_stentor_steering_own(ngx_stentor_steering_t *st)
     cc = st->scf->cluster;
 
     if (cc) {
-        ngx_memcpy(own->id, cc->node.data, cc->node.len);
-        ngx_memcpy(own->region, cc->region.data, cc->region.len);
-        ngx_memcpy(own->listen, cc->listen_url.data, cc->listen_url.len);
+        ngx_stentor_steering_text(own->id, &cc->node);
+        ngx_stentor_steering_text(own->region, &cc->region);
+        ngx_stentor_steering_text(own->listen, &cc->listen_url);
         own->capacity = cc->capacity;
 
         return;
@@ -165,9 +166,20 @@ ngx_stentor_steering_own(ngx_stentor_steering_t *st)
 
     for (i = 0; p[i].url.len; i++) { /* void */ }
 
-    ngx_memcpy(own->id, p[i].id.data, p[i].id.len);
-    ngx_memcpy(own->region, p[i].region.data, p[i].region.len);
+    ngx_stentor_steering_text(own->id, &p[i].id);
+    ngx_stentor_steering_text(own->region, &p[i].region);
     own->capacity = p[i].capacity;
+}
+
+
+/* To where zeros are; it may be null. */
+
+static void
+ngx_stentor_steering_text(char *to, ngx_str_t *text)
+{
+    if (text->len) {
+        ngx_memcpy(to, text->data, text->len);
+    }
 }
 
 
@@ -211,9 +223,9 @@ ngx_stentor_steering_static(ngx_stentor_steering_t *st)
 
         ngx_memzero(&node, sizeof(ngx_stentor_node_t));
 
-        ngx_memcpy(node.id, p[i].id.data, p[i].id.len);
-        ngx_memcpy(node.region, p[i].region.data, p[i].region.len);
-        ngx_memcpy(node.listen, p[i].url.data, p[i].url.len);
+        ngx_stentor_steering_text(node.id, &p[i].id);
+        ngx_stentor_steering_text(node.region, &p[i].region);
+        ngx_stentor_steering_text(node.listen, &p[i].url);
         node.capacity = p[i].capacity;
 
         if (p[i].url.len && !ngx_stentor_steering_known(st, node.id)) {
