@@ -101,10 +101,15 @@ ngx_stentor_steering_look(ngx_stentor_steering_t *st)
     if (st->scf->worker.cluster
         && ngx_stentor_map_each(st->scf->worker.cluster->map,
                                 ngx_stentor_steering_live, st)
-           != NGX_OK
-        && st->generation)
+           != NGX_OK)
     {
-        return st->generation;
+        /* what was seen may be half written */
+
+        if (st->generation) {
+            return st->generation;
+        }
+
+        st->nothers = 1;
     }
 
     ngx_stentor_steering_static(st);
