@@ -15,6 +15,7 @@
  */
 
 #include "ngx_http_stentor_audience.h"
+#include "ngx_http_stentor_steering.h"
 #include "store/ngx_stentor_known.h"
 
 
@@ -176,7 +177,7 @@ static ngx_int_t
 ngx_http_stentor_admit_away(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_http_stentor_target_t *t)
 {
-    return NGX_DECLINED;
+    return ngx_http_stentor_steering_away(r, rd, t);
 }
 
 
