@@ -89,6 +89,7 @@ static int wake_run(wake_t *w, int64_t deadline);
 static int wake_frames(wake_t *w);
 static int wake_ask(wake_t *w, wake_phase_e phase);
 static int wake_slice(wake_t *w);
+static int wake_send(wake_t *w, wake_waiter_t *r);
 static int wake_answer(wake_t *w, wake_waiter_t *r);
 static int wake_listed(wake_t *w, wake_waiter_t *r);
 static int wake_told(wake_t *w, wake_waiter_t *r);
@@ -159,7 +160,6 @@ static int
 wake_prepare(wake_t *w)
 {
     unsigned            i;
-    wake_waiter_t      *r;
     struct epoll_event  ee;
 
     w->ep = epoll_create1(EPOLL_CLOEXEC);
@@ -176,13 +176,7 @@ wake_prepare(wake_t *w)
     }
 
     for (i = 0; i < w->nwaiters; i++) {
-        r = &w->waiters[i];
-        r->fd = bench_http_connect(w->http);
-        ee.data.ptr = r;
-
-        if (r->fd == -1 || epoll_ctl(w->ep, EPOLL_CTL_ADD, r->fd, &ee) == -1) {
-            return wake_fail(w, "cannot connect to the HTTP port");
-        }
+        w->waiters[i].fd = -1;
     }
 
     if (bench_push_open(&w->push, w->rtmp, "live", w->name, w->frame)
@@ -301,13 +295,7 @@ wake_ask(wake_t *w, wake_phase_e phase)
         return wake_fail(w, "URI too long");
     }
 
-    if (phase != wake_asking
-        && bench_http_send(w->waiters[0].fd, w->request, w->len) != STN_OK)
-    {
-        return wake_fail(w, "cannot send a request");
-    }
-
-    return STN_OK;
+    return phase == wake_asking ? STN_OK : wake_send(w, &w->waiters[0]);
 }
 
 
@@ -317,16 +305,40 @@ wake_slice(wake_t *w)
     unsigned  n;
 
     for (n = 0; n < WAKE_SLICE && w->asked < w->nwaiters; n++) {
-        if (bench_http_send(w->waiters[w->asked++].fd, w->request, w->len)
-            != STN_OK)
-        {
-            return wake_fail(w, "cannot send a request");
+        if (wake_send(w, &w->waiters[w->asked++]) != STN_OK) {
+            return STN_ERROR;
         }
     }
 
     if (w->asked == w->nwaiters) {
         w->phase = wake_waiting;
         w->all_asked = bench_now_ns();
+    }
+
+    return STN_OK;
+}
+
+
+/* Who has not asked before connects first: a server does not let connections
+ * be that ask for nothing. */
+
+static int
+wake_send(wake_t *w, wake_waiter_t *r)
+{
+    struct epoll_event  ee;
+
+    if (r->fd == -1) {
+        ee.events = EPOLLIN;
+        ee.data.ptr = r;
+        r->fd = bench_http_connect(w->http);
+
+        if (r->fd == -1 || epoll_ctl(w->ep, EPOLL_CTL_ADD, r->fd, &ee) == -1) {
+            return wake_fail(w, "cannot connect to the HTTP port");
+        }
+    }
+
+    if (bench_http_send(r->fd, w->request, w->len) != STN_OK) {
+        return wake_fail(w, "cannot send a request");
     }
 
     return STN_OK;

@@ -124,8 +124,10 @@ sub memory($o) {
         ($seen[1]{$_} - $seen[0]{$_}) / ($n[1] - $n[0])
     } qw(kb files);
 
+    my @failed = map { $_->{failed} // () } @seen;
+
     return {
-        figure => $kb, failed => [ map { $_->{failed} // () } @seen ],
+        figure => @failed ? undef : $kb, failed => \@failed,
         notes => [ sprintf('from %d to %d waiters', @n),
                    sprintf('%.2f descriptors each', $files),
                    "nginx's table of connections is not in it, nor what the"
