@@ -267,7 +267,7 @@ $node->done();
 # --- and one for which there is no room is refused as a whole
 
 my ($streams) = grep { (fits($_, ''))[0] == 0 && (fits($_, 'cluster { }'))[0] }
-                map { $_ * 100 } 15 .. 40;
+                map { $_ * 50 } 8 .. 40;
 
 
 sub fits($streams, $block) {

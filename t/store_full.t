@@ -57,7 +57,8 @@ sub unharmed($node, $what, $count) {
 # --- the zone
 
 {
-    my $node = Stentor::Node->new(zone => '8m', linger => '60s');
+    my $node = Stentor::Node->new(zone => '8m', linger => '60s',
+                                   stentor => 'streams 64;');
     my ($on, $told, $refused) = fill($node, 60);
 
     cmp_ok(scalar(@$on), '>', 2, 'some streams fit into the smallest zone');

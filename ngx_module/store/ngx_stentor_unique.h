@@ -20,7 +20,7 @@
 
 
 /* Ids that may wait for the leader. */
-#define NGX_STENTOR_UNIQUE_RING  16384
+#define NGX_STENTOR_UNIQUE_RING  4096
 
 
 typedef struct {
