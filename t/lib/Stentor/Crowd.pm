@@ -21,12 +21,12 @@ my %running;
 # new([ports of 127.0.0.1], %o) starts it: listeners => 100, rate (joins a
 # second), stream => 'live/studio1', streams => how many, hold_back => least
 # seconds, timeout (of an answer), failover => 1, one_in => who compares bytes,
-# seconds => the most that it lasts.
+# seconds => the most that it lasts, from => addresses to come from (by commas).
 
 sub new($class, $ports, %o) {
     my %option = (listeners => '-n', rate => '-r', stream => '-s',
                   streams => '-S', hold_back => '-b', timeout => '-T',
-                  one_in => '-k', seconds => '-t');
+                  one_in => '-k', seconds => '-t', from => '-B');
 
     local @INC = ("$Stentor::Node::TOP/t/bench", @INC);
     require Bench;
