@@ -28,7 +28,7 @@ my @ROWS = (
       twin_is => 'few listeners' },
     { name => 'most', unit => 'ms', of => 'figure', limit => 250,
       measure => 'all that one worker can have: how late a part is, p99',
-      twin_is => 'nothing' },
+      twin_is => 'a server that only holds' },
     { name => 'storm', unit => 'ms', of => 'figure', limit => 1000,
       measure => 'very many join in 2 s, some listen: first audio, p99',
       twin_is => 'nothing' },
@@ -189,25 +189,42 @@ sub growth($o, $row) {
 }
 
 
+# What is late here and at the bare server, one after the other: how long after
+# the first of them had a part the last had it follows from what each of them
+# costs, and from nothing else.
+
 sub most($o, $row) {
     my ($node, $push) = start($o);
-    my $crowd = crowd($node->port_http(), $o->{most}, $o->{rate});
+    my ($bare_port, $bare) = bare($o, $node);
+    my ($seen, $there) = map { lateness($o, $_) } $node->port_http(),
+                                                  $bare_port;
+
+    Bench::end($_) for $push, $bare;
+    $node->finish();
+
+    return {
+        figure => $seen->{age_ms}{p99}, twin => $there->{late_ms}{p99},
+        failed => [ wrong($seen),
+                    $seen->{stalls} ? "$seen->{stalls} stalls" : () ],
+        notes => [ sprintf('%d listeners, %d parts; median %.0f ms, max %.0f;'
+                           . ' after the first: p99 %.0f ms, there %.0f',
+                           $o->{most}, $seen->{parts},
+                           @{ $seen->{age_ms} }{qw(median max)},
+                           map { $_->{late_ms}{p99} } $seen, $there) ],
+    };
+}
+
+
+sub lateness($o, $port) {
+    my $crowd = crowd($port, $o->{most}, $o->{rate});
 
     $crowd->mark();
     sleep($o->{seconds} * $o->{intervals});
 
     my $seen = $crowd->mark();
     $crowd->end();
-    Bench::end($push);
-    $node->finish();
 
-    return {
-        figure => $seen->{age_ms}{p99}, failed => [ wrong($seen),
-            $seen->{stalls} ? "$seen->{stalls} stalls" : () ],
-        notes => [ sprintf('%d listeners, %d parts; median %.0f ms, max %.0f',
-                           $o->{most}, $seen->{parts},
-                           @{ $seen->{age_ms} }{qw(median max)}) ],
-    };
+    return $seen;
 }
 
 
