@@ -20,7 +20,7 @@
 
 
 /* For so long who was let in needs not ask again. */
-#define NGX_HTTP_STENTOR_LET_IN_MS  (NGX_STENTOR_KNOWN_S * 1000)
+#define NGX_HTTP_STENTOR_LET_IN_MS  (STN_KNOWN_S * 1000)
 
 /* Seconds after which who was refused may come again, and over which they are
  * spread, so that not all do at once. */
@@ -119,7 +119,7 @@ ngx_http_stentor_admit_joins(ngx_http_stentor_member_t *m,
 
     if (t->kind == NGX_HTTP_STENTOR_PLAYLIST
         && ngx_stentor_known_age(a->scf->store, m->player)
-           < NGX_STENTOR_KNOWN_S)
+           < STN_KNOWN_S)
     {
         m->let_in_ms = ngx_current_msec;
         return 0;

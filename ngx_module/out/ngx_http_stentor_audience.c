@@ -252,7 +252,8 @@ ngx_http_stentor_audience_gone(void *data)
 
     if (m->member.state >= STN_MEMBER_JOINING) {
         m->lost = 1;
-        ngx_stentor_known_lost(a->scf->store, m->player);
+        ngx_stentor_known_lost(a->scf->store, m->player,
+                               m->member.state >= STN_MEMBER_LISTENING);
     }
 
     stn_audience_close(&a->members, &m->member, ngx_current_msec);
@@ -393,7 +394,7 @@ ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
     a = ngx_http_stentor_audience();
 
     m->let_in_ms = ngx_current_msec;
-    ngx_stentor_known_heard(a->scf->store, m->player);
+    ngx_stentor_known_let_in(a->scf->store, m->player);
 
     /* who was let in before and took nothing is not expected again */
 
@@ -465,7 +466,7 @@ ngx_http_stentor_audience_changed(void *data, stn_member_t *sm,
 
     if (state == STN_MEMBER_LISTENING && !m->back) {
         m->back = 1;
-        (void) ngx_stentor_known_back(a->scf->store, m->player);
+        ngx_stentor_known_found(a->scf->store, m->player);
     }
 }
 
@@ -506,7 +507,7 @@ ngx_http_stentor_audience_back(void *data, stn_member_t *sm)
     age = ngx_stentor_known_age(a->scf->store, m->player);
     heard = (uint32_t) (ngx_current_msec / 1000 - age);
 
-    return age < NGX_STENTOR_KNOWN_S && (int32_t) (heard - m->told) > 0;
+    return age < STN_KNOWN_S && (int32_t) (heard - m->told) > 0;
 }
 
 
