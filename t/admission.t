@@ -210,6 +210,14 @@ is(join(' ', map { joins($_, '/few/studio1') } @c), join(' ', ('parts') x 20),
 is(joins(client('more'), '/few/studio1'), 503, 'not one more');
 is(joins(client('another')), 'parts', 'those of another are not limited');
 
+$other = client('listener');
+is(joins($other), 'parts', 'who is let in to one');
+is(joins($other, '/few/studio1'), 503, 'is not to the other, which is full');
+is(hears($other), 200, 'and who listens to the one');
+is(joins($other, '/few/studio1'), 503, 'is not, either');
+is(joins($other), 'parts', 'but may go on');
+leave($other);
+
 leave(shift(@c));
 $node->wait_status(sub ($s) { return hls($s)->{joining} == 19 });
 is(joins(client('more'), '/few/studio1'), 503, '19 are too many still');

@@ -386,6 +386,14 @@ ngx_http_stentor_audience_credit(ngx_http_stentor_audience_t *a,
 
 
 void
+ngx_http_stentor_audience_pass(ngx_http_stentor_member_t *m, ngx_uint_t index)
+{
+    m->let_in_ms = ngx_current_msec;
+    ngx_http_stentor_audience_move(ngx_http_stentor_audience(), m, index);
+}
+
+
+void
 ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
     ngx_uint_t index)
 {
@@ -393,7 +401,7 @@ ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
 
     a = ngx_http_stentor_audience();
 
-    m->let_in_ms = ngx_current_msec;
+    ngx_http_stentor_audience_pass(m, index);
     ngx_stentor_known_let_in(a->scf->store, m->player);
 
     /* who was let in before and took nothing is not expected again */
@@ -405,7 +413,6 @@ ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
     m->joined = 1;
     ngx_http_stentor_audience_add(a, NGX_STENTOR_HLS_JOINS, 1);
 
-    ngx_http_stentor_audience_move(a, m, index);
     stn_audience_join(&a->members, &m->member, ngx_current_msec);
     ngx_http_stentor_audience_run(a);
 }

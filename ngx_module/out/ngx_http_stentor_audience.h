@@ -91,7 +91,10 @@ void ngx_http_stentor_audience_piece(ngx_http_stentor_piece_t *piece,
 /* The request is over: counts what was sent, and credits it if that is all. */
 void ngx_http_stentor_audience_sent(ngx_http_stentor_sent_t *sent);
 
-/* A member was let in, to the stream at index of the store. */
+/* A member may have the stream at index of the store, and others of its
+ * application; or was let in there: then it counts, too. */
+void ngx_http_stentor_audience_pass(ngx_http_stentor_member_t *m,
+    ngx_uint_t index);
 void ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
     ngx_uint_t index);
 
