@@ -357,9 +357,11 @@ ngx_http_stentor_audience_credit(ngx_http_stentor_audience_t *a,
 {
     int64_t   ms;
     uint32_t  now;
+    uint64_t  before;
 
     ngx_http_stentor_audience_move(a, m, sent->piece.index);
 
+    before = m->member.stream;
     ms = stn_audience_sent(&a->members, &m->member, &sent->piece.audio,
                            ngx_current_msec);
     if (ms == 0) {
@@ -369,8 +371,9 @@ ngx_http_stentor_audience_credit(ngx_http_stentor_audience_t *a,
 
     ngx_http_stentor_audience_add(a, NGX_STENTOR_HLS_AUDIO_MS, ms);
 
-    if (!m->unique) {
-        m->unique = 1;
+    /* a new window of his stream counts him, too */
+
+    if (m->member.stream != before) {
         ngx_stentor_unique_seen(a->scf->store,
             ngx_stentor_store_stream(a->scf->store, m->index), m->id);
     }
@@ -434,7 +437,6 @@ ngx_http_stentor_audience_move(ngx_http_stentor_audience_t *a,
 
     ngx_http_stentor_audience_streams(a, m->index, state, -1);
     m->index = (uint32_t) index;
-    m->unique = 0;
     ngx_http_stentor_audience_streams(a, m->index, state, 1);
 }
 

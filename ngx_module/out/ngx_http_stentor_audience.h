@@ -30,8 +30,6 @@ typedef struct {
     uint32_t                 told;       /* seconds: when its player was last
                                             said to be heard */
     unsigned                 joined:1;   /* was let in, no audio since */
-    unsigned                 unique:1;   /* it has been counted as one who
-                                            listens to its stream */
     unsigned                 back:1;     /* its former connection is settled */
     unsigned                 lost:1;     /* it was said to be lost */
     unsigned                 shed:1;     /* gets playlists without parts */
