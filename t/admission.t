@@ -297,6 +297,20 @@ $b->stop();
 $node->done('TERM');
 
 
+# --- all are gone with their worker, and nobody comes
+
+($node, $b) = on_air(workers => 1, stentor => 'max_listeners hard=1;');
+my $only = client('only');
+is(joins($only), 'parts', 'one is let in');
+is(joins(client('other')), 503, 'and fills it');
+$node->kill_worker('KILL');
+ok($node->wait_until(sub { return lines(qr/the node has room again/) }),
+   'a worker that nobody has come to yet finds room again');
+
+$b->stop();
+$node->done('TERM');
+
+
 # --- bandwidth as it is measured: nobody listens, somebody loads
 
 ($node, $b) = on_air(workers => 2, stentor => 'max_bandwidth hard=20m;');

@@ -17,6 +17,7 @@
 
 #include "ngx_http_stentor_audience.h"
 #include "ngx_http_stentor_steering.h"
+#include "store/ngx_stentor_crowd.h"
 #include "store/ngx_stentor_known.h"
 
 
@@ -63,10 +64,10 @@ ngx_http_stentor_admit(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
         return NGX_DECLINED;
     }
 
-    app = ngx_stentor_crowd_app(w->audience->crowd, rd->stream->index);
+    app = ngx_stentor_crowd_app(w->scf->worker.crowd, rd->stream->index);
     in = ngx_http_stentor_admit_is_in(m);
 
-    if (in && app == ngx_stentor_crowd_app(w->audience->crowd, m->index)) {
+    if (in && app == ngx_stentor_crowd_app(w->scf->worker.crowd, m->index)) {
 
         if (m->member.state >= STN_MEMBER_LISTENING) {
             m->shed = 0;
@@ -85,7 +86,7 @@ ngx_http_stentor_admit(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
 
     /* the node has him already who goes from one application to another */
 
-    level = in ? ngx_stentor_crowd_look_app(w->audience->crowd, app)
+    level = in ? ngx_stentor_crowd_look_app(w->scf->worker.crowd, app)
                : ngx_http_stentor_admit_level(m, app);
 
     if (level == NGX_STENTOR_FULL) {
@@ -141,7 +142,7 @@ ngx_http_stentor_admit_level(ngx_http_stentor_member_t *m,
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
-    level = ngx_stentor_crowd_look(w->audience->crowd, app);
+    level = ngx_stentor_crowd_look(w->scf->worker.crowd, app);
 
     if (level != NGX_STENTOR_ROOMY
         && ngx_stentor_known_back(w->scf->store, m->player))

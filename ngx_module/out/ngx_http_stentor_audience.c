@@ -23,9 +23,6 @@
 /* How often, in seconds, a listener is said to be heard. */
 #define NGX_HTTP_STENTOR_TELL_S  2
 
-/* How often the crowd is looked at. */
-#define NGX_HTTP_STENTOR_CROWD_MS  1000
-
 
 static ngx_http_stentor_audience_t *ngx_http_stentor_audience(void);
 static ngx_connection_t *ngx_http_stentor_audience_connection(
@@ -97,9 +94,7 @@ ngx_http_stentor_audience_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
     a->timer.log = cycle->log;
     a->timer.cancelable = 1;
 
-    a->crowd = ngx_stentor_crowd_create(cycle, scf);
-
-    return a->crowd ? a : NULL;
+    return a;
 }
 
 
@@ -537,14 +532,6 @@ ngx_http_stentor_audience_tick(ngx_event_t *ev)
     a = ngx_stentor_container(ev, ngx_http_stentor_audience_t, timer);
 
     stn_audience_tick(&a->members, ngx_current_msec);
-
-    if (a->members.waiting == 0
-        || ngx_current_msec - a->ticked >= NGX_HTTP_STENTOR_CROWD_MS)
-    {
-        a->ticked = ngx_current_msec;
-        ngx_stentor_crowd_tick(a->crowd);
-    }
-
     ngx_http_stentor_audience_run(a);
 }
 

@@ -18,7 +18,6 @@
 
 #include "audience/stn_audience.h"
 #include "ngx_http_stentor_hls.h"
-#include "store/ngx_stentor_crowd.h"
 
 
 typedef struct {
@@ -39,12 +38,10 @@ typedef struct {
 struct ngx_http_stentor_audience_s {
     stn_audience_t           members;
     ngx_stentor_conf_t      *scf;
-    ngx_stentor_crowd_t     *crowd;
     ngx_uint_t               slot;
     uint32_t                *listeners;  /* in the store, one a stream, */
     uint32_t                *present;    /* likewise */
     ngx_event_t              timer;      /* the wheel's */
-    ngx_msec_t               ticked;     /* when the crowd was */
     ngx_http_stentor_member_t  *free;    /* a list, by member.next */
     ngx_pool_t              *pool;
 };

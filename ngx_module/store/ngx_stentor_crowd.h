@@ -36,9 +36,6 @@ typedef struct {
 } ngx_stentor_present_t;
 
 
-typedef struct ngx_stentor_crowd_s  ngx_stentor_crowd_t;
-
-
 /* The worker's crowd; NULL out of memory. */
 ngx_stentor_crowd_t *ngx_stentor_crowd_create(ngx_cycle_t *cycle,
     ngx_stentor_conf_t *scf);
