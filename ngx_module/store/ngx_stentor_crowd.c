@@ -339,7 +339,8 @@ ngx_stentor_crowd_tick(ngx_stentor_crowd_t *crowd)
 static void
 ngx_stentor_crowd_measure(ngx_stentor_store_t *store)
 {
-    uint64_t             bytes;
+    int64_t              bytes;
+    uint64_t             now;
     ngx_msec_int_t       ms;
     ngx_atomic_uint_t    was;
     ngx_stentor_head_t  *head;
@@ -354,10 +355,16 @@ ngx_stentor_crowd_measure(ngx_stentor_store_t *store)
         return;
     }
 
-    bytes = ngx_stentor_store_sum(store, NGX_STENTOR_HLS_BYTES);
+    /* one that was held up since may come after the next one: then what it has
+     * is less than what is there, and the lesser is left out */
 
-    ngx_stentor_save(&head->rate, (bytes - head->rate_bytes) * 8000 / ms);
-    ngx_stentor_save(&head->rate_bytes, bytes);
+    now = ngx_stentor_store_sum(store, NGX_STENTOR_HLS_BYTES);
+    bytes = (int64_t) (now - ngx_stentor_load(&head->rate_bytes));
+
+    if (bytes >= 0) {
+        ngx_stentor_save(&head->rate, (uint64_t) bytes * 8000 / ms);
+        ngx_stentor_save(&head->rate_bytes, now);
+    }
 }
 
 
