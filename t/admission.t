@@ -126,6 +126,8 @@ my $after = $h->{'retry-after'} // '';
 ok($after =~ /^\d+$/ && $after >= 5 && $after <= 15, "for $after seconds");
 is($h->{'cache-control'}, 'no-store', 'he alone, too');
 is($h->{'access-control-allow-origin'}, '*', 'which his browser is told');
+like($h->{'access-control-expose-headers'}, qr/\bRetry-After\b/,
+     'and until when');
 
 is_deeply(counts(qw(joins downgraded refused returns joining)),
           { joins => 5, downgraded => 2, refused => 1, returns => 0,
