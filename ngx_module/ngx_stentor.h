@@ -59,6 +59,7 @@ typedef struct ngx_stentor_keys_s    ngx_stentor_keys_t;
 typedef struct ngx_stentor_asks_s    ngx_stentor_asks_t;
 typedef struct ngx_stentor_pulls_s   ngx_stentor_pulls_t;
 typedef struct ngx_stentor_pulse_s   ngx_stentor_pulse_t;
+typedef struct ngx_stentor_crowd_s   ngx_stentor_crowd_t;
 
 typedef struct ngx_stentor_steering_s      ngx_stentor_steering_t;
 
@@ -185,6 +186,7 @@ typedef struct {
     ngx_stentor_srts_t    *srts;       /* SRT; NULL: not configured */
     ngx_stentor_cluster_t *cluster;    /* other nodes; NULL: there are none */
     ngx_stentor_pulls_t   *pulls;      /* streams that it gets from them */
+    ngx_stentor_crowd_t   *crowd;      /* how full it is, for who joins */
     ngx_stentor_pulse_t   *pulse;      /* how it is, for the verdict */
     ngx_stentor_steering_t  *steering; /* where listeners go; NULL: here */
 } ngx_stentor_worker_t;

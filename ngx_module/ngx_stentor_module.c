@@ -20,6 +20,7 @@
 #include "in/ngx_stentor_srt.h"
 #include "notify/ngx_stentor_ask.h"
 #include "notify/ngx_stentor_notify.h"
+#include "store/ngx_stentor_crowd.h"
 #include "store/ngx_stentor_pulse.h"
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
@@ -34,6 +35,8 @@
 static void *ngx_stentor_create_conf(ngx_cycle_t *cycle);
 static char *ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf);
 static ngx_int_t ngx_stentor_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_stentor_worker_streams(ngx_cycle_t *cycle,
+    ngx_stentor_conf_t *scf);
 static void ngx_stentor_exit_process(ngx_cycle_t *cycle);
 static char *ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -483,6 +486,34 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         }
     }
 
+    if (ngx_stentor_worker_streams(cycle, scf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    worker->crowd = ngx_stentor_crowd_create(cycle, scf);
+    if (worker->crowd == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->pulse = ngx_stentor_pulse_start(cycle, worker->wake, worker->crowd,
+                                            ngx_stentor_http_look);
+    if (worker->pulse == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_stentor_keeper_start(cycle, scf);
+}
+
+
+/* Where streams come from, and where they and their listeners go. */
+
+static ngx_int_t
+ngx_stentor_worker_streams(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
+{
+    ngx_stentor_worker_t  *worker;
+
+    worker = &scf->worker;
+
     worker->lives = ngx_stentor_lives_create(cycle, scf, worker->wake);
     worker->shelf = ngx_stentor_shelf_create(cycle, scf->store, worker->wake);
 
@@ -514,13 +545,7 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         }
     }
 
-    worker->pulse = ngx_stentor_pulse_start(cycle, worker->wake,
-                                            ngx_stentor_http_look);
-    if (worker->pulse == NULL) {
-        return NGX_ERROR;
-    }
-
-    return ngx_stentor_keeper_start(cycle, scf);
+    return NGX_OK;
 }
 
 

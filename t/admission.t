@@ -126,6 +126,8 @@ my $after = $h->{'retry-after'} // '';
 ok($after =~ /^\d+$/ && $after >= 5 && $after <= 15, "for $after seconds");
 is($h->{'cache-control'}, 'no-store', 'he alone, too');
 is($h->{'access-control-allow-origin'}, '*', 'which his browser is told');
+like($h->{'access-control-expose-headers'}, qr/\bRetry-After\b/,
+     'and until when');
 
 is_deeply(counts(qw(joins downgraded refused returns joining)),
           { joins => 5, downgraded => 2, refused => 1, returns => 0,
@@ -210,6 +212,14 @@ is(join(' ', map { joins($_, '/few/studio1') } @c), join(' ', ('parts') x 20),
 is(joins(client('more'), '/few/studio1'), 503, 'not one more');
 is(joins(client('another')), 'parts', 'those of another are not limited');
 
+$other = client('listener');
+is(joins($other), 'parts', 'who is let in to one');
+is(joins($other, '/few/studio1'), 503, 'is not to the other, which is full');
+is(hears($other), 200, 'and who listens to the one');
+is(joins($other, '/few/studio1'), 503, 'is not, either');
+is(joins($other), 'parts', 'but may go on');
+leave($other);
+
 leave(shift(@c));
 $node->wait_status(sub ($s) { return hls($s)->{joining} == 19 });
 is(joins(client('more'), '/few/studio1'), 503, '19 are too many still');
@@ -284,6 +294,20 @@ my $instead = client('instead');
 is(joins($instead), 'parts', 'somebody takes his place');
 is(joins(client('early')), 503, 'and there is no other');
 is(joins(client($on{$dies}{name})), 'parts', 'but he is let in');
+
+$b->stop();
+$node->done('TERM');
+
+
+# --- all are gone with their worker, and nobody comes
+
+($node, $b) = on_air(workers => 1, stentor => 'max_listeners hard=1;');
+my $only = client('only');
+is(joins($only), 'parts', 'one is let in');
+is(joins(client('other')), 503, 'and fills it');
+$node->kill_worker('KILL');
+ok($node->wait_until(sub { return lines(qr/the node has room again/) }),
+   'a worker that nobody has come to yet finds room again');
 
 $b->stop();
 $node->done('TERM');

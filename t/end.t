@@ -49,6 +49,20 @@ ok($l->parts(8), 'the broadcaster is back');
 is($node->stream('live/studio1')->{state}, 'live', 'live again');
 conforms('one unbroken programme', @{ $l->{violations} });
 
+# one who stays connected, whatever becomes of the stream
+my $stays = $node->http();
+
+
+sub hears($c) {
+    my $uri = playlist($node)->{segments}[-1]{uri};
+
+    $c->request('GET', "/live/studio1/$uri", 'User-Agent' => 'stays');
+    is($c->response()->{status}, 200, 'who stays connected hears');
+}
+
+
+hears($stays);
+
 # --- left for good
 
 my $epoch = $node->stream('live/studio1')->{epoch};
@@ -102,6 +116,15 @@ state_is('closed|gone', 'left again: closed', 15);
 ok($node->wait_until(sub {
     return $node->get('/live/studio1/index.m3u8')->{status} == 404;
 }, 30), 'and gone in the end');
+
+# --- published anew
+
+$b = broadcaster($node);
+is($node->stream('live/studio1')->{unique}, 0, 'anew: nobody has heard it');
+hears($stays);
+is($node->stream('live/studio1')->{unique}, 1,
+   'but who has stayed, counted again');
+$b->stop();
 
 $node->done();
 done_testing();

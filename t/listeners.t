@@ -28,6 +28,7 @@ need('cc', 'curl', 'openssl');
 use constant { CROWD => 300, PART_MS => 192, SEGMENT_MS => 1152 };
 
 my $h2 = Stentor::Node::free_port();
+my $dual = Stentor::Node::free_port();
 my $certs = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my ($pem, $key) = Stentor::Authority->new(dir => $certs)->issue();
 
@@ -37,6 +38,8 @@ my ($node, $b) = on_air(
     application => 'rendition hi bitrate=96k; rendition lo bitrate=32k;',
     http => "server { listen 127.0.0.1:$h2 ssl http2;"
             . " ssl_certificate $pem; ssl_certificate_key $key;"
+            . ' location /live/ { stentor_hls; } }'
+            . " server { listen [::ffff:127.0.0.1]:$dual ipv6only=off;"
             . ' location /live/ { stentor_hls; } }',
     http_server => 'location /slow/ { limit_rate 4k; stentor_hls live; }'
                    . ' location /wrong/ { return 400; }',
@@ -168,6 +171,16 @@ is(delete $all->{bytes}, List::Util::sum0($got =~ /2 (\d+) /g),
 is(() = $got =~ /2 \d+ /g, 4, 'of four requests');
 is_deeply($all, { connects => 1, audio_ms => 2 * PART_MS + SEGMENT_MS,
                   repeats => 1 }, 'are of one connection, parts count once');
+
+
+# --- a socket for IPv6 that takes IPv4, too: addresses are addresses
+
+my $unique = sub { return $node->stream('live/studio1')->{unique} };
+my $before = $unique->();
+my $url = "http://127.0.0.1:$dual$dir/hi/$msn.0.m4s";
+is(`curl -sS -w '%{http_code}' -o /dev/null --interface $_ $url`, 200,
+   "a part for $_") for '127.0.0.1', '127.0.0.2', '127.0.0.3';
+is($unique->() - $before, 2, 'are of two others and of who came by IPv4');
 
 
 # --- a crowd that listens, and one that does not

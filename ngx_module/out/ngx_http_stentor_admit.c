@@ -8,7 +8,8 @@
  *     over a soft limit        let in, to playlists without parts
  *     over a hard limit        to another node, or 503 and when to come again
  *
- * Who listens, or has listened a moment ago, passes whatever the limits say.
+ * Who listens, or has listened a moment ago, passes whatever the limits say,
+ * but for those of another application that he goes over to.
  * So does, for some time, who looks like one who does: players ask by several
  * connections.  Where one that looks so may well be another, at the multi-
  * variant playlist, only as many pass as have lost a connection.
@@ -16,11 +17,12 @@
 
 #include "ngx_http_stentor_audience.h"
 #include "ngx_http_stentor_steering.h"
+#include "store/ngx_stentor_crowd.h"
 #include "store/ngx_stentor_known.h"
 
 
 /* For so long who was let in needs not ask again. */
-#define NGX_HTTP_STENTOR_LET_IN_MS  (NGX_STENTOR_KNOWN_S * 1000)
+#define NGX_HTTP_STENTOR_LET_IN_MS  (STN_KNOWN_S * 1000)
 
 /* Seconds after which who was refused may come again, and over which they are
  * spread, so that not all do at once. */
@@ -28,13 +30,14 @@
 #define NGX_HTTP_STENTOR_RETRY_OVER  11
 
 
-static ngx_uint_t ngx_http_stentor_admit_joins(ngx_http_stentor_member_t *m,
-    ngx_http_stentor_target_t *t);
-static ngx_stentor_level_e ngx_http_stentor_admit_level(
+static ngx_uint_t ngx_http_stentor_admit_is_in(ngx_http_stentor_member_t *m);
+static ngx_uint_t ngx_http_stentor_admit_looks_so(
     ngx_http_stentor_member_t *m, ngx_http_stentor_target_t *t);
+static ngx_stentor_level_e ngx_http_stentor_admit_level(
+    ngx_http_stentor_member_t *m, ngx_stentor_app_t *app);
 static void ngx_http_stentor_admit_shed(ngx_http_stentor_member_t *m,
     ngx_http_stentor_target_t *t);
-static ngx_int_t ngx_http_stentor_admit_away(ngx_http_request_t *r,
+static ngx_int_t ngx_http_stentor_admit_send_away(ngx_http_request_t *r,
     ngx_stentor_reader_t *rd, ngx_http_stentor_target_t *t);
 static ngx_int_t ngx_http_stentor_admit_refuse(ngx_http_request_t *r,
     ngx_http_stentor_member_t *m);
@@ -44,7 +47,8 @@ ngx_int_t
 ngx_http_stentor_admit(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_http_stentor_target_t *t)
 {
-    ngx_int_t                       rc;
+    ngx_uint_t                      in;
+    ngx_stentor_app_t              *app;
     ngx_stentor_level_e             level;
     ngx_http_stentor_member_t      *m;
     ngx_http_stentor_hls_worker_t  *w;
@@ -60,22 +64,33 @@ ngx_http_stentor_admit(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
         return NGX_DECLINED;
     }
 
-    if (!ngx_http_stentor_admit_joins(m, t)) {
+    app = ngx_stentor_crowd_app(w->scf->worker.crowd, rd->stream->index);
+    in = ngx_http_stentor_admit_is_in(m);
+
+    if (in && app == ngx_stentor_crowd_app(w->scf->worker.crowd, m->index)) {
+
+        if (m->member.state >= STN_MEMBER_LISTENING) {
+            m->shed = 0;
+        }
+
+        ngx_http_stentor_admit_shed(m, t);
         return NGX_DECLINED;
     }
 
-    level = ngx_http_stentor_admit_level(m, t);
+    m->shed = 0;
+
+    if (!in && ngx_http_stentor_admit_looks_so(m, t)) {
+        ngx_http_stentor_audience_pass(m, rd->stream->index);
+        return NGX_DECLINED;
+    }
+
+    /* the node has him already who goes from one application to another */
+
+    level = in ? ngx_stentor_crowd_look_app(w->scf->worker.crowd, app)
+               : ngx_http_stentor_admit_level(m, app);
 
     if (level == NGX_STENTOR_FULL) {
-        rc = ngx_http_stentor_admit_away(r, rd, t);
-
-        if (rc == NGX_DECLINED) {
-            ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_REFUSED);
-            return ngx_http_stentor_admit_refuse(r, m);
-        }
-
-        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_STEERED);
-        return rc;
+        return ngx_http_stentor_admit_send_away(r, rd, t);
     }
 
     ngx_http_stentor_audience_let_in(m, rd->stream->index);
@@ -92,40 +107,28 @@ ngx_http_stentor_admit(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
 }
 
 
-/* Whether there is something to decide: it is nobody who listens or who has
- * been let in. */
+/* Whether he listens, or has been let in a moment ago. */
 
 static ngx_uint_t
-ngx_http_stentor_admit_joins(ngx_http_stentor_member_t *m,
+ngx_http_stentor_admit_is_in(ngx_http_stentor_member_t *m)
+{
+    return m->member.state >= STN_MEMBER_LISTENING
+           || (m->let_in_ms && (int64_t) ngx_current_msec - m->let_in_ms
+                               < NGX_HTTP_STENTOR_LET_IN_MS);
+}
+
+
+/* Whether he looks like one who does or has, and asks for what players take
+ * by another connection. */
+
+static ngx_uint_t
+ngx_http_stentor_admit_looks_so(ngx_http_stentor_member_t *m,
     ngx_http_stentor_target_t *t)
 {
-    ngx_http_stentor_audience_t  *a;
-
-    a = ngx_http_stentor_hls_worker()->audience;
-
-    if (m->member.state >= STN_MEMBER_LISTENING) {
-        m->shed = 0;
-        return 0;
-    }
-
-    if (m->let_in_ms && (int64_t) ngx_current_msec - m->let_in_ms
-                        < NGX_HTTP_STENTOR_LET_IN_MS)
-    {
-        ngx_http_stentor_admit_shed(m, t);
-        return 0;
-    }
-
-    m->shed = 0;
-
-    if (t->kind == NGX_HTTP_STENTOR_PLAYLIST
-        && ngx_stentor_known_age(a->scf->store, m->player)
-           < NGX_STENTOR_KNOWN_S)
-    {
-        m->let_in_ms = ngx_current_msec;
-        return 0;
-    }
-
-    return 1;
+    return t->kind == NGX_HTTP_STENTOR_PLAYLIST
+           && ngx_stentor_known_age(ngx_http_stentor_hls_worker()->scf->store,
+                                    m->player)
+              < STN_KNOWN_S;
 }
 
 
@@ -133,17 +136,13 @@ ngx_http_stentor_admit_joins(ngx_http_stentor_member_t *m,
 
 static ngx_stentor_level_e
 ngx_http_stentor_admit_level(ngx_http_stentor_member_t *m,
-    ngx_http_stentor_target_t *t)
+    ngx_stentor_app_t *app)
 {
-    ngx_str_t                       name;
     ngx_stentor_level_e             level;
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
-
-    level = ngx_stentor_crowd_look(w->audience->crowd,
-                                   ngx_stentor_app_split(w->scf, &t->name,
-                                                         &name));
+    level = ngx_stentor_crowd_look(w->scf->worker.crowd, app);
 
     if (level != NGX_STENTOR_ROOMY
         && ngx_stentor_known_back(w->scf->store, m->player))
@@ -171,13 +170,27 @@ ngx_http_stentor_admit_shed(ngx_http_stentor_member_t *m,
 }
 
 
-/* Whether another node can take it: then it is answered so. */
+/* To another node, if one can take him. */
 
 static ngx_int_t
-ngx_http_stentor_admit_away(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
-    ngx_http_stentor_target_t *t)
+ngx_http_stentor_admit_send_away(ngx_http_request_t *r,
+    ngx_stentor_reader_t *rd, ngx_http_stentor_target_t *t)
 {
-    return ngx_http_stentor_steering_away(r, rd, t);
+    ngx_int_t                       rc;
+    ngx_http_stentor_hls_worker_t  *w;
+
+    w = ngx_http_stentor_hls_worker();
+    rc = ngx_http_stentor_steering_away(r, rd, t);
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_REFUSED);
+        return ngx_http_stentor_admit_refuse(r,
+                                        ngx_http_stentor_audience_member(r));
+    }
+
+    ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_STEERED);
+
+    return rc;
 }
 
 

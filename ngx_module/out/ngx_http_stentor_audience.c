@@ -23,9 +23,6 @@
 /* How often, in seconds, a listener is said to be heard. */
 #define NGX_HTTP_STENTOR_TELL_S  2
 
-/* How often the crowd is looked at. */
-#define NGX_HTTP_STENTOR_CROWD_MS  1000
-
 
 static ngx_http_stentor_audience_t *ngx_http_stentor_audience(void);
 static ngx_connection_t *ngx_http_stentor_audience_connection(
@@ -97,9 +94,7 @@ ngx_http_stentor_audience_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
     a->timer.log = cycle->log;
     a->timer.cancelable = 1;
 
-    a->crowd = ngx_stentor_crowd_create(cycle, scf);
-
-    return a->crowd ? a : NULL;
+    return a;
 }
 
 
@@ -252,7 +247,8 @@ ngx_http_stentor_audience_gone(void *data)
 
     if (m->member.state >= STN_MEMBER_JOINING) {
         m->lost = 1;
-        ngx_stentor_known_lost(a->scf->store, m->player);
+        ngx_stentor_known_lost(a->scf->store, m->player,
+                               m->member.state >= STN_MEMBER_LISTENING);
     }
 
     stn_audience_close(&a->members, &m->member, ngx_current_msec);
@@ -356,9 +352,11 @@ ngx_http_stentor_audience_credit(ngx_http_stentor_audience_t *a,
 {
     int64_t   ms;
     uint32_t  now;
+    uint64_t  before;
 
     ngx_http_stentor_audience_move(a, m, sent->piece.index);
 
+    before = m->member.stream;
     ms = stn_audience_sent(&a->members, &m->member, &sent->piece.audio,
                            ngx_current_msec);
     if (ms == 0) {
@@ -368,8 +366,9 @@ ngx_http_stentor_audience_credit(ngx_http_stentor_audience_t *a,
 
     ngx_http_stentor_audience_add(a, NGX_STENTOR_HLS_AUDIO_MS, ms);
 
-    if (!m->unique) {
-        m->unique = 1;
+    /* a new window of his stream counts him, too */
+
+    if (m->member.stream != before) {
         ngx_stentor_unique_seen(a->scf->store,
             ngx_stentor_store_stream(a->scf->store, m->index), m->id);
     }
@@ -385,6 +384,14 @@ ngx_http_stentor_audience_credit(ngx_http_stentor_audience_t *a,
 
 
 void
+ngx_http_stentor_audience_pass(ngx_http_stentor_member_t *m, ngx_uint_t index)
+{
+    m->let_in_ms = ngx_current_msec;
+    ngx_http_stentor_audience_move(ngx_http_stentor_audience(), m, index);
+}
+
+
+void
 ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
     ngx_uint_t index)
 {
@@ -392,8 +399,8 @@ ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
 
     a = ngx_http_stentor_audience();
 
-    m->let_in_ms = ngx_current_msec;
-    ngx_stentor_known_heard(a->scf->store, m->player);
+    ngx_http_stentor_audience_pass(m, index);
+    ngx_stentor_known_let_in(a->scf->store, m->player);
 
     /* who was let in before and took nothing is not expected again */
 
@@ -404,7 +411,6 @@ ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
     m->joined = 1;
     ngx_http_stentor_audience_add(a, NGX_STENTOR_HLS_JOINS, 1);
 
-    ngx_http_stentor_audience_move(a, m, index);
     stn_audience_join(&a->members, &m->member, ngx_current_msec);
     ngx_http_stentor_audience_run(a);
 }
@@ -426,7 +432,6 @@ ngx_http_stentor_audience_move(ngx_http_stentor_audience_t *a,
 
     ngx_http_stentor_audience_streams(a, m->index, state, -1);
     m->index = (uint32_t) index;
-    m->unique = 0;
     ngx_http_stentor_audience_streams(a, m->index, state, 1);
 }
 
@@ -465,7 +470,7 @@ ngx_http_stentor_audience_changed(void *data, stn_member_t *sm,
 
     if (state == STN_MEMBER_LISTENING && !m->back) {
         m->back = 1;
-        (void) ngx_stentor_known_back(a->scf->store, m->player);
+        ngx_stentor_known_found(a->scf->store, m->player);
     }
 }
 
@@ -506,7 +511,7 @@ ngx_http_stentor_audience_back(void *data, stn_member_t *sm)
     age = ngx_stentor_known_age(a->scf->store, m->player);
     heard = (uint32_t) (ngx_current_msec / 1000 - age);
 
-    return age < NGX_STENTOR_KNOWN_S && (int32_t) (heard - m->told) > 0;
+    return age < STN_KNOWN_S && (int32_t) (heard - m->told) > 0;
 }
 
 
@@ -527,14 +532,6 @@ ngx_http_stentor_audience_tick(ngx_event_t *ev)
     a = ngx_stentor_container(ev, ngx_http_stentor_audience_t, timer);
 
     stn_audience_tick(&a->members, ngx_current_msec);
-
-    if (a->members.waiting == 0
-        || ngx_current_msec - a->ticked >= NGX_HTTP_STENTOR_CROWD_MS)
-    {
-        a->ticked = ngx_current_msec;
-        ngx_stentor_crowd_tick(a->crowd);
-    }
-
     ngx_http_stentor_audience_run(a);
 }
 

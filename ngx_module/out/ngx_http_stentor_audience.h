@@ -18,7 +18,6 @@
 
 #include "audience/stn_audience.h"
 #include "ngx_http_stentor_hls.h"
-#include "store/ngx_stentor_crowd.h"
 
 
 typedef struct {
@@ -30,8 +29,6 @@ typedef struct {
     uint32_t                 told;       /* seconds: when its player was last
                                             said to be heard */
     unsigned                 joined:1;   /* was let in, no audio since */
-    unsigned                 unique:1;   /* it has been counted as one who
-                                            listens to its stream */
     unsigned                 back:1;     /* its former connection is settled */
     unsigned                 lost:1;     /* it was said to be lost */
     unsigned                 shed:1;     /* gets playlists without parts */
@@ -41,12 +38,10 @@ typedef struct {
 struct ngx_http_stentor_audience_s {
     stn_audience_t           members;
     ngx_stentor_conf_t      *scf;
-    ngx_stentor_crowd_t     *crowd;
     ngx_uint_t               slot;
     uint32_t                *listeners;  /* in the store, one a stream, */
     uint32_t                *present;    /* likewise */
     ngx_event_t              timer;      /* the wheel's */
-    ngx_msec_t               ticked;     /* when the crowd was */
     ngx_http_stentor_member_t  *free;    /* a list, by member.next */
     ngx_pool_t              *pool;
 };
@@ -91,7 +86,10 @@ void ngx_http_stentor_audience_piece(ngx_http_stentor_piece_t *piece,
 /* The request is over: counts what was sent, and credits it if that is all. */
 void ngx_http_stentor_audience_sent(ngx_http_stentor_sent_t *sent);
 
-/* A member was let in, to the stream at index of the store. */
+/* A member may have the stream at index of the store, and others of its
+ * application; or was let in there: then it counts, too. */
+void ngx_http_stentor_audience_pass(ngx_http_stentor_member_t *m,
+    ngx_uint_t index);
 void ngx_http_stentor_audience_let_in(ngx_http_stentor_member_t *m,
     ngx_uint_t index);
 

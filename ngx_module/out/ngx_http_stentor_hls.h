@@ -106,7 +106,7 @@ typedef struct {
 extern ngx_module_t  ngx_http_stentor_hls_module;
 
 
-/* The worker's state; valid after init_process. */
+/* The state of the process, which is a worker; NULL before init_process. */
 ngx_http_stentor_hls_worker_t *ngx_http_stentor_hls_worker(void);
 
 /* Adds one to a counter of this worker. */

@@ -109,6 +109,8 @@ static ngx_str_t  ngx_http_stentor_key_allow = ngx_string("Allow");
 
 static ngx_str_t  ngx_http_stentor_any = ngx_string("*");
 static ngx_str_t  ngx_http_stentor_exposed = ngx_string("Age, Date");
+static ngx_str_t  ngx_http_stentor_exposed_busy =
+    ngx_string("Age, Date, Retry-After");
 static ngx_str_t  ngx_http_stentor_methods =
     ngx_string("GET, HEAD, OPTIONS");
 static ngx_str_t  ngx_http_stentor_headers = ngx_string("Range");
@@ -606,10 +608,15 @@ ngx_http_stentor_hls_head(ngx_http_request_t *r, ngx_http_stentor_head_t *head)
 static ngx_int_t
 ngx_http_stentor_hls_cors(ngx_http_request_t *r)
 {
+    ngx_str_t  *exposed;
+
+    exposed = (r->headers_out.status == NGX_HTTP_SERVICE_UNAVAILABLE)
+              ? &ngx_http_stentor_exposed_busy : &ngx_http_stentor_exposed;
+
     if (ngx_http_stentor_hls_header(r, &ngx_http_stentor_key_origin,
                                     &ngx_http_stentor_any) == NULL
         || ngx_http_stentor_hls_header(r, &ngx_http_stentor_key_expose,
-                                       &ngx_http_stentor_exposed) == NULL)
+                                       exposed) == NULL)
     {
         return NGX_ERROR;
     }

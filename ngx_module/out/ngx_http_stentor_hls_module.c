@@ -16,11 +16,6 @@
 #define NGX_HTTP_STENTOR_DIGITS  18
 
 
-typedef struct {
-    ngx_http_stentor_hls_worker_t  *worker;
-} ngx_http_stentor_hls_main_conf_t;
-
-
 static ngx_int_t ngx_http_stentor_hls_handler(ngx_http_request_t *r);
 static const char *ngx_http_stentor_hls_url(ngx_http_request_t *r,
     ngx_http_stentor_target_t *t);
@@ -46,7 +41,6 @@ static ngx_uint_t ngx_http_stentor_hls_accepts_gzip(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_stentor_hls_quality(u_char *p, u_char *last);
 static ngx_int_t ngx_http_stentor_hls_init_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_stentor_hls_postconf(ngx_conf_t *cf);
-static void *ngx_http_stentor_hls_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_stentor_hls_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_stentor_hls_merge_loc_conf(ngx_conf_t *cf,
     void *parent, void *child);
@@ -80,7 +74,7 @@ static ngx_http_module_t  ngx_http_stentor_hls_module_ctx = {
     NULL,                                  /* preconfiguration */
     ngx_http_stentor_hls_postconf,         /* postconfiguration */
 
-    ngx_http_stentor_hls_create_main_conf, /* create main configuration */
+    NULL,                                  /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -107,14 +101,16 @@ ngx_module_t  ngx_http_stentor_hls_module = {
 };
 
 
+/* Of the process, not of its cycle: without a master there may be another
+ * cycle, without a worker, before the last connection of the former is gone. */
+
+static ngx_http_stentor_hls_worker_t  *ngx_http_stentor_hls_the_worker;
+
+
 ngx_http_stentor_hls_worker_t *
 ngx_http_stentor_hls_worker(void)
 {
-    ngx_http_stentor_hls_main_conf_t  *hmcf;
-
-    hmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
-                                               ngx_http_stentor_hls_module);
-    return hmcf->worker;
+    return ngx_http_stentor_hls_the_worker;
 }
 
 
@@ -621,19 +617,18 @@ ngx_http_stentor_hls_quality(u_char *p, u_char *last)
 static ngx_int_t
 ngx_http_stentor_hls_init_process(ngx_cycle_t *cycle)
 {
-    ngx_stentor_conf_t                *scf;
-    ngx_http_stentor_hls_worker_t     *w;
-    ngx_http_stentor_hls_main_conf_t  *hmcf;
+    ngx_stentor_conf_t             *scf;
+    ngx_http_stentor_hls_worker_t  *w;
 
     if (ngx_stentor_worker_init(cycle) != NGX_OK) {
         return NGX_ERROR;
     }
 
     scf = ngx_stentor_conf(cycle);
-    hmcf = ngx_http_cycle_get_module_main_conf(cycle,
-                                               ngx_http_stentor_hls_module);
 
-    if (hmcf == NULL || scf->worker.shelf == NULL) {
+    if (ngx_get_conf(cycle->conf_ctx, ngx_http_module) == NULL
+        || scf->worker.shelf == NULL)
+    {
         return NGX_OK;
     }
 
@@ -643,12 +638,13 @@ ngx_http_stentor_hls_init_process(ngx_cycle_t *cycle)
     }
 
     w->scf = scf;
-    hmcf->worker = w;
 
     w->audience = ngx_http_stentor_audience_create(cycle, scf);
     if (w->audience == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_http_stentor_hls_the_worker = w;
 
     return ngx_http_stentor_hls_wait_init(w, cycle);
 }
@@ -677,13 +673,6 @@ ngx_http_stentor_hls_postconf(ngx_conf_t *cf)
     *h = ngx_http_stentor_audience_log;
 
     return NGX_OK;
-}
-
-
-static void *
-ngx_http_stentor_hls_create_main_conf(ngx_conf_t *cf)
-{
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_stentor_hls_main_conf_t));
 }
 
 

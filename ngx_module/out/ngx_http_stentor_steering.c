@@ -10,6 +10,7 @@
 
 #include "ngx_http_stentor_steering.h"
 #include "audience/stn_steering_manifest.h"
+#include "store/ngx_stentor_admission.h"
 
 
 /* RFC 9110 section 15.5.11; players then stop asking. */
@@ -271,29 +272,12 @@ ngx_http_stentor_steering_moved(ngx_http_request_t *r)
 static uint64_t
 ngx_http_stentor_steering_listener(ngx_http_request_t *r)
 {
-    struct sockaddr      *sa;
-    struct sockaddr_in   *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6  *sin6;
-#endif
+    size_t         len;
+    const u_char  *p;
 
-    sa = r->connection->sockaddr;
+    len = ngx_stentor_admission_address(r->connection->sockaddr, &p);
 
-    switch (sa->sa_family) {
-
-    case AF_INET:
-        sin = (struct sockaddr_in *) sa;
-        return ngx_murmur_hash2((u_char *) &sin->sin_addr, 4);
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) sa;
-        return ngx_murmur_hash2(sin6->sin6_addr.s6_addr, 16);
-#endif
-
-    default:
-        return 0;
-    }
+    return len ? ngx_murmur_hash2((u_char *) p, len) : 0;
 }
 
 

@@ -34,14 +34,9 @@ static ngx_atomic_t *ngx_stentor_admission_find(ngx_stentor_store_t *store,
 #define ngx_stentor_admission_key_of(value)  ((uint32_t) ((value) >> 32))
 
 
-uint32_t
-ngx_stentor_admission_key(ngx_stentor_store_t *store,
-    const struct sockaddr *sa)
+size_t
+ngx_stentor_admission_address(const struct sockaddr *sa, const u_char **p)
 {
-    size_t                      len;
-    u_char                      seeded[2 * sizeof(uint64_t)];
-    uint32_t                    hash;
-    const u_char               *p;
     const struct sockaddr_in   *sin;
 #if (NGX_HAVE_INET6)
     const struct sockaddr_in6  *sin6;
@@ -51,25 +46,43 @@ ngx_stentor_admission_key(ngx_stentor_store_t *store,
 
     case AF_INET:
         sin = (const struct sockaddr_in *) sa;
-        p = (const u_char *) &sin->sin_addr;
-        len = 4;
-        break;
+        *p = (const u_char *) &sin->sin_addr;
+        return 4;
 
 #if (NGX_HAVE_INET6)
     case AF_INET6:
         sin6 = (const struct sockaddr_in6 *) sa;
-        p = (const u_char *) &sin6->sin6_addr;
-        len = 8;
+        *p = (const u_char *) &sin6->sin6_addr;
+
+        /* what a socket for both families says of IPv4 */
 
         if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            p += 12;
-            len = 4;
+            *p += 12;
+            return 4;
         }
 
-        break;
+        return 8;
 #endif
 
     default:
+        *p = NULL;
+        return 0;
+    }
+}
+
+
+uint32_t
+ngx_stentor_admission_key(ngx_stentor_store_t *store,
+    const struct sockaddr *sa)
+{
+    size_t         len;
+    u_char         seeded[2 * sizeof(uint64_t)];
+    uint32_t       hash;
+    const u_char  *p;
+
+    len = ngx_stentor_admission_address(sa, &p);
+
+    if (len == 0) {
         return 0;
     }
 

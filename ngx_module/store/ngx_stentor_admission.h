@@ -26,7 +26,13 @@
 #define NGX_STENTOR_FAILURE_MS       6000
 
 
-/* An address as the tables know it; 0: it has none. */
+/* The bytes of an address by which whoever has it is told from others: IPv4
+ * has 4, by whatever socket it came, IPv6 has 8.  Returns how many there are
+ * at *p, in sa; 0: there are none. */
+size_t ngx_stentor_admission_address(const struct sockaddr *sa,
+    const u_char **p);
+
+/* Those as the tables know them; 0: there are none. */
 uint32_t ngx_stentor_admission_key(ngx_stentor_store_t *store,
     const struct sockaddr *sa);
 

@@ -51,8 +51,6 @@ static void ngx_stentor_crowd_node(ngx_stentor_crowd_t *crowd,
     ngx_stentor_present_t *present);
 static void ngx_stentor_crowd_streams(ngx_stentor_crowd_t *crowd,
     ngx_stentor_app_t *app, ngx_stentor_present_t *present);
-static ngx_stentor_app_t *ngx_stentor_crowd_app(ngx_stentor_crowd_t *crowd,
-    ngx_uint_t index);
 static uint64_t ngx_stentor_crowd_average(ngx_stentor_stream_t *st);
 static void ngx_stentor_crowd_measure(ngx_stentor_store_t *store);
 static ngx_stentor_level_e ngx_stentor_crowd_over(ngx_stentor_limit_t *limit,
@@ -101,17 +99,22 @@ ngx_stentor_crowd_look(ngx_stentor_crowd_t *crowd, ngx_stentor_app_t *app)
     ngx_stentor_level_e  node, its;
 
     node = NGX_STENTOR_ROOMY;
-    its = NGX_STENTOR_ROOMY;
 
     if (ngx_stentor_crowd_limited(&crowd->scf->limits)) {
         node = ngx_stentor_crowd_find(crowd, NULL);
     }
 
-    if (app && ngx_stentor_crowd_limited(&app->limits)) {
-        its = ngx_stentor_crowd_find(crowd, app);
-    }
+    its = ngx_stentor_crowd_look_app(crowd, app);
 
     return ngx_max(node, its);
+}
+
+
+ngx_stentor_level_e
+ngx_stentor_crowd_look_app(ngx_stentor_crowd_t *crowd, ngx_stentor_app_t *app)
+{
+    return (app && ngx_stentor_crowd_limited(&app->limits))
+           ? ngx_stentor_crowd_find(crowd, app) : NGX_STENTOR_ROOMY;
 }
 
 
@@ -235,7 +238,7 @@ ngx_stentor_crowd_streams(ngx_stentor_crowd_t *crowd, ngx_stentor_app_t *app,
 }
 
 
-static ngx_stentor_app_t *
+ngx_stentor_app_t *
 ngx_stentor_crowd_app(ngx_stentor_crowd_t *crowd, ngx_uint_t index)
 {
     uint32_t                    *hashes, hash;
@@ -336,7 +339,8 @@ ngx_stentor_crowd_tick(ngx_stentor_crowd_t *crowd)
 static void
 ngx_stentor_crowd_measure(ngx_stentor_store_t *store)
 {
-    uint64_t             bytes;
+    int64_t              bytes;
+    uint64_t             now;
     ngx_msec_int_t       ms;
     ngx_atomic_uint_t    was;
     ngx_stentor_head_t  *head;
@@ -351,10 +355,16 @@ ngx_stentor_crowd_measure(ngx_stentor_store_t *store)
         return;
     }
 
-    bytes = ngx_stentor_store_sum(store, NGX_STENTOR_HLS_BYTES);
+    /* one that was held up since may come after the next one: then what it has
+     * is less than what is there, and the lesser is left out */
 
-    ngx_stentor_save(&head->rate, (bytes - head->rate_bytes) * 8000 / ms);
-    ngx_stentor_save(&head->rate_bytes, bytes);
+    now = ngx_stentor_store_sum(store, NGX_STENTOR_HLS_BYTES);
+    bytes = (int64_t) (now - ngx_stentor_load(&head->rate_bytes));
+
+    if (bytes >= 0) {
+        ngx_stentor_save(&head->rate, (uint64_t) bytes * 8000 / ms);
+        ngx_stentor_save(&head->rate_bytes, now);
+    }
 }
 
 

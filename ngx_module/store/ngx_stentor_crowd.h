@@ -36,9 +36,6 @@ typedef struct {
 } ngx_stentor_present_t;
 
 
-typedef struct ngx_stentor_crowd_s  ngx_stentor_crowd_t;
-
-
 /* The worker's crowd; NULL out of memory. */
 ngx_stentor_crowd_t *ngx_stentor_crowd_create(ngx_cycle_t *cycle,
     ngx_stentor_conf_t *scf);
@@ -47,6 +44,14 @@ ngx_stentor_crowd_t *ngx_stentor_crowd_create(ngx_cycle_t *cycle,
  * is known) now: the worse of the node and the application. */
 ngx_stentor_level_e ngx_stentor_crowd_look(ngx_stentor_crowd_t *crowd,
     ngx_stentor_app_t *app);
+
+/* Likewise for one whom the node has already: the application alone. */
+ngx_stentor_level_e ngx_stentor_crowd_look_app(ngx_stentor_crowd_t *crowd,
+    ngx_stentor_app_t *app);
+
+/* The application of the stream at index of the store; NULL: of none. */
+ngx_stentor_app_t *ngx_stentor_crowd_app(ngx_stentor_crowd_t *crowd,
+    ngx_uint_t index);
 
 /* To be called about once a second: measures, and notices who has left. */
 void ngx_stentor_crowd_tick(ngx_stentor_crowd_t *crowd);

@@ -2,44 +2,59 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Players that a node knows (see ngx_stentor_known.h).  Entries are changed by
- * compare-and-set: who loses tries again, a few times, for one player more or
- * less is no harm.
+ * Players that a node knows (see ngx_stentor_known.h): the zone's table, with
+ * the worker's clock and process.  Any worker, without a lock.
  */
 
 #include "ngx_stentor_known.h"
 #include "ngx_stentor_admission.h"
 
 
-/* Entries that a player may lie in: who was heard longest ago makes room. */
-#define NGX_STENTOR_KNOWN_WAYS  4
-
-/* Compare-and-sets in a row. */
-#define NGX_STENTOR_KNOWN_TRIES  4
-
-#define NGX_STENTOR_KNOWN_LOST    0xff
-#define NGX_STENTOR_KNOWN_HEARD   0x3ff
-#define NGX_STENTOR_KNOWN_PID     0x3fffff
+/* The table's share of the zone. */
+#define NGX_STENTOR_KNOWN_SHARE  16
 
 /* What of a User-Agent is looked at. */
-#define NGX_STENTOR_KNOWN_AGENT   256
+#define NGX_STENTOR_KNOWN_AGENT  256
 
 
-static ngx_atomic_t *ngx_stentor_known_find(ngx_stentor_store_t *store,
-    uint32_t player, ngx_uint_t make);
-static ngx_uint_t ngx_stentor_known_ago(ngx_atomic_uint_t value);
-static void ngx_stentor_known_write(ngx_stentor_store_t *store,
-    uint32_t player, ngx_uint_t lost);
+static void ngx_stentor_known_table(ngx_stentor_store_t *store,
+    stn_known_t *known);
 
 
-#define ngx_stentor_known_now()                                               \
-    ((ngx_atomic_uint_t) (ngx_current_msec / 1000) & NGX_STENTOR_KNOWN_HEARD)
+ngx_int_t
+ngx_stentor_known_create(ngx_stentor_store_t *store, ngx_uint_t players)
+{
+    void      *p;
+    size_t     set;
+    uint32_t   sets;
 
-#define ngx_stentor_known_tag(player)   ((ngx_atomic_uint_t) (player) >> 8)
-#define ngx_stentor_known_is(value, player)                                   \
-    ((value) >> 40 == ngx_stentor_known_tag(player))
-#define ngx_stentor_known_lost_of(value)                                      \
-    ((ngx_uint_t) ((value) & NGX_STENTOR_KNOWN_LOST))
+    set = STN_KNOWN_WAYS * sizeof(uint64_t);
+    sets = stn_known_sets(players);
+
+    while (sets * set > store->zone->shm.size / NGX_STENTOR_KNOWN_SHARE) {
+        sets /= 2;
+    }
+
+    p = ngx_slab_calloc(store->pool, sets * set);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    store->head->known = ngx_stentor_store_offset(store, p);
+    store->head->known_sets = sets;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_stentor_known_table(ngx_stentor_store_t *store, stn_known_t *known)
+{
+    known->entries = ngx_stentor_store_at(store, store->head->known);
+    known->sets = store->head->known_sets;
+    known->now_s = (uint32_t) (ngx_current_msec / 1000);
+    known->pid = (uint32_t) ngx_pid;
+}
 
 
 uint32_t
@@ -64,52 +79,49 @@ ngx_stentor_known_player(ngx_stentor_store_t *store, const struct sockaddr *sa,
 
     hash = ngx_murmur_hash2(text, p - text);
 
-    return ngx_stentor_known_tag(hash) ? hash : hash | 0x100;
+    return hash >> 8 ? hash : hash | 0x100;
 }
 
 
 void
 ngx_stentor_known_heard(ngx_stentor_store_t *store, uint32_t player)
 {
-    ngx_stentor_known_write(store, player, 0);
+    stn_known_t  known;
+
+    ngx_stentor_known_table(store, &known);
+    stn_known_heard(&known, player);
 }
 
 
 void
-ngx_stentor_known_lost(ngx_stentor_store_t *store, uint32_t player)
+ngx_stentor_known_let_in(ngx_stentor_store_t *store, uint32_t player)
 {
-    ngx_stentor_known_write(store, player, 1);
+    stn_known_t  known;
+
+    ngx_stentor_known_table(store, &known);
+    stn_known_let_in(&known, player);
 }
 
 
-static void
-ngx_stentor_known_write(ngx_stentor_store_t *store, uint32_t player,
-    ngx_uint_t lost)
+void
+ngx_stentor_known_lost(ngx_stentor_store_t *store, uint32_t player,
+    ngx_uint_t listened)
 {
-    ngx_uint_t          i;
-    ngx_atomic_t       *entry;
-    ngx_atomic_uint_t   value, next;
+    stn_known_t  known;
 
-    for (i = 0; i < NGX_STENTOR_KNOWN_TRIES; i++) {
-        entry = ngx_stentor_known_find(store, player, 1);
-        value = ngx_stentor_load(entry);
-        next = lost;
+    ngx_stentor_known_table(store, &known);
+    stn_known_lost(&known, player, (int) listened);
+}
 
-        if (ngx_stentor_known_is(value, player)
-            && ngx_stentor_known_ago(value) < NGX_STENTOR_KNOWN_S)
-        {
-            next = ngx_min(ngx_stentor_known_lost_of(value) + lost,
-                           NGX_STENTOR_KNOWN_LOST);
-        }
 
-        next |= ngx_stentor_known_tag(player) << 40
-                | ((ngx_atomic_uint_t) ngx_pid & NGX_STENTOR_KNOWN_PID) << 18
-                | ngx_stentor_known_now() << 8;
+void
+ngx_stentor_known_found(ngx_stentor_store_t *store, uint32_t player)
+{
+    uint32_t     pid;
+    stn_known_t  known;
 
-        if (next == value || ngx_atomic_cmp_set(entry, value, next)) {
-            return;
-        }
-    }
+    ngx_stentor_known_table(store, &known);
+    (void) stn_known_back(&known, player, &pid);
 }
 
 
@@ -118,112 +130,37 @@ ngx_stentor_known_write(ngx_stentor_store_t *store, uint32_t player,
 ngx_uint_t
 ngx_stentor_known_back(ngx_stentor_store_t *store, uint32_t player)
 {
-    ngx_pid_t           pid;
-    ngx_uint_t          i;
-    ngx_atomic_t       *entry;
-    ngx_atomic_uint_t   value;
+    uint32_t     pid;
+    stn_known_t  known;
 
-    for (i = 0; i < NGX_STENTOR_KNOWN_TRIES; i++) {
-        entry = ngx_stentor_known_find(store, player, 0);
-        value = entry ? ngx_stentor_load(entry) : 0;
+    ngx_stentor_known_table(store, &known);
 
-        if (!ngx_stentor_known_is(value, player)
-            || ngx_stentor_known_ago(value) >= NGX_STENTOR_KNOWN_S)
-        {
-            return 0;
-        }
-
-        if (ngx_stentor_known_lost_of(value) == 0) {
-            pid = (ngx_pid_t) (value >> 18 & NGX_STENTOR_KNOWN_PID);
-            return kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH;
-        }
-
-        if (ngx_atomic_cmp_set(entry, value, value - 1)) {
-            return 1;
-        }
+    if (stn_known_back(&known, player, &pid)) {
+        return 1;
     }
 
-    return 0;
+    return pid && pid != known.pid && kill((ngx_pid_t) pid, 0) == -1
+           && ngx_errno == NGX_ESRCH;
 }
 
 
 ngx_uint_t
 ngx_stentor_known_misses(ngx_stentor_store_t *store, uint32_t player)
 {
-    ngx_atomic_t       *entry;
-    ngx_atomic_uint_t   value;
+    stn_known_t  known;
 
-    entry = ngx_stentor_known_find(store, player, 0);
-    value = entry ? ngx_stentor_load(entry) : 0;
+    ngx_stentor_known_table(store, &known);
 
-    return ngx_stentor_known_is(value, player)
-           && ngx_stentor_known_lost_of(value) > 0;
+    return (ngx_uint_t) stn_known_misses(&known, player);
 }
 
 
 ngx_uint_t
 ngx_stentor_known_age(ngx_stentor_store_t *store, uint32_t player)
 {
-    ngx_atomic_t       *entry;
-    ngx_atomic_uint_t   value;
+    stn_known_t  known;
 
-    entry = ngx_stentor_known_find(store, player, 0);
-    value = entry ? ngx_stentor_load(entry) : 0;
+    ngx_stentor_known_table(store, &known);
 
-    return ngx_stentor_known_is(value, player) ? ngx_stentor_known_ago(value)
-                                               : NGX_STENTOR_KNOWN_S;
-}
-
-
-/* Seconds since it was heard, as far as that matters.  What nobody has touched
- * for the 17 minutes that the clock takes to come round seems fresh again, and
- * is forgotten once more. */
-
-static ngx_uint_t
-ngx_stentor_known_ago(ngx_atomic_uint_t value)
-{
-    ngx_uint_t  ago;
-
-    ago = (ngx_stentor_known_now() - (value >> 8)) & NGX_STENTOR_KNOWN_HEARD;
-
-    /* another worker's clock may be a little ahead */
-
-    if (ago >= NGX_STENTOR_KNOWN_HEARD - 1) {
-        return 0;
-    }
-
-    return ngx_min(ago, NGX_STENTOR_KNOWN_S);
-}
-
-
-/* The entry of a player; to make: or the one that is best given to it. */
-
-static ngx_atomic_t *
-ngx_stentor_known_find(ngx_stentor_store_t *store, uint32_t player,
-    ngx_uint_t make)
-{
-    ngx_uint_t          i, ago, longest;
-    ngx_atomic_t       *entry, *oldest;
-    ngx_atomic_uint_t   value;
-
-    oldest = NULL;
-    longest = 0;
-
-    for (i = 0; i < NGX_STENTOR_KNOWN_WAYS; i++) {
-        entry = &store->head->known[(player + i) % NGX_STENTOR_KNOWN];
-        value = ngx_stentor_load(entry);
-
-        if (ngx_stentor_known_is(value, player)) {
-            return entry;
-        }
-
-        ago = value ? ngx_stentor_known_ago(value) : NGX_STENTOR_KNOWN_S + 1;
-
-        if (oldest == NULL || ago > longest) {
-            oldest = entry;
-            longest = ago;
-        }
-    }
-
-    return make ? oldest : NULL;
+    return stn_known_age(&known, player);
 }

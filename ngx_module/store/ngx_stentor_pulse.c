@@ -32,6 +32,7 @@ struct ngx_stentor_pulse_s {
     ngx_stentor_store_t      *store;
     ngx_stentor_pulses_t     *all;
     ngx_stentor_pulse_slot_t *slot;
+    ngx_stentor_crowd_t      *crowd;
     ngx_cycle_t              *cycle;
     ngx_stentor_pulse_look_pt look;
     ngx_event_t               timer;
@@ -118,7 +119,7 @@ ngx_stentor_pulse_all(ngx_stentor_store_t *store)
 
 ngx_stentor_pulse_t *
 ngx_stentor_pulse_start(ngx_cycle_t *cycle, ngx_stentor_wake_t *wake,
-    ngx_stentor_pulse_look_pt look)
+    ngx_stentor_crowd_t *crowd, ngx_stentor_pulse_look_pt look)
 {
     ngx_stentor_pulse_t  *p;
 
@@ -130,6 +131,7 @@ ngx_stentor_pulse_start(ngx_cycle_t *cycle, ngx_stentor_wake_t *wake,
     p->store = wake->store;
     p->all = ngx_stentor_pulse_all(wake->store);
     p->slot = &p->all->slots[wake->slot];
+    p->crowd = crowd;
     p->cycle = cycle;
     p->look = look;
     p->cpu_msec = ngx_current_msec;
@@ -143,6 +145,10 @@ ngx_stentor_pulse_start(ngx_cycle_t *cycle, ngx_stentor_wake_t *wake,
     p->timer.cancelable = 1;
 
     ngx_add_timer(&p->timer, NGX_STENTOR_PULSE_TICK_MS);
+
+    /* whoever was here before may have left it full */
+
+    ngx_stentor_crowd_tick(crowd);
 
     return p;
 }
@@ -168,6 +174,7 @@ ngx_stentor_pulse_tick(ngx_event_t *ev)
 
     if (++p->ticks % NGX_STENTOR_PULSE_TICKS == 0) {
         ngx_stentor_pulse_busy(p);
+        ngx_stentor_crowd_tick(p->crowd);
 
         if (ngx_stentor_pulse_mine(p)) {
             ngx_stentor_pulse_sample(p);

@@ -110,10 +110,12 @@ typedef struct {
 /* Makes it, when the zone is new.  NGX_ERROR: no room. */
 ngx_int_t ngx_stentor_pulse_create(ngx_stentor_store_t *store);
 
-/* Begins a worker's; look says what a connection is at.  Returns NULL out of
- * memory. */
+/* Begins a worker's, that looks after its crowd, too, at once and each second:
+ * whether or not anybody is there.  look says what a connection is at.  Returns
+ * NULL out of memory. */
 ngx_stentor_pulse_t *ngx_stentor_pulse_start(ngx_cycle_t *cycle,
-    ngx_stentor_wake_t *wake, ngx_stentor_pulse_look_pt look);
+    ngx_stentor_wake_t *wake, ngx_stentor_crowd_t *crowd,
+    ngx_stentor_pulse_look_pt look);
 
 /* The worker exits: another may be the sampler. */
 void ngx_stentor_pulse_exit(ngx_stentor_pulse_t *pulse);

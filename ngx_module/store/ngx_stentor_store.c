@@ -8,6 +8,7 @@
  */
 
 #include "ngx_stentor_store.h"
+#include "ngx_stentor_known.h"
 #include "ngx_stentor_pulse.h"
 #include "ngx_stentor_unique.h"
 
@@ -18,6 +19,9 @@
 static ngx_int_t ngx_stentor_store_init_zone(ngx_shm_zone_t *zone,
     void *data);
 static ngx_int_t ngx_stentor_store_init_head(ngx_stentor_store_t *store);
+static ngx_int_t ngx_stentor_store_init_slots(ngx_stentor_store_t *store);
+static ngx_int_t ngx_stentor_store_init_streams(ngx_stentor_store_t *store);
+static ngx_uint_t ngx_stentor_store_connections(ngx_stentor_store_t *store);
 static void ngx_stentor_store_retire(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend);
 static ngx_int_t ngx_stentor_store_enter(ngx_stentor_claim_t *claim);
@@ -49,6 +53,7 @@ ngx_stentor_store_create(ngx_conf_t *cf, size_t size, ngx_uint_t nstreams)
         return NULL;
     }
 
+    store->cycle = cf->cycle;
     store->nstreams = nstreams;
 
     store->zone = ngx_shared_memory_add(cf, &name, size, &ngx_stentor_module);
@@ -113,71 +118,106 @@ ngx_stentor_store_init_zone(ngx_shm_zone_t *zone, void *data)
 static ngx_int_t
 ngx_stentor_store_init_head(ngx_stentor_store_t *store)
 {
-    void                  *p;
-    size_t                 words;
-    ngx_uint_t             i;
-    ngx_slab_pool_t       *pool;
-    ngx_stentor_head_t    *head;
-    ngx_stentor_stream_t  *st;
+    ngx_stentor_head_t  *head;
 
-    pool = store->pool;
-    words = (store->nstreams + 63) / 64;
-
-    head = ngx_slab_calloc(pool, sizeof(ngx_stentor_head_t));
+    head = ngx_slab_calloc(store->pool, sizeof(ngx_stentor_head_t));
     if (head == NULL) {
         return NGX_ERROR;
     }
 
     store->head = head;
-    pool->data = head;
+    store->pool->data = head;
 
     head->magic = NGX_STENTOR_HEAD_MAGIC;
     head->born_ms = ngx_stentor_store_now();
     head->seed = (uint64_t) ngx_random() << 32 ^ (uint64_t) ngx_random();
     head->nstreams = store->nstreams;
 
-    for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
-        head->fds[i] = -1;
+    if (ngx_stentor_store_init_slots(store) != NGX_OK
+        || ngx_stentor_store_init_streams(store) != NGX_OK
+        || ngx_stentor_pulse_create(store) != NGX_OK
+        || ngx_stentor_unique_create(store) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-        p = ngx_slab_calloc(pool, words * sizeof(ngx_atomic_t)
-                                  + 3 * store->nstreams * sizeof(uint32_t));
+    return ngx_stentor_known_create(store,
+                                    ngx_stentor_store_connections(store));
+}
+
+
+static ngx_int_t
+ngx_stentor_store_init_slots(ngx_stentor_store_t *store)
+{
+    void                *p;
+    size_t               words;
+    ngx_uint_t           i;
+    ngx_stentor_slot_t  *slot;
+
+    words = (store->nstreams + 63) / 64;
+
+    for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
+        store->head->fds[i] = -1;
+
+        p = ngx_slab_calloc(store->pool,
+                            words * sizeof(ngx_atomic_t)
+                            + 3 * store->nstreams * sizeof(uint32_t));
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        head->slots[i].dirty = ngx_stentor_store_offset(store, p);
-        head->slots[i].waiters = head->slots[i].dirty
-                                 + words * sizeof(ngx_atomic_t);
-        head->slots[i].listeners = head->slots[i].waiters
-                                   + store->nstreams * sizeof(uint32_t);
-        head->slots[i].present = head->slots[i].listeners
-                                 + store->nstreams * sizeof(uint32_t);
+        slot = &store->head->slots[i];
+
+        slot->dirty = ngx_stentor_store_offset(store, p);
+        slot->waiters = slot->dirty + words * sizeof(ngx_atomic_t);
+        slot->listeners = slot->waiters + store->nstreams * sizeof(uint32_t);
+        slot->present = slot->listeners + store->nstreams * sizeof(uint32_t);
     }
 
-    st = ngx_slab_calloc(pool, store->nstreams * sizeof(ngx_stentor_stream_t));
-    if (st == NULL) {
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_store_init_streams(ngx_stentor_store_t *store)
+{
+    void                  *p;
+    ngx_uint_t             i;
+    ngx_stentor_stream_t  *st;
+
+    st = ngx_slab_calloc(store->pool,
+                         store->nstreams * sizeof(ngx_stentor_stream_t));
+    p = ngx_slab_calloc(store->pool, store->nstreams * sizeof(uint32_t));
+
+    if (st == NULL || p == NULL) {
         return NGX_ERROR;
     }
 
-    head->streams = ngx_stentor_store_offset(store, st);
-
-    p = ngx_slab_calloc(pool, store->nstreams * sizeof(uint32_t));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    head->hashes = ngx_stentor_store_offset(store, p);
+    store->head->streams = ngx_stentor_store_offset(store, st);
+    store->head->hashes = ngx_stentor_store_offset(store, p);
 
     for (i = 0; i < store->nstreams; i++) {
         st[i].magic = NGX_STENTOR_STREAM_MAGIC;
         st[i].index = i;
     }
 
-    if (ngx_stentor_pulse_create(store) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    return NGX_OK;
+}
 
-    return ngx_stentor_unique_create(store);
+
+/* As many as all workers may have; the whole configuration has been read. */
+
+static ngx_uint_t
+ngx_stentor_store_connections(ngx_stentor_store_t *store)
+{
+    ngx_core_conf_t   *ccf;
+    ngx_event_conf_t  *ecf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(store->cycle->conf_ctx,
+                                           ngx_core_module);
+    ecf = ngx_event_get_conf(store->cycle->conf_ctx, ngx_event_core_module);
+
+    return ccf->worker_processes * ecf->connections;
 }
 
 

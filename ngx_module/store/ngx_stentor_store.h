@@ -37,8 +37,7 @@
 #define NGX_STENTOR_SESSIONS  4096
 #define NGX_STENTOR_FAILURES  4096
 
-/* Players that are known, and applications that are crowded. */
-#define NGX_STENTOR_KNOWN   32768
+/* Applications that are crowded. */
 #define NGX_STENTOR_CROWDS  256
 
 #define NGX_STENTOR_CODECS_MAX   16
@@ -381,6 +380,8 @@ typedef struct {
     size_t                   map;            /* offset of the map; 0: none */
     size_t                   pulse;          /* offset; ngx_stentor_pulse.h */
     size_t                   uniques;        /* likewise, .._unique.h */
+    size_t                   known;          /* and .._known.h, */
+    uint32_t                 known_sets;     /* of that many sets */
     ngx_atomic_t             incarnations;   /* windows ever made */
     ngx_atomic_t             opens;          /* streams ever let in to */
     ngx_atomic_t             steering;       /* a round of moves; see
@@ -389,9 +390,7 @@ typedef struct {
     ngx_atomic_t             sessions[NGX_STENTOR_SESSIONS];
     ngx_atomic_t             failures[NGX_STENTOR_FAILURES];   /* both are of
                                                  ngx_stentor_admission.h */
-    ngx_atomic_t             known[NGX_STENTOR_KNOWN];     /* and these of
-                                                 ngx_stentor_known.h */
-    ngx_atomic_t             crowds[NGX_STENTOR_CROWDS];   /* and of
+    ngx_atomic_t             crowds[NGX_STENTOR_CROWDS];   /* and these of
                                                  ngx_stentor_crowd.h */
     ngx_atomic_t             rate;           /* bit/s of bodies, */
     ngx_atomic_t             rate_msec;      /* ngx_current_msec, up to when, */
@@ -402,6 +401,7 @@ typedef struct {
 
 
 struct ngx_stentor_store_s {
+    ngx_cycle_t             *cycle;          /* whose configuration it is */
     ngx_shm_zone_t          *zone;
     ngx_slab_pool_t         *pool;
     ngx_stentor_head_t      *head;

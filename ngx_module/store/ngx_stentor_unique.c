@@ -7,6 +7,7 @@
  */
 
 #include "ngx_stentor_unique.h"
+#include "ngx_stentor_admission.h"
 #include "audience/stn_unique.h"
 
 
@@ -73,26 +74,11 @@ uint64_t
 ngx_stentor_unique_id(ngx_stentor_store_t *store, const struct sockaddr *sa,
     const ngx_str_t *agent)
 {
-    size_t       len;
-    uint64_t     id;
-    const void  *p;
+    size_t         len;
+    uint64_t       id;
+    const u_char  *p;
 
-    p = sa;
-    len = 0;
-
-    if (sa->sa_family == AF_INET) {
-        p = &((const struct sockaddr_in *) sa)->sin_addr;
-        len = sizeof(struct in_addr);
-    }
-
-#if (NGX_HAVE_INET6)
-
-    if (sa->sa_family == AF_INET6) {
-        p = &((const struct sockaddr_in6 *) sa)->sin6_addr;
-        len = sizeof(struct in6_addr) / 2;
-    }
-
-#endif
+    len = ngx_stentor_admission_address(sa, &p);
 
     id = stn_unique_hash(ngx_stentor_unique_all(store)->seed, p, len);
 
