@@ -82,14 +82,9 @@ ngx_stentor_http_look(ngx_connection_t *c)
         return NGX_STENTOR_PULSE_OTHER;
     }
 
-    if (!ngx_stentor_http_has_asked(c)) {
-
-        if (ngx_current_msec - c->start_time < NGX_STENTOR_HTTP_MUTE_MS) {
-            return NGX_STENTOR_PULSE_YOUNG;
-        }
-
-        return c->requests ? NGX_STENTOR_PULSE_READING
-                           : NGX_STENTOR_PULSE_MUTE;
+    if (c->requests == 0 && !ngx_stentor_http_has_asked(c)) {
+        return ngx_current_msec - c->start_time >= NGX_STENTOR_HTTP_MUTE_MS
+               ? NGX_STENTOR_PULSE_MUTE : NGX_STENTOR_PULSE_YOUNG;
     }
 
     r = ngx_stentor_http_half(c);
