@@ -491,7 +491,7 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
     }
 
     worker->crowd = ngx_stentor_crowd_create(cycle, scf);
-    if (worker->crowd == NULL) {
+    if (worker->crowd == NULL || ngx_stentor_http_init(cycle) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -86,6 +86,11 @@ is(scalar(grep { $_->{status} != 200 } values %old), 0,
    'the last segments are readable');
 my $last_msn = $p->last_msn();
 
+my $hls = $node->status()->{hls};
+cmp_ok($hls->{ended_media}, '>=', scalar(keys %old),
+       'they are counted as of a stream that has ended');
+cmp_ok($hls->{ended_playlists}, '>=', 1, 'and so is its last playlist');
+
 $r = $node->get('/live/studio1/audio-std.m3u8');
 like($r->{text}, qr/^#EXT-X-ENDLIST$/m, 'the classic playlist ends too')
     if $r->{status} == 200;

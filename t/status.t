@@ -36,7 +36,8 @@ my %FIELDS = (
         not_found waiters holds hold_timeouts pending pending_refused renders
         gzip_renders wakes connects connections bytes audio_ms repeats
         malformed listeners leaving joining trying joins returns downgraded
-        steered refused steerings firsts)],
+        steered refused steerings firsts ended_playlists
+        ended_media options)],
     events => [qw(sent retries failed dropped)],
     relay => [qw(requests refused sessions parts_out bytes_out pulls connects
         failures switches parts_in bytes_in)],
@@ -45,6 +46,8 @@ my %FIELDS = (
         firsts_per_s connects_per_s playlists_per_s media_per_s audio_per_s
         repeats_per_s
         malformed_per_s bad_per_s not_found_per_s joins_per_s refused_per_s
+        ended_playlists_per_s ended_media_per_s inits_per_s
+        steerings_per_s options_per_s
         connections_used late_ms busy streams lost silent)],
     stream => [qw(name state opened_by opened_s epoch owner_pid parts
         segments bytes waiters listeners unique unique_cluster verdict wakes

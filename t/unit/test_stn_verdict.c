@@ -201,6 +201,74 @@ calls_hammering_on_a_part(void **state)
     f.audio += 600;
     f.listeners += 600;
     flood(&f, STN_ATTACK_HAMMERING);
+
+    /* nor on what is small, or on what asks for leave only */
+
+    f = crowd(100, 1, 2);
+    f.trying = 20;
+    f.inits = 500;
+    flood(&f, STN_ATTACK_HAMMERING);
+
+    f = crowd(100, 1, 2);
+    f.trying = 20;
+    f.steerings = 500;
+    flood(&f, STN_ATTACK_HAMMERING);
+
+    f = crowd(100, 1, 2);
+    f.options = 500;
+    flood(&f, STN_ATTACK_HAMMERING);
+}
+
+
+/* Nor does a big crowd hide them. */
+
+static void
+calls_floods_within_a_crowd(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(20000, 5, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.repeats = 20000;
+    f.media += 20000;
+    f.trying = 100;
+    f.connections += 100;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_HAMMERING);
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(20000, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.playlists += 30000;
+    f.trying = 300;
+    f.connections += 300;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
+
+    /* and not when it has gone, an hour ago or a moment */
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(20000, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f = crowd(10, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+
+    f.playlists += 1000;
+    f.trying = 300;
+    f.connections += 300;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
 }
 
 
@@ -285,6 +353,8 @@ join_storms_are_no_attack(void **state)
     f.connects = 7500;
     f.joins = 7500;
     f.joining = 15000;
+    f.inits = 3 * 7500;
+    f.steerings = 7500;
     f.playlists += 3 * 7500;
     f.media += 2000;
     f.requests += 30000;
@@ -359,9 +429,18 @@ paused_players_are_no_attack(void **state)
     f = crowd(4000, 5, 2);
     assert_int_equal(lasts(&v, &f, &now, 10), 0);
 
-    f.listeners = 100;
-    f.trying = 3900;
+    /* what they had ahead is played, or would be, first */
+
     f.media = 100 * 5;
+    f.audio = 100;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    f.listeners = 100;
+    f.leaving = 3900;
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.leaving = 0;
+    f.trying = 3900;
     assert_int_equal(lasts(&v, &f, &now, 3000), 0);
 }
 
@@ -403,6 +482,89 @@ refused_players_are_no_attack(void **state)
 }
 
 
+/* More come than nginx has places for: it counts them, and closes them.  And
+ * when event loops are late TLS handshakes are given up.  The figures are
+ * means, and remember that for some seconds. */
+
+static void
+crowds_beyond_all_places_are_no_attack(void **state)
+{
+    int64_t                now;
+    unsigned               i;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f, after;
+
+    (void) state;
+
+    for (i = 0; i < 2; i++) {
+        now = 0;
+        memset(&v, 0, sizeof(v));
+
+        after = crowd(4000, 1, 2);
+        after.accepted = 2500;
+        after.firsts = 500;
+
+        f = after;
+        f.places = i ? 500 : 1000;
+        f.late_ms = i ? 800 : 20;
+
+        assert_int_equal(lasts(&v, &f, &now, 60), 0);
+        assert_int_equal(v.state, STN_VERDICT_CROWDED);
+        assert_int_equal(lasts(&v, &after, &now, 5), 0);
+
+        /* it is no excuse for what cannot be read */
+
+        f.malformed = 1000;
+        assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_MALFORMED);
+    }
+}
+
+
+/* Many come for a stream that has ended, and take all that is left of it after
+ * one playlist, or, when nobody comes any more, without one. */
+
+static void
+late_crowds_are_no_attack(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(0, 1, 1);
+    f.connects = 120;
+    f.accepted = 120;
+    f.firsts = 120;
+    f.ended_playlists = 120;
+    f.playlists = 120;
+    f.ended_media = 60 * 20;
+    f.media = 60 * 20;
+    f.audio = 60 * 20 * 2;
+    f.listeners = 1000;
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+
+    f.connects = 0;
+    f.accepted = 0;
+    f.firsts = 0;
+    f.ended_playlists = 0;
+    f.playlists = 0;
+    f.ended_media = 500;
+    f.media = 500;
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+
+    /* a part of it may be hammered on as well */
+
+    f.connects = 500;
+    f.accepted = 500;
+    f.firsts = 500;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_HAMMERING);
+}
+
+
 /* Far from here several parts come with a playlist, and players of an old kind
  * make a connection for each request. */
 
@@ -434,6 +596,14 @@ odd_players_are_no_attack(void **state)
     f.connects = f.requests;
     f.accepted = f.requests;
     f.firsts = f.requests;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    /* they ask for leave before each request; and the format changes now and
+     * then, for all of them */
+
+    f = crowd(20000, 1, 1);
+    f.options = f.requests;
+    f.inits = 20000 / 4;
     assert_int_equal(lasts(&v, &f, &now, 20), 0);
 
     /* they ask every second for what has not begun */
@@ -662,12 +832,15 @@ main(void)
         cmocka_unit_test(calls_requests_that_never_end),
         cmocka_unit_test(calls_playlists_that_nobody_plays),
         cmocka_unit_test(calls_hammering_on_a_part),
+        cmocka_unit_test(calls_floods_within_a_crowd),
         cmocka_unit_test(calls_what_is_no_request),
         cmocka_unit_test(calm_crowds_are_healthy),
         cmocka_unit_test(join_storms_are_no_attack),
         cmocka_unit_test(reconnect_waves_are_no_attack),
         cmocka_unit_test(paused_players_are_no_attack),
         cmocka_unit_test(refused_players_are_no_attack),
+        cmocka_unit_test(crowds_beyond_all_places_are_no_attack),
+        cmocka_unit_test(late_crowds_are_no_attack),
         cmocka_unit_test(odd_players_are_no_attack),
         cmocka_unit_test(needs_some_seconds),
         cmocka_unit_test(tells_changes_once),
