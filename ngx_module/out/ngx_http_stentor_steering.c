@@ -10,7 +10,7 @@
 
 #include "ngx_http_stentor_steering.h"
 #include "audience/stn_steering_manifest.h"
-#include "store/ngx_stentor_admission.h"
+#include "store/ngx_stentor_unique.h"
 
 
 /* RFC 9110 section 15.5.11; players then stop asking. */
@@ -267,17 +267,21 @@ ngx_http_stentor_steering_moved(ngx_http_request_t *r)
 }
 
 
-/* What a listener is known by: his address, and not his port. */
+/* What a listener is told from others by: behind one address there may be
+ * thousands with the same player, and a share of them is to move.  He has the
+ * same for as long as he has the connection; who comes by another one has been
+ * moved elsewhere, or asks in the next round, as a rule. */
 
 static uint64_t
 ngx_http_stentor_steering_listener(ngx_http_request_t *r)
 {
-    size_t         len;
-    const u_char  *p;
+    ngx_str_t  *agent;
 
-    len = ngx_stentor_admission_address(r->connection->sockaddr, &p);
+    agent = r->headers_in.user_agent ? &r->headers_in.user_agent->value : NULL;
 
-    return len ? ngx_murmur_hash2((u_char *) p, len) : 0;
+    return ngx_stentor_unique_id(ngx_http_stentor_hls_worker()->scf->store,
+                                 r->connection->sockaddr, agent)
+           ^ r->connection->number;
 }
 
 
