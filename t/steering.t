@@ -213,6 +213,8 @@ sub asks($client, $query = '') {
     return $client->{http}->response();
 }
 
+my $steered = $node->status()->{hls}{steered};
+
 for my $try (1, 2) {
     for my $client (@clients) {
         my $r = asks($client);
@@ -234,6 +236,7 @@ for my $try (1, 2) {
 my $gone = 250 - ($to{'edge-1'} // 0);
 
 is($swings // 0, 0, 'each is told the same again');
+is($node->status()->{hls}{steered}, $steered + 2 * $gone, 'and counted');
 is(scalar(keys %$workers), 2, 'both workers are asked');
 cmp_ok(abs($gone / 250 - $some / $all), '<', 0.12,
        "as many are sent away as have to: $gone of 250, $some of $all");

@@ -131,7 +131,7 @@ static const ngx_http_stentor_status_field_t
     { "hls", "joins", "Listeners let in" },
     { "hls", "returns", "Of them, over a limit, for they had listened" },
     { "hls", "downgraded", "Of them, sent to playlists without parts" },
-    { "hls", "steered", "Of them, sent to other nodes" },
+    { "hls", "steered", "Times a listener was sent to another node" },
     { "hls", "refused", "Listeners not let in: 503" },
     { "hls", "steerings", "Steering manifests served" },
     { "hls", "firsts", "Connections of HTTP that asked for anything" },

@@ -126,6 +126,10 @@ ngx_http_stentor_steering(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
 
     ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_STEERINGS);
 
+    if (key.steer == NGX_HTTP_STENTOR_MOVE) {
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_STEERED);
+    }
+
     return ngx_http_stentor_hls_text(r, &ngx_http_stentor_type_steering, b);
 }
 
