@@ -183,13 +183,20 @@ is($node->get('/live/nobody/steering.json')->{status}, 404,
 
 # --- over its high mark
 
-my $served = $node->status()->{hls}{steerings};
+my $before = $node->status()->{hls};
 my @addresses = map { "198.51.100.$_" } 1 .. 250;
 
 is(scalar(grep { manifest($node, '', 'X-Listener' => $_)
                      ->{'PATHWAY-PRIORITY'}[0] ne 'edge-1' } @addresses),
    0, 'nobody is sent away from a node with room');
-is($node->status()->{hls}{steerings}, $served + 250, 'each answer is counted');
+
+my $after = $node->status()->{hls};
+
+is($after->{steerings}, $before->{steerings} + 250, 'each answer is counted');
+
+# two orders of those of this region, two of the others, by two workers
+cmp_ok($after->{renders}, '<=', $before->{renders} + 8,
+       'manifests are written for each order of nodes, and kept');
 
 my $crowd = Stentor::Crowd->new([$node->port_http()], listeners => 24,
                                 hold_back => 3);

@@ -97,7 +97,7 @@ static const ngx_http_stentor_status_field_t
     { "hls", "holds", "Requests held until something was there" },
     { "hls", "hold_timeouts", "Requests held in vain" },
     { "hls", "pending_refused", "Requests not held: too many were" },
-    { "hls", "renders", "Playlists rendered" },
+    { "hls", "renders", "Playlists and steering manifests rendered" },
     { "hls", "gzip_renders", "Playlists compressed" },
     { "hls", "wakes", "Wake-ups of workers" },
     { "events", "sent", "Events that a webhook has taken" },
