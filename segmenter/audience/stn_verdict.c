@@ -31,11 +31,15 @@
 #define STN_VERDICT_PLACES  900
 
 /* Handshakes may have to wait for that long when event loops are that late
- * (ms): who has not asked by then may not have been able to. */
+ * (ms): who has not asked by then may not have been able to, or has given
+ * up. */
 #define STN_VERDICT_LATE_FOR_MUTE  500
 
 /* It stays crowded for so long, or it would flicker. */
 #define STN_VERDICT_CROWDED_MS  5000
+
+/* For so long figures remember connections that nginx had no room for. */
+#define STN_VERDICT_STRAINED_MS  6000
 
 /* Who lost his connection is back by then, and nobody is told. */
 #define STN_VERDICT_AWAY_MS  2000
@@ -66,7 +70,9 @@ static void stn_verdict_playlists(stn_verdict_t *v,
 static void stn_verdict_media(stn_verdict_t *v,
     const stn_verdict_figures_t *f);
 static void stn_verdict_malformed(stn_verdict_t *v,
-    const stn_verdict_figures_t *f);
+    const stn_verdict_figures_t *f, int64_t now_ms);
+static double stn_verdict_ended(stn_verdict_t *v,
+    const stn_verdict_figures_t *f, int64_t now_ms);
 static unsigned stn_verdict_lasts(stn_verdict_t *v, stn_attack_e kind,
     int64_t now_ms);
 static int stn_verdict_crowded(const stn_verdict_figures_t *f);
@@ -163,7 +169,7 @@ stn_verdict_measure(stn_verdict_t *v, const stn_verdict_figures_t *f,
     stn_verdict_connections(v, f);
     stn_verdict_playlists(v, f, now_ms);
     stn_verdict_media(v, f);
-    stn_verdict_malformed(v, f);
+    stn_verdict_malformed(v, f, now_ms);
 }
 
 
@@ -252,20 +258,42 @@ stn_verdict_media(stn_verdict_t *v, const stn_verdict_figures_t *f)
 }
 
 
-/* Connections that have ended without a request are counted here: garbage
- * instead of TLS is never a request. */
-
 static void
-stn_verdict_malformed(stn_verdict_t *v, const stn_verdict_figures_t *f)
+stn_verdict_malformed(stn_verdict_t *v, const stn_verdict_figures_t *f,
+    int64_t now_ms)
 {
-    double  ended;
-
-    ended = f->known ? f->accepted - f->firsts - stn_max(0, f->grown) : 0;
-
     v->measure[STN_ATTACK_MALFORMED] = f->malformed + f->bad
-                                       + stn_max(0, ended);
+                                       + stn_verdict_ended(v, f, now_ms);
     v->limit[STN_ATTACK_MALFORMED] = STN_VERDICT_MALFORMED
                                      + (f->playlists + f->media) / 50;
+}
+
+
+/*
+ * Connections that have ended without a request: garbage instead of TLS is
+ * never one.  But nginx closes those of a crowd, too, when it has no more
+ * places, after it has counted them; and players give up on handshakes that
+ * take too long.
+ */
+
+static double
+stn_verdict_ended(stn_verdict_t *v, const stn_verdict_figures_t *f,
+    int64_t now_ms)
+{
+    if (f->places >= STN_VERDICT_PLACES
+        || f->late_ms >= STN_VERDICT_LATE_FOR_MUTE)
+    {
+        v->strained_ms = now_ms;
+    }
+
+    if (!f->known
+        || (v->strained_ms
+            && now_ms - v->strained_ms < STN_VERDICT_STRAINED_MS))
+    {
+        return 0;
+    }
+
+    return stn_max(0, f->accepted - f->firsts - stn_max(0, f->grown));
 }
 
 

@@ -403,6 +403,44 @@ refused_players_are_no_attack(void **state)
 }
 
 
+/* More come than nginx has places for: it counts them, and closes them.  And
+ * when event loops are late TLS handshakes are given up.  The figures are
+ * means, and remember that for some seconds. */
+
+static void
+crowds_beyond_all_places_are_no_attack(void **state)
+{
+    int64_t                now;
+    unsigned               i;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f, after;
+
+    (void) state;
+
+    for (i = 0; i < 2; i++) {
+        now = 0;
+        memset(&v, 0, sizeof(v));
+
+        after = crowd(4000, 1, 2);
+        after.accepted = 2500;
+        after.firsts = 500;
+
+        f = after;
+        f.places = i ? 500 : 1000;
+        f.late_ms = i ? 800 : 20;
+
+        assert_int_equal(lasts(&v, &f, &now, 60), 0);
+        assert_int_equal(v.state, STN_VERDICT_CROWDED);
+        assert_int_equal(lasts(&v, &after, &now, 5), 0);
+
+        /* it is no excuse for what cannot be read */
+
+        f.malformed = 1000;
+        assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_MALFORMED);
+    }
+}
+
+
 /* Far from here several parts come with a playlist, and players of an old kind
  * make a connection for each request. */
 
@@ -668,6 +706,7 @@ main(void)
         cmocka_unit_test(reconnect_waves_are_no_attack),
         cmocka_unit_test(paused_players_are_no_attack),
         cmocka_unit_test(refused_players_are_no_attack),
+        cmocka_unit_test(crowds_beyond_all_places_are_no_attack),
         cmocka_unit_test(odd_players_are_no_attack),
         cmocka_unit_test(needs_some_seconds),
         cmocka_unit_test(tells_changes_once),
