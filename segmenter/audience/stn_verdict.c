@@ -51,6 +51,10 @@
 /* Playlists that a player gets before its first part. */
 #define STN_VERDICT_FIRST  4
 
+/* Of those who play, one of so many does for a while what only who does not
+ * play goes on with: asks for playlists alone, or for what it had. */
+#define STN_VERDICT_ODD  10
+
 /* A player that was refused asks again some times in so many seconds. */
 #define STN_VERDICT_RETRY  10
 
@@ -205,15 +209,16 @@ stn_verdict_connections(stn_verdict_t *v, const stn_verdict_figures_t *f)
 /*
  * A player gets a playlist for each part, two or three more when it begins,
  * with as many parts at least, and one a part duration while it is paused.  So
- * more than media explain may be as many as those would get who are here, or
- * were not long ago; and who has just come may not have his parts yet.
+ * more than media explain may be as many as those would get who are here and
+ * not sent audio, if so many have listened, now or not long ago; and who has
+ * just come may not have his parts yet.
  */
 
 static void
 stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
     int64_t now_ms)
 {
-    double  crowd;
+    double  crowd, idle;
 
     crowd = f->listeners + f->leaving;
 
@@ -224,14 +229,20 @@ stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
     }
 
     v->peak = stn_max(v->peak, crowd);
-    crowd = stn_max(v->peak, v->peak_before);
+
+    /* who was paused a moment ago still has audio to play */
+
+    idle = stn_max(0, f->listeners - f->audio) + f->leaving + f->joining
+           + f->trying;
+    idle = stn_min(idle, stn_max(v->peak, v->peak_before));
 
     v->measure[STN_ATTACK_PLAYLIST_ONLY] = stn_max(0, f->playlists
                                                       - 2 * f->media);
-    v->limit[STN_ATTACK_PLAYLIST_ONLY] = STN_VERDICT_PLAYLISTS
-                                         + crowd * stn_max(1, f->pace)
-                                         + stn_max(0, f->gained)
-                                           * STN_VERDICT_FIRST;
+    v->limit[STN_ATTACK_PLAYLIST_ONLY] =
+        STN_VERDICT_PLAYLISTS
+        + (idle + (double) f->listeners / STN_VERDICT_ODD)
+          * stn_max(1, f->pace)
+        + stn_max(0, f->gained) * STN_VERDICT_FIRST;
 }
 
 
@@ -239,7 +250,8 @@ stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
  * Parts go to whoever reloads playlists, and a few more to who begins.  A
  * player that is far away gets several of a playlist; then it does not make a
  * connection for each.  One that has gone back in the programme gets what it
- * had, but no faster than it plays.
+ * had, but no faster than it plays, and is none of those who listen when what
+ * it had ahead is over.
  */
 
 static void
@@ -247,7 +259,9 @@ stn_verdict_media(stn_verdict_t *v, const stn_verdict_figures_t *f)
 {
     double  again, stray, fresh;
 
-    again = f->repeats - f->connections * stn_max(1, f->pace);
+    again = f->repeats - (f->trying + f->leaving
+                          + (double) f->listeners / STN_VERDICT_ODD)
+                         * stn_max(1, f->pace);
     stray = f->media - 4 * f->playlists;
     fresh = stn_min(f->media - 1.25 * f->playlists,
                     f->connects - 6 * f->joins);

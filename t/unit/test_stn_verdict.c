@@ -204,6 +204,58 @@ calls_hammering_on_a_part(void **state)
 }
 
 
+/* Nor does a big crowd hide them. */
+
+static void
+calls_floods_within_a_crowd(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(20000, 5, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.repeats = 20000;
+    f.media += 20000;
+    f.trying = 100;
+    f.connections += 100;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_HAMMERING);
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(20000, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.playlists += 30000;
+    f.trying = 300;
+    f.connections += 300;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
+
+    /* and not when it has gone, an hour ago or a moment */
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(20000, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f = crowd(10, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+
+    f.playlists += 1000;
+    f.trying = 300;
+    f.connections += 300;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
+}
+
+
 static void
 calls_what_is_no_request(void **state)
 {
@@ -359,9 +411,18 @@ paused_players_are_no_attack(void **state)
     f = crowd(4000, 5, 2);
     assert_int_equal(lasts(&v, &f, &now, 10), 0);
 
-    f.listeners = 100;
-    f.trying = 3900;
+    /* what they had ahead is played, or would be, first */
+
     f.media = 100 * 5;
+    f.audio = 100;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    f.listeners = 100;
+    f.leaving = 3900;
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.leaving = 0;
+    f.trying = 3900;
     assert_int_equal(lasts(&v, &f, &now, 3000), 0);
 }
 
@@ -700,6 +761,7 @@ main(void)
         cmocka_unit_test(calls_requests_that_never_end),
         cmocka_unit_test(calls_playlists_that_nobody_plays),
         cmocka_unit_test(calls_hammering_on_a_part),
+        cmocka_unit_test(calls_floods_within_a_crowd),
         cmocka_unit_test(calls_what_is_no_request),
         cmocka_unit_test(calm_crowds_are_healthy),
         cmocka_unit_test(join_storms_are_no_attack),
