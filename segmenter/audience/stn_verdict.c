@@ -251,7 +251,8 @@ stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
  * player that is far away gets several of a playlist; then it does not make a
  * connection for each.  One that has gone back in the programme gets what it
  * had, but no faster than it plays, and is none of those who listen when what
- * it had ahead is over.
+ * it had ahead is over.  Of a stream that has ended all that there is follows
+ * one playlist, and nobody has to be let in.
  */
 
 static void
@@ -262,9 +263,9 @@ stn_verdict_media(stn_verdict_t *v, const stn_verdict_figures_t *f)
     again = f->repeats - (f->trying + f->leaving
                           + (double) f->listeners / STN_VERDICT_ODD)
                          * stn_max(1, f->pace);
-    stray = f->media - 4 * f->playlists;
+    stray = f->media - f->ended_media - 4 * f->playlists;
     fresh = stn_min(f->media - 1.25 * f->playlists,
-                    f->connects - 6 * f->joins);
+                    f->connects - 6 * (f->joins + f->ended_playlists));
 
     v->limit[STN_ATTACK_HAMMERING] = STN_VERDICT_MEDIA;
     v->measure[STN_ATTACK_HAMMERING] =

@@ -74,6 +74,8 @@ typedef struct {
     double       not_found;
     double       refused;        /* listeners not let in, a second */
     double       joins;          /* let in */
+    double       ended_playlists;    /* of the playlists, and of the media, */
+    double       ended_media;    /* those of streams that have ended */
     double       gained;         /* listeners more a second */
     double       pace;           /* parts a second of the stream that has
                                     most */

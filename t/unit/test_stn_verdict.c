@@ -502,6 +502,51 @@ crowds_beyond_all_places_are_no_attack(void **state)
 }
 
 
+/* Many come for a stream that has ended, and take all that is left of it after
+ * one playlist, or, when nobody comes any more, without one. */
+
+static void
+late_crowds_are_no_attack(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(0, 1, 1);
+    f.connects = 120;
+    f.accepted = 120;
+    f.firsts = 120;
+    f.ended_playlists = 120;
+    f.playlists = 120;
+    f.ended_media = 60 * 20;
+    f.media = 60 * 20;
+    f.audio = 60 * 20 * 2;
+    f.listeners = 1000;
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+
+    f.connects = 0;
+    f.accepted = 0;
+    f.firsts = 0;
+    f.ended_playlists = 0;
+    f.playlists = 0;
+    f.ended_media = 500;
+    f.media = 500;
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+
+    /* a part of it may be hammered on as well */
+
+    f.connects = 500;
+    f.accepted = 500;
+    f.firsts = 500;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_HAMMERING);
+}
+
+
 /* Far from here several parts come with a playlist, and players of an old kind
  * make a connection for each request. */
 
@@ -769,6 +814,7 @@ main(void)
         cmocka_unit_test(paused_players_are_no_attack),
         cmocka_unit_test(refused_players_are_no_attack),
         cmocka_unit_test(crowds_beyond_all_places_are_no_attack),
+        cmocka_unit_test(late_crowds_are_no_attack),
         cmocka_unit_test(odd_players_are_no_attack),
         cmocka_unit_test(needs_some_seconds),
         cmocka_unit_test(tells_changes_once),
