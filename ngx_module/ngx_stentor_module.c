@@ -514,6 +514,10 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         }
     }
 
+    if (ngx_stentor_http_init(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     worker->pulse = ngx_stentor_pulse_start(cycle, worker->wake,
                                             ngx_stentor_http_look);
     if (worker->pulse == NULL) {

@@ -31,12 +31,13 @@ my $PATIENCE = $Stentor::Node::PATIENCE + 6;
 my $dir = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my ($cert, $key) = Stentor::Authority->new(dir => $dir)->issue();
 my $tls = Stentor::Node::free_port();
+my $h2 = Stentor::Node::free_port();
 
 my ($node, $b) = on_air(part_duration => '1s', segment_parts => 2,
     connections => 8192, linger => '60s', zone => '64m',
     application => 'stream kept; dead_air -50dB 2s;',
     http_server => "listen 127.0.0.1:$tls ssl; ssl_certificate $cert;"
-                   . " ssl_certificate_key $key;");
+                   . " ssl_certificate_key $key; listen 127.0.0.1:$h2 http2;");
 
 
 # Every verdict of so many seconds, or until test->(status) is true: what was
@@ -97,6 +98,15 @@ sub get_part() {
 }
 
 
+# The beginning of HTTP/2: settings, and a head that is not all here.
+
+sub begin_h2() {
+    return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+           . "\0\0\0\4\0\0\0\0\0"
+           . "\0\4\0\1\1\0\0\0\1\x82";
+}
+
+
 # some two at once; names of attacks as the status orders them
 my @FLOODS = (
     [ [ 'connect-only', connections => 1500 ],
@@ -113,6 +123,8 @@ my @FLOODS = (
     [ [ 'playlist-only', fresh => 1, rate => 1000,
         request => \&get_playlist ] ],
     [ [ 'hammering', fresh => 1, rate => 800, request => \&get_part ] ],
+    [ [ 'slow-loris', connections => 800, port => $h2, drip => 'a',
+        first => begin_h2() ] ],
 );
 
 my @before;

@@ -78,7 +78,7 @@ ngx_stentor_leader_unique_scan(ngx_stentor_leader_t *leader)
         st = ngx_stentor_store_stream(store, i);
 
         if (ngx_stentor_load(&st->state) == NGX_STENTOR_OPEN
-            && ngx_stentor_unique_count(store, st))
+            && ngx_stentor_unique_any(store, st))
         {
             ngx_stentor_leader_unique_ask(leader, st);
         }

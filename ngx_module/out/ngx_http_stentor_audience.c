@@ -10,6 +10,7 @@
  */
 
 #include "ngx_http_stentor_audience.h"
+#include "ngx_stentor_http.h"
 #include "store/ngx_stentor_known.h"
 #include "store/ngx_stentor_unique.h"
 
@@ -552,14 +553,10 @@ ngx_http_stentor_audience_first(ngx_http_request_t *r)
 {
     ngx_http_stentor_hls_worker_t  *w;
 
-    if (ngx_http_stentor_audience_connection(r)->requests == 1
-        && r == r->main && !r->internal)
-    {
-        w = ngx_http_stentor_hls_worker();
+    w = ngx_http_stentor_hls_worker();
 
-        if (w) {
-            ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_FIRSTS);
-        }
+    if (w && ngx_stentor_http_asks(ngx_http_stentor_audience_connection(r))) {
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_FIRSTS);
     }
 
     return NGX_DECLINED;

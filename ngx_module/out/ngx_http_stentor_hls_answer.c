@@ -58,6 +58,8 @@ static ngx_uint_t ngx_http_stentor_hls_hinted(ngx_stentor_view_t *v,
 static ngx_int_t ngx_http_stentor_hls_segment(ngx_http_request_t *r,
     ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
     ngx_http_stentor_target_t *t);
+static void ngx_http_stentor_hls_count_media(ngx_stentor_reader_t *rd,
+    ngx_stentor_counter_e counter);
 static ngx_int_t ngx_http_stentor_hls_media(ngx_http_request_t *r,
     ngx_http_stentor_piece_t *piece, ngx_stentor_bytes_t **bytes,
     ngx_uint_t n);
@@ -302,6 +304,10 @@ ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
 
     ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_PLAYLISTS);
 
+    if (rd->ended) {
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_ENDED_PLAYLISTS);
+    }
+
     head.type = ngx_http_stentor_type_playlist;
     head.cache = (t->has_msn && !t->classic) ? ngx_http_stentor_cache_numbered
                             : ngx_http_stentor_cache_plain;
@@ -405,7 +411,7 @@ ngx_http_stentor_hls_part(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     seg = ngx_stentor_view_segment(v, t->msn);
 
     if (seg && t->part < seg->nparts) {
-        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_PARTS);
+        ngx_http_stentor_hls_count_media(rd, NGX_STENTOR_HLS_PARTS);
         ngx_http_stentor_audience_piece(&piece, rd, v, seg, t);
         return ngx_http_stentor_hls_media(r, &piece,
                                           &seg->parts[t->part].bytes, 1);
@@ -462,10 +468,25 @@ ngx_http_stentor_hls_segment(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
         bytes[i] = seg->parts[i].bytes;
     }
 
-    ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_SEGMENTS);
+    ngx_http_stentor_hls_count_media(rd, NGX_STENTOR_HLS_SEGMENTS);
     ngx_http_stentor_audience_piece(&piece, rd, v, seg, t);
 
     return ngx_http_stentor_hls_media(r, &piece, bytes, seg->nparts);
+}
+
+
+static void
+ngx_http_stentor_hls_count_media(ngx_stentor_reader_t *rd,
+    ngx_stentor_counter_e counter)
+{
+    ngx_http_stentor_hls_worker_t  *w;
+
+    w = ngx_http_stentor_hls_worker();
+    ngx_http_stentor_hls_count(w, counter);
+
+    if (rd->ended) {
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_ENDED_MEDIA);
+    }
 }
 
 

@@ -97,6 +97,8 @@ ngx_http_stentor_status_figures(stn_verdict_figures_t *f, stn_buf_t *out)
         { "bad_per_s", f->bad },
         { "not_found_per_s", f->not_found },
         { "joins_per_s", f->joins },
+        { "ended_playlists_per_s", f->ended_playlists },
+        { "ended_media_per_s", f->ended_media },
         { "refused_per_s", f->refused },
         { "open", f->open },
         { "mute", f->mute },

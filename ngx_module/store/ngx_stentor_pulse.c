@@ -87,7 +87,9 @@ static const ngx_stentor_counter_e  ngx_stentor_pulse_counters[] = {
     NGX_STENTOR_HLS_BAD_REQUESTS,
     NGX_STENTOR_HLS_NOT_FOUND,
     NGX_STENTOR_HLS_REFUSED,
-    NGX_STENTOR_HLS_JOINS
+    NGX_STENTOR_HLS_JOINS,
+    NGX_STENTOR_HLS_ENDED_PLAYLISTS,
+    NGX_STENTOR_HLS_ENDED_MEDIA
 };
 
 
@@ -395,6 +397,8 @@ ngx_stentor_pulse_rates(ngx_stentor_pulse_t *p, ngx_stentor_sample_t *to,
     f->not_found = rate[NGX_STENTOR_PULSE_NOT_FOUND];
     f->refused = rate[NGX_STENTOR_PULSE_REFUSED];
     f->joins = rate[NGX_STENTOR_PULSE_JOINS];
+    f->ended_playlists = rate[NGX_STENTOR_PULSE_ENDED_PLAYLISTS];
+    f->ended_media = rate[NGX_STENTOR_PULSE_ENDED_MEDIA];
 }
 
 

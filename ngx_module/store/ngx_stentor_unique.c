@@ -116,6 +116,13 @@ ngx_stentor_unique_seen(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
 }
 
 
+ngx_uint_t
+ngx_stentor_unique_any(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
+{
+    return stn_unique_any(ngx_stentor_unique_registers(store, st));
+}
+
+
 uint64_t
 ngx_stentor_unique_count(ngx_stentor_store_t *store, ngx_stentor_stream_t *st)
 {

@@ -69,7 +69,9 @@ uint64_t ngx_stentor_unique_id(ngx_stentor_store_t *store,
 void ngx_stentor_unique_seen(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st, uint64_t id);
 
-/* How many there were on this node. */
+/* Whether there was anybody on this node, and how many: microseconds. */
+ngx_uint_t ngx_stentor_unique_any(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st);
 uint64_t ngx_stentor_unique_count(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st);
 

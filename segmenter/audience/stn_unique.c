@@ -24,6 +24,9 @@
 
 #define STN_UNIQUE_PRIME  0x100000001b3
 
+/* What a register may be, 0 included. */
+#define STN_UNIQUE_RANKS  (64 - STN_UNIQUE_BITS + 2)
+
 
 /* FNV-1a takes the bytes in, a finalizer (fmix64 of MurmurHash3) makes every
  * bit depend on every other. */
@@ -73,28 +76,45 @@ stn_unique_add(uint8_t *registers, uint64_t id)
 }
 
 
+int
+stn_unique_any(const uint8_t *registers)
+{
+    unsigned  i;
+
+    for (i = 0; i < STN_UNIQUE_REGISTERS; i++) {
+        if (__atomic_load_n(&registers[i], __ATOMIC_RELAXED)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* How many registers have each rank comes first: weighing these few takes no
+ * time. */
+
 uint64_t
 stn_unique_count(const uint8_t *registers)
 {
     double    sum, n;
-    unsigned  i, empty;
     uint8_t   rank;
-
-    sum = 0;
-    empty = 0;
+    unsigned  i, ranks[STN_UNIQUE_RANKS] = { 0 };
 
     for (i = 0; i < STN_UNIQUE_REGISTERS; i++) {
         rank = __atomic_load_n(&registers[i], __ATOMIC_RELAXED);
+        ranks[stn_min(rank, STN_UNIQUE_RANKS - 1)]++;
+    }
 
-        sum += ldexp(1, -rank);
-        empty += (rank == 0);
+    for (sum = 0, i = 0; i < STN_UNIQUE_RANKS; i++) {
+        sum += ldexp(ranks[i], -(int) i);
     }
 
     n = STN_UNIQUE_ALPHA * STN_UNIQUE_REGISTERS * STN_UNIQUE_REGISTERS / sum;
 
-    if (empty && n <= STN_UNIQUE_SMALL * STN_UNIQUE_REGISTERS) {
+    if (ranks[0] && n <= STN_UNIQUE_SMALL * STN_UNIQUE_REGISTERS) {
         n = STN_UNIQUE_REGISTERS
-            * log((double) STN_UNIQUE_REGISTERS / empty);
+            * log((double) STN_UNIQUE_REGISTERS / ranks[0]);
     }
 
     return (uint64_t) (n + 0.5);

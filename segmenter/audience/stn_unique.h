@@ -30,6 +30,9 @@ uint64_t stn_unique_hash(uint64_t seed, const void *data, size_t len);
  * may have been here before. */
 int stn_unique_add(uint8_t *registers, uint64_t id);
 
+/* Whether any has been added: quickly, if so. */
+int stn_unique_any(const uint8_t *registers);
+
 /* How many have been added, each counted once. */
 uint64_t stn_unique_count(const uint8_t *registers);
 

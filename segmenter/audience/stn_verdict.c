@@ -31,11 +31,15 @@
 #define STN_VERDICT_PLACES  900
 
 /* Handshakes may have to wait for that long when event loops are that late
- * (ms): who has not asked by then may not have been able to. */
+ * (ms): who has not asked by then may not have been able to, or has given
+ * up. */
 #define STN_VERDICT_LATE_FOR_MUTE  500
 
 /* It stays crowded for so long, or it would flicker. */
 #define STN_VERDICT_CROWDED_MS  5000
+
+/* For so long figures remember connections that nginx had no room for. */
+#define STN_VERDICT_STRAINED_MS  6000
 
 /* Who lost his connection is back by then, and nobody is told. */
 #define STN_VERDICT_AWAY_MS  2000
@@ -46,6 +50,10 @@
 
 /* Playlists that a player gets before its first part. */
 #define STN_VERDICT_FIRST  4
+
+/* Of those who play, one of so many does for a while what only who does not
+ * play goes on with: asks for playlists alone, or for what it had. */
+#define STN_VERDICT_ODD  10
 
 /* A player that was refused asks again some times in so many seconds. */
 #define STN_VERDICT_RETRY  10
@@ -66,7 +74,9 @@ static void stn_verdict_playlists(stn_verdict_t *v,
 static void stn_verdict_media(stn_verdict_t *v,
     const stn_verdict_figures_t *f);
 static void stn_verdict_malformed(stn_verdict_t *v,
-    const stn_verdict_figures_t *f);
+    const stn_verdict_figures_t *f, int64_t now_ms);
+static double stn_verdict_ended(stn_verdict_t *v,
+    const stn_verdict_figures_t *f, int64_t now_ms);
 static unsigned stn_verdict_lasts(stn_verdict_t *v, stn_attack_e kind,
     int64_t now_ms);
 static int stn_verdict_crowded(const stn_verdict_figures_t *f);
@@ -163,7 +173,7 @@ stn_verdict_measure(stn_verdict_t *v, const stn_verdict_figures_t *f,
     stn_verdict_connections(v, f);
     stn_verdict_playlists(v, f, now_ms);
     stn_verdict_media(v, f);
-    stn_verdict_malformed(v, f);
+    stn_verdict_malformed(v, f, now_ms);
 }
 
 
@@ -199,15 +209,16 @@ stn_verdict_connections(stn_verdict_t *v, const stn_verdict_figures_t *f)
 /*
  * A player gets a playlist for each part, two or three more when it begins,
  * with as many parts at least, and one a part duration while it is paused.  So
- * more than media explain may be as many as those would get who are here, or
- * were not long ago; and who has just come may not have his parts yet.
+ * more than media explain may be as many as those would get who are here and
+ * not sent audio, if so many have listened, now or not long ago; and who has
+ * just come may not have his parts yet.
  */
 
 static void
 stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
     int64_t now_ms)
 {
-    double  crowd;
+    double  crowd, idle;
 
     crowd = f->listeners + f->leaving;
 
@@ -218,14 +229,20 @@ stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
     }
 
     v->peak = stn_max(v->peak, crowd);
-    crowd = stn_max(v->peak, v->peak_before);
+
+    /* who was paused a moment ago still has audio to play */
+
+    idle = stn_max(0, f->listeners - f->audio) + f->leaving + f->joining
+           + f->trying;
+    idle = stn_min(idle, stn_max(v->peak, v->peak_before));
 
     v->measure[STN_ATTACK_PLAYLIST_ONLY] = stn_max(0, f->playlists
                                                       - 2 * f->media);
-    v->limit[STN_ATTACK_PLAYLIST_ONLY] = STN_VERDICT_PLAYLISTS
-                                         + crowd * stn_max(1, f->pace)
-                                         + stn_max(0, f->gained)
-                                           * STN_VERDICT_FIRST;
+    v->limit[STN_ATTACK_PLAYLIST_ONLY] =
+        STN_VERDICT_PLAYLISTS
+        + (idle + (double) f->listeners / STN_VERDICT_ODD)
+          * stn_max(1, f->pace)
+        + stn_max(0, f->gained) * STN_VERDICT_FIRST;
 }
 
 
@@ -233,7 +250,9 @@ stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
  * Parts go to whoever reloads playlists, and a few more to who begins.  A
  * player that is far away gets several of a playlist; then it does not make a
  * connection for each.  One that has gone back in the programme gets what it
- * had, but no faster than it plays.
+ * had, but no faster than it plays, and is none of those who listen when what
+ * it had ahead is over.  Of a stream that has ended all that there is follows
+ * one playlist, and nobody has to be let in.
  */
 
 static void
@@ -241,10 +260,12 @@ stn_verdict_media(stn_verdict_t *v, const stn_verdict_figures_t *f)
 {
     double  again, stray, fresh;
 
-    again = f->repeats - f->connections * stn_max(1, f->pace);
-    stray = f->media - 4 * f->playlists;
+    again = f->repeats - (f->trying + f->leaving
+                          + (double) f->listeners / STN_VERDICT_ODD)
+                         * stn_max(1, f->pace);
+    stray = f->media - f->ended_media - 4 * f->playlists;
     fresh = stn_min(f->media - 1.25 * f->playlists,
-                    f->connects - 6 * f->joins);
+                    f->connects - 6 * (f->joins + f->ended_playlists));
 
     v->limit[STN_ATTACK_HAMMERING] = STN_VERDICT_MEDIA;
     v->measure[STN_ATTACK_HAMMERING] =
@@ -252,20 +273,42 @@ stn_verdict_media(stn_verdict_t *v, const stn_verdict_figures_t *f)
 }
 
 
-/* Connections that have ended without a request are counted here: garbage
- * instead of TLS is never a request. */
-
 static void
-stn_verdict_malformed(stn_verdict_t *v, const stn_verdict_figures_t *f)
+stn_verdict_malformed(stn_verdict_t *v, const stn_verdict_figures_t *f,
+    int64_t now_ms)
 {
-    double  ended;
-
-    ended = f->known ? f->accepted - f->firsts - stn_max(0, f->grown) : 0;
-
     v->measure[STN_ATTACK_MALFORMED] = f->malformed + f->bad
-                                       + stn_max(0, ended);
+                                       + stn_verdict_ended(v, f, now_ms);
     v->limit[STN_ATTACK_MALFORMED] = STN_VERDICT_MALFORMED
                                      + (f->playlists + f->media) / 50;
+}
+
+
+/*
+ * Connections that have ended without a request: garbage instead of TLS is
+ * never one.  But nginx closes those of a crowd, too, when it has no more
+ * places, after it has counted them; and players give up on handshakes that
+ * take too long.
+ */
+
+static double
+stn_verdict_ended(stn_verdict_t *v, const stn_verdict_figures_t *f,
+    int64_t now_ms)
+{
+    if (f->places >= STN_VERDICT_PLACES
+        || f->late_ms >= STN_VERDICT_LATE_FOR_MUTE)
+    {
+        v->strained_ms = now_ms;
+    }
+
+    if (!f->known
+        || (v->strained_ms
+            && now_ms - v->strained_ms < STN_VERDICT_STRAINED_MS))
+    {
+        return 0;
+    }
+
+    return stn_max(0, f->accepted - f->firsts - stn_max(0, f->grown));
 }
 
 

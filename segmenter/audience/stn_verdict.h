@@ -74,6 +74,8 @@ typedef struct {
     double       not_found;
     double       refused;        /* listeners not let in, a second */
     double       joins;          /* let in */
+    double       ended_playlists;    /* of the playlists, and of the media, */
+    double       ended_media;    /* those of streams that have ended */
     double       gained;         /* listeners more a second */
     double       pace;           /* parts a second of the stream that has
                                     most */
@@ -121,6 +123,8 @@ typedef struct {
     int64_t        hot_ms[STN_ATTACKS];  /* over the limit; 0: is not */
     int64_t        cold_ms[STN_ATTACKS]; /* likewise, far below it */
     int64_t        crowded_ms;           /* last time that it was */
+    int64_t        strained_ms;          /* and that connections may have ended
+                                            for want of places or time */
     double         peak;                 /* most listeners at once, */
     double         peak_before;          /* and in the time before that, */
     int64_t        peak_ms;              /* which ended then */

@@ -175,6 +175,25 @@ takes_any_id(void **state)
 
 
 static void
+tells_whether_there_is_any(void **state)
+{
+    uint8_t  registers[STN_UNIQUE_REGISTERS];
+
+    (void) state;
+
+    memset(registers, 0, sizeof(registers));
+    assert_int_equal(stn_unique_any(registers), 0);
+
+    (void) stn_unique_add(registers, UINT64_MAX);
+    assert_int_equal(stn_unique_any(registers), 1);
+
+    memset(registers, 0, sizeof(registers));
+    (void) stn_unique_add(registers, 0);
+    assert_int_equal(stn_unique_any(registers), 1);
+}
+
+
+static void
 hashes_go_on_from_each_other(void **state)
 {
     uint64_t  a, b;
@@ -198,6 +217,7 @@ main(void)
         cmocka_unit_test(counts_once_who_comes_again),
         cmocka_unit_test(tells_a_handful_exactly),
         cmocka_unit_test(takes_any_id),
+        cmocka_unit_test(tells_whether_there_is_any),
         cmocka_unit_test(hashes_go_on_from_each_other)
     };
 

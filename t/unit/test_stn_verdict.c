@@ -204,6 +204,58 @@ calls_hammering_on_a_part(void **state)
 }
 
 
+/* Nor does a big crowd hide them. */
+
+static void
+calls_floods_within_a_crowd(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(20000, 5, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.repeats = 20000;
+    f.media += 20000;
+    f.trying = 100;
+    f.connections += 100;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_HAMMERING);
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(20000, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.playlists += 30000;
+    f.trying = 300;
+    f.connections += 300;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
+
+    /* and not when it has gone, an hour ago or a moment */
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(20000, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f = crowd(10, 1, 2);
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+
+    f.playlists += 1000;
+    f.trying = 300;
+    f.connections += 300;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
+}
+
+
 static void
 calls_what_is_no_request(void **state)
 {
@@ -359,9 +411,18 @@ paused_players_are_no_attack(void **state)
     f = crowd(4000, 5, 2);
     assert_int_equal(lasts(&v, &f, &now, 10), 0);
 
-    f.listeners = 100;
-    f.trying = 3900;
+    /* what they had ahead is played, or would be, first */
+
     f.media = 100 * 5;
+    f.audio = 100;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    f.listeners = 100;
+    f.leaving = 3900;
+    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+
+    f.leaving = 0;
+    f.trying = 3900;
     assert_int_equal(lasts(&v, &f, &now, 3000), 0);
 }
 
@@ -400,6 +461,89 @@ refused_players_are_no_attack(void **state)
     assert_string_equal(text, "crowded: over a hard limit, 3000 refused a "
                         "second, event loop 0 ms late, a worker 0% busy, "
                         "connections 0% used; 5000 listeners");
+}
+
+
+/* More come than nginx has places for: it counts them, and closes them.  And
+ * when event loops are late TLS handshakes are given up.  The figures are
+ * means, and remember that for some seconds. */
+
+static void
+crowds_beyond_all_places_are_no_attack(void **state)
+{
+    int64_t                now;
+    unsigned               i;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f, after;
+
+    (void) state;
+
+    for (i = 0; i < 2; i++) {
+        now = 0;
+        memset(&v, 0, sizeof(v));
+
+        after = crowd(4000, 1, 2);
+        after.accepted = 2500;
+        after.firsts = 500;
+
+        f = after;
+        f.places = i ? 500 : 1000;
+        f.late_ms = i ? 800 : 20;
+
+        assert_int_equal(lasts(&v, &f, &now, 60), 0);
+        assert_int_equal(v.state, STN_VERDICT_CROWDED);
+        assert_int_equal(lasts(&v, &after, &now, 5), 0);
+
+        /* it is no excuse for what cannot be read */
+
+        f.malformed = 1000;
+        assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_MALFORMED);
+    }
+}
+
+
+/* Many come for a stream that has ended, and take all that is left of it after
+ * one playlist, or, when nobody comes any more, without one. */
+
+static void
+late_crowds_are_no_attack(void **state)
+{
+    int64_t                now;
+    stn_verdict_t          v;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    now = 0;
+    memset(&v, 0, sizeof(v));
+
+    f = crowd(0, 1, 1);
+    f.connects = 120;
+    f.accepted = 120;
+    f.firsts = 120;
+    f.ended_playlists = 120;
+    f.playlists = 120;
+    f.ended_media = 60 * 20;
+    f.media = 60 * 20;
+    f.audio = 60 * 20 * 2;
+    f.listeners = 1000;
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+
+    f.connects = 0;
+    f.accepted = 0;
+    f.firsts = 0;
+    f.ended_playlists = 0;
+    f.playlists = 0;
+    f.ended_media = 500;
+    f.media = 500;
+    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+
+    /* a part of it may be hammered on as well */
+
+    f.connects = 500;
+    f.accepted = 500;
+    f.firsts = 500;
+    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_HAMMERING);
 }
 
 
@@ -662,12 +806,15 @@ main(void)
         cmocka_unit_test(calls_requests_that_never_end),
         cmocka_unit_test(calls_playlists_that_nobody_plays),
         cmocka_unit_test(calls_hammering_on_a_part),
+        cmocka_unit_test(calls_floods_within_a_crowd),
         cmocka_unit_test(calls_what_is_no_request),
         cmocka_unit_test(calm_crowds_are_healthy),
         cmocka_unit_test(join_storms_are_no_attack),
         cmocka_unit_test(reconnect_waves_are_no_attack),
         cmocka_unit_test(paused_players_are_no_attack),
         cmocka_unit_test(refused_players_are_no_attack),
+        cmocka_unit_test(crowds_beyond_all_places_are_no_attack),
+        cmocka_unit_test(late_crowds_are_no_attack),
         cmocka_unit_test(odd_players_are_no_attack),
         cmocka_unit_test(needs_some_seconds),
         cmocka_unit_test(tells_changes_once),
