@@ -7,8 +7,10 @@
  *     id:  | 12 bits: register | 52 bits, 000...01xxxxx: zeros before a one |
  *
  * A register keeps the most zeros that it was shown, and one.  Few ids leave
- * registers empty, and how many are tells more than the sum does.  With
- * hashes of 64 bits nothing is to be corrected at the upper end.
+ * registers empty; these are weighed so that no number of ids needs another
+ * formula or a table of corrections (Ertl, "New cardinality estimation
+ * algorithms for HyperLogLog sketches", 2017).  With hashes of 64 bits nothing
+ * is to be corrected at the upper end.
  */
 
 #include "audience/stn_unique.h"
@@ -16,16 +18,16 @@
 #include <math.h>
 
 
-/* What makes the mean of the registers right (section 3 of the paper). */
-#define STN_UNIQUE_ALPHA  (0.7213 / (1 + 1.079 / STN_UNIQUE_REGISTERS))
-
-/* Below that many a register, empty ones tell more. */
-#define STN_UNIQUE_SMALL  2.5
-
-#define STN_UNIQUE_PRIME  0x100000001b3
+/* What makes the mean of the registers right: 1 / (2 ln 2). */
+#define STN_UNIQUE_ALPHA  0.72134752044448170
 
 /* What a register may be, 0 included. */
 #define STN_UNIQUE_RANKS  (64 - STN_UNIQUE_BITS + 2)
+
+#define STN_UNIQUE_PRIME  0x100000001b3
+
+
+static double stn_unique_empty(unsigned n);
 
 
 /* FNV-1a takes the bytes in, a finalizer (fmix64 of MurmurHash3) makes every
@@ -97,7 +99,7 @@ stn_unique_any(const uint8_t *registers)
 uint64_t
 stn_unique_count(const uint8_t *registers)
 {
-    double    sum, n;
+    double    sum;
     uint8_t   rank;
     unsigned  i, ranks[STN_UNIQUE_RANKS] = { 0 };
 
@@ -106,16 +108,40 @@ stn_unique_count(const uint8_t *registers)
         ranks[stn_min(rank, STN_UNIQUE_RANKS - 1)]++;
     }
 
-    for (sum = 0, i = 0; i < STN_UNIQUE_RANKS; i++) {
+    if (ranks[0] == STN_UNIQUE_REGISTERS) {
+        return 0;
+    }
+
+    sum = stn_unique_empty(ranks[0]);
+
+    for (i = 1; i < STN_UNIQUE_RANKS; i++) {
         sum += ldexp(ranks[i], -(int) i);
     }
 
-    n = STN_UNIQUE_ALPHA * STN_UNIQUE_REGISTERS * STN_UNIQUE_REGISTERS / sum;
+    return (uint64_t) (STN_UNIQUE_ALPHA * STN_UNIQUE_REGISTERS
+                       * STN_UNIQUE_REGISTERS / sum + 0.5);
+}
 
-    if (ranks[0] && n <= STN_UNIQUE_SMALL * STN_UNIQUE_REGISTERS) {
-        n = STN_UNIQUE_REGISTERS
-            * log((double) STN_UNIQUE_REGISTERS / ranks[0]);
-    }
 
-    return (uint64_t) (n + 0.5);
+/* What so many empty registers weigh: not as much as their rank says, which
+ * would be 1 each, but what they would if there were ranks below it (sigma of
+ * Ertl's section 2.4).  It is 0 without any, and without end if all are. */
+
+static double
+stn_unique_empty(unsigned n)
+{
+    double  x, y, z, was;
+
+    x = (double) n / STN_UNIQUE_REGISTERS;
+    y = 1;
+    z = x;
+
+    do {
+        x *= x;
+        was = z;
+        z += x * y;
+        y *= 2;
+    } while (z != was);
+
+    return z * STN_UNIQUE_REGISTERS;
 }
