@@ -24,33 +24,95 @@
 /* What a register may be, 0 included. */
 #define STN_UNIQUE_RANKS  (64 - STN_UNIQUE_BITS + 2)
 
-#define STN_UNIQUE_PRIME  0x100000001b3
+#define stn_unique_turn(x, n)  ((x) << (n) | (x) >> (64 - (n)))
 
 
+static uint64_t stn_unique_word(const uint8_t *p, size_t n);
+static void stn_unique_mix(uint64_t v[4], uint64_t word);
+static void stn_unique_rounds(uint64_t v[4], unsigned n);
 static double stn_unique_empty(unsigned n);
 
 
-/* FNV-1a takes the bytes in, a finalizer (fmix64 of MurmurHash3) makes every
- * bit depend on every other. */
-
 uint64_t
-stn_unique_hash(uint64_t seed, const void *data, size_t len)
+stn_unique_hash(const uint8_t key[STN_UNIQUE_KEY_LEN], const void *data,
+    size_t len)
 {
-    size_t          i;
-    uint64_t        h;
+    size_t          left;
+    uint64_t        k0, k1, v[4];
     const uint8_t  *p;
 
-    p = data;
-    h = seed ^ 0xcbf29ce484222325;
+    k0 = stn_unique_word(key, 8);
+    k1 = stn_unique_word(key + 8, 8);
 
-    for (i = 0; i < len; i++) {
-        h = (h ^ p[i]) * STN_UNIQUE_PRIME;
+    /* "somepseudorandomlygeneratedbytes" */
+
+    v[0] = k0 ^ 0x736f6d6570736575;
+    v[1] = k1 ^ 0x646f72616e646f6d;
+    v[2] = k0 ^ 0x6c7967656e657261;
+    v[3] = k1 ^ 0x7465646279746573;
+
+    p = data;
+
+    for (left = len; left >= 8; left -= 8) {
+        stn_unique_mix(v, stn_unique_word(p, 8));
+        p += 8;
     }
 
-    h = (h ^ h >> 33) * 0xff51afd7ed558ccd;
-    h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53;
+    stn_unique_mix(v, (uint64_t) len << 56 | stn_unique_word(p, left));
 
-    return h ^ h >> 33;
+    v[2] ^= 0xff;
+
+    stn_unique_rounds(v, 4);
+
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+
+/* n bytes, little-endian, whatever the machine is: nodes of a cluster have the
+ * same hashes. */
+
+static uint64_t
+stn_unique_word(const uint8_t *p, size_t n)
+{
+    uint64_t  word;
+
+    word = 0;
+
+    while (n) {
+        word = word << 8 | p[--n];
+    }
+
+    return word;
+}
+
+
+static void
+stn_unique_mix(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
+
+    stn_unique_rounds(v, 2);
+
+    v[0] ^= word;
+}
+
+
+static void
+stn_unique_rounds(uint64_t v[4], unsigned n)
+{
+    while (n--) {
+        v[0] += v[1];
+        v[2] += v[3];
+        v[1] = stn_unique_turn(v[1], 13) ^ v[0];
+        v[3] = stn_unique_turn(v[3], 16) ^ v[2];
+        v[0] = stn_unique_turn(v[0], 32);
+
+        v[2] += v[1];
+        v[0] += v[3];
+        v[1] = stn_unique_turn(v[1], 17) ^ v[2];
+        v[3] = stn_unique_turn(v[3], 21) ^ v[0];
+        v[2] = stn_unique_turn(v[2], 32);
+    }
 }
 
 
