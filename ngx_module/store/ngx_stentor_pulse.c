@@ -272,6 +272,7 @@ static ngx_uint_t
 ngx_stentor_pulse_mine(ngx_stentor_pulse_t *p)
 {
     ngx_pid_t          pid;
+    ngx_msec_int_t     ago;
     ngx_atomic_uint_t  was;
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
@@ -286,9 +287,13 @@ ngx_stentor_pulse_mine(ngx_stentor_pulse_t *p)
         return 1;
     }
 
+    /* its clock may be a little ahead */
+
+    ago = (ngx_msec_int_t) (ngx_current_msec
+                            - ngx_stentor_load(&p->all->sampled_ms));
+
     if (pid && (kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH)
-        && ngx_current_msec - ngx_stentor_load(&p->all->sampled_ms)
-           < NGX_STENTOR_PULSE_LOST_MS)
+        && ago < NGX_STENTOR_PULSE_LOST_MS)
     {
         return 0;
     }
