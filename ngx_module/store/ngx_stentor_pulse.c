@@ -93,7 +93,10 @@ static const ngx_stentor_counter_e  ngx_stentor_pulse_counters[] = {
     NGX_STENTOR_HLS_REFUSED,
     NGX_STENTOR_HLS_JOINS,
     NGX_STENTOR_HLS_ENDED_PLAYLISTS,
-    NGX_STENTOR_HLS_ENDED_MEDIA
+    NGX_STENTOR_HLS_ENDED_MEDIA,
+    NGX_STENTOR_HLS_INITS,
+    NGX_STENTOR_HLS_STEERINGS,
+    NGX_STENTOR_HLS_OPTIONS
 };
 
 
@@ -408,6 +411,9 @@ ngx_stentor_pulse_rates(ngx_stentor_pulse_t *p, ngx_stentor_sample_t *to,
     f->joins = rate[NGX_STENTOR_PULSE_JOINS];
     f->ended_playlists = rate[NGX_STENTOR_PULSE_ENDED_PLAYLISTS];
     f->ended_media = rate[NGX_STENTOR_PULSE_ENDED_MEDIA];
+    f->inits = rate[NGX_STENTOR_PULSE_INITS];
+    f->steerings = rate[NGX_STENTOR_PULSE_STEERINGS];
+    f->options = rate[NGX_STENTOR_PULSE_OPTIONS];
 }
 
 
