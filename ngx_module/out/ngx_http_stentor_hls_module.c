@@ -149,6 +149,7 @@ ngx_http_stentor_hls_handler(ngx_http_request_t *r)
     }
 
     if (r->method == NGX_HTTP_OPTIONS) {
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_OPTIONS);
         return ngx_http_stentor_hls_options(r);
     }
 

@@ -137,6 +137,7 @@ static const ngx_http_stentor_status_field_t
     { "hls", "firsts", "Connections of HTTP that asked for anything" },
     { "hls", "ended_playlists", "Playlists of streams that had ended" },
     { "hls", "ended_media", "Parts and segments of streams that had ended" },
+    { "hls", "options", "CORS preflights answered" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
     { "relay", "sessions", "Relays to other nodes now" },

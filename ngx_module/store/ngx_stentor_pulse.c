@@ -4,7 +4,8 @@
 /*
  * The pulse (see ngx_stentor_pulse.h).  A timer ticks ten times a second: how
  * late it is tells how long the event loop was held up, and each tick looks
- * through a tenth of the worker's connections for those that have never asked.
+ * through a tenth of the worker's connections for those that have never asked,
+ * or, so that nobody waits for it, as many as there is time for.
  * Event loop only; nothing is locked, and what many read is written by one.
  */
 
@@ -17,6 +18,11 @@
 
 #define NGX_STENTOR_PULSE_TICK_MS  100
 #define NGX_STENTOR_PULSE_TICKS    10      /* a second */
+
+/* Connections are looked at for no longer than that in a tick, give or take
+ * this many. */
+#define NGX_STENTOR_PULSE_LOOK_US  2000
+#define NGX_STENTOR_PULSE_BATCH    256
 
 /* A sampler that has not been at work for so long has lost its place. */
 #define NGX_STENTOR_PULSE_LOST_MS  3000
@@ -40,6 +46,8 @@ struct ngx_stentor_pulse_s {
     ngx_uint_t                kinds[NGX_STENTOR_PULSE_KINDS];   /* so far */
     ngx_msec_t                cpu_msec;  /* cpu_us is of then */
     int64_t                   cpu_us;
+    u_char                    living[NGX_STENTOR_SLOTS];    /* booleans, of the
+                                            last sample */
 };
 
 
@@ -54,6 +62,7 @@ static ngx_stentor_pulses_t *ngx_stentor_pulse_all(
 static void ngx_stentor_pulse_tick(ngx_event_t *ev);
 static void ngx_stentor_pulse_late(ngx_stentor_pulse_t *p);
 static void ngx_stentor_pulse_look(ngx_stentor_pulse_t *p);
+static int64_t ngx_stentor_pulse_clock(void);
 static void ngx_stentor_pulse_busy(ngx_stentor_pulse_t *p);
 static int64_t ngx_stentor_pulse_cpu(void);
 static ngx_uint_t ngx_stentor_pulse_mine(ngx_stentor_pulse_t *p);
@@ -64,8 +73,11 @@ static void ngx_stentor_pulse_rates(ngx_stentor_pulse_t *p,
     ngx_stentor_sample_t *to, stn_verdict_figures_t *f);
 static void ngx_stentor_pulse_levels(ngx_stentor_pulse_t *p,
     stn_verdict_figures_t *f);
+static uint64_t ngx_stentor_pulse_used(ngx_stentor_pulse_t *p);
 static void ngx_stentor_pulse_streams(ngx_stentor_pulse_t *p,
     stn_verdict_figures_t *f);
+static uint32_t ngx_stentor_pulse_living(ngx_stentor_pulse_t *p,
+    ngx_stentor_stream_t *st);
 static stn_verdict_e ngx_stentor_pulse_judge(ngx_stentor_pulse_t *p,
     ngx_stentor_stream_t *st);
 static ngx_uint_t ngx_stentor_pulse_silent(ngx_stentor_stream_t *st);
@@ -89,7 +101,10 @@ static const ngx_stentor_counter_e  ngx_stentor_pulse_counters[] = {
     NGX_STENTOR_HLS_REFUSED,
     NGX_STENTOR_HLS_JOINS,
     NGX_STENTOR_HLS_ENDED_PLAYLISTS,
-    NGX_STENTOR_HLS_ENDED_MEDIA
+    NGX_STENTOR_HLS_ENDED_MEDIA,
+    NGX_STENTOR_HLS_INITS,
+    NGX_STENTOR_HLS_STEERINGS,
+    NGX_STENTOR_HLS_OPTIONS
 };
 
 
@@ -201,9 +216,11 @@ ngx_stentor_pulse_late(ngx_stentor_pulse_t *p)
 static void
 ngx_stentor_pulse_look(ngx_stentor_pulse_t *p)
 {
+    int64_t            until;
     ngx_uint_t         i, end;
     ngx_connection_t  *c;
 
+    until = ngx_stentor_pulse_clock() + NGX_STENTOR_PULSE_LOOK_US;
     end = p->next + p->cycle->connection_n / NGX_STENTOR_PULSE_TICKS + 1;
     end = ngx_min(end, p->cycle->connection_n);
 
@@ -213,9 +230,15 @@ ngx_stentor_pulse_look(ngx_stentor_pulse_t *p)
         if (c->fd != (ngx_socket_t) -1 && c->listening && !c->read->accept) {
             p->kinds[p->look(c)]++;
         }
+
+        if (p->next % NGX_STENTOR_PULSE_BATCH == 0
+            && ngx_stentor_pulse_clock() > until)
+        {
+            end = p->next + 1;
+        }
     }
 
-    if (end < p->cycle->connection_n) {
+    if (p->next < p->cycle->connection_n) {
         return;
     }
 
@@ -228,12 +251,25 @@ ngx_stentor_pulse_look(ngx_stentor_pulse_t *p)
 }
 
 
+/* Microseconds; ngx_current_msec stands still meanwhile. */
+
+static int64_t
+ngx_stentor_pulse_clock(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
 static void
 ngx_stentor_pulse_busy(ngx_stentor_pulse_t *p)
 {
     int64_t     us;
     ngx_msec_t  since;
-    ngx_uint_t  n;
+    ngx_uint_t  n, used;
 
     us = ngx_stentor_pulse_cpu();
     since = ngx_max(ngx_current_msec - p->cpu_msec, 1);
@@ -245,8 +281,10 @@ ngx_stentor_pulse_busy(ngx_stentor_pulse_t *p)
 
     n = p->cycle->connection_n;
 
-    ngx_stentor_save(&p->slot->places,
-                     (n - p->cycle->free_connection_n) * 1000 / n);
+    used = n - p->cycle->free_connection_n;
+
+    ngx_stentor_save(&p->slot->used, used);
+    ngx_stentor_save(&p->slot->places, used * 1000 / n);
 }
 
 
@@ -272,6 +310,7 @@ static ngx_uint_t
 ngx_stentor_pulse_mine(ngx_stentor_pulse_t *p)
 {
     ngx_pid_t          pid;
+    ngx_msec_int_t     ago;
     ngx_atomic_uint_t  was;
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
@@ -286,9 +325,13 @@ ngx_stentor_pulse_mine(ngx_stentor_pulse_t *p)
         return 1;
     }
 
+    /* its clock may be a little ahead */
+
+    ago = (ngx_msec_int_t) (ngx_current_msec
+                            - ngx_stentor_load(&p->all->sampled_ms));
+
     if (pid && (kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH)
-        && ngx_current_msec - ngx_stentor_load(&p->all->sampled_ms)
-           < NGX_STENTOR_PULSE_LOST_MS)
+        && ago < NGX_STENTOR_PULSE_LOST_MS)
     {
         return 0;
     }
@@ -313,7 +356,7 @@ ngx_stentor_pulse_sample(ngx_stentor_pulse_t *p)
                            % (NGX_STENTOR_PULSE_SAMPLES + 1)];
     ngx_stentor_pulse_levels(p, &f);
     ngx_stentor_pulse_sums(p, sample);
-    sample->sums[NGX_STENTOR_PULSE_OPEN] = f.open;
+    sample->sums[NGX_STENTOR_PULSE_USED] = ngx_stentor_pulse_used(p);
     sample->sums[NGX_STENTOR_PULSE_LISTENERS] = f.listeners;
     p->all->samples++;
 
@@ -384,7 +427,7 @@ ngx_stentor_pulse_rates(ngx_stentor_pulse_t *p, ngx_stentor_sample_t *to,
 
     f->accepted = rate[NGX_STENTOR_PULSE_ACCEPTED];
     f->requests = rate[NGX_STENTOR_PULSE_REQUESTS];
-    f->grown = rate[NGX_STENTOR_PULSE_OPEN];
+    f->grown = rate[NGX_STENTOR_PULSE_USED];
     f->gained = rate[NGX_STENTOR_PULSE_LISTENERS];
     f->firsts = rate[NGX_STENTOR_PULSE_FIRSTS];
     f->connects = rate[NGX_STENTOR_PULSE_CONNECTS];
@@ -399,6 +442,9 @@ ngx_stentor_pulse_rates(ngx_stentor_pulse_t *p, ngx_stentor_sample_t *to,
     f->joins = rate[NGX_STENTOR_PULSE_JOINS];
     f->ended_playlists = rate[NGX_STENTOR_PULSE_ENDED_PLAYLISTS];
     f->ended_media = rate[NGX_STENTOR_PULSE_ENDED_MEDIA];
+    f->inits = rate[NGX_STENTOR_PULSE_INITS];
+    f->steerings = rate[NGX_STENTOR_PULSE_STEERINGS];
+    f->options = rate[NGX_STENTOR_PULSE_OPTIONS];
 }
 
 
@@ -424,7 +470,9 @@ ngx_stentor_pulse_levels(ngx_stentor_pulse_t *p, stn_verdict_figures_t *f)
 
     for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
 
-        if (!ngx_stentor_store_lives(p->store, i)) {
+        p->living[i] = (u_char) ngx_stentor_store_lives(p->store, i);
+
+        if (!p->living[i]) {
             continue;
         }
 
@@ -444,6 +492,25 @@ ngx_stentor_pulse_levels(ngx_stentor_pulse_t *p, stn_verdict_figures_t *f)
                              __atomic_exchange_n(&slot->late_ms, 0,
                                                  __ATOMIC_RELAXED));
     }
+}
+
+
+/* All connections of all workers.  Few are of others than clients, and these
+ * come and go seldom; looks at each may be seconds old. */
+
+static uint64_t
+ngx_stentor_pulse_used(ngx_stentor_pulse_t *p)
+{
+    uint64_t    sum;
+    ngx_uint_t  i;
+
+    for (sum = 0, i = 0; i < NGX_STENTOR_SLOTS; i++) {
+        if (p->living[i]) {
+            sum += ngx_stentor_load(&p->all->slots[i].used);
+        }
+    }
+
+    return sum;
 }
 
 
@@ -501,7 +568,7 @@ ngx_stentor_pulse_judge(ngx_stentor_pulse_t *p, ngx_stentor_stream_t *st)
     s.met = st->counters[NGX_STENTOR_STREAM_LIVE_FRAMES] != 0;
     s.kept = !s.relayed && st->opened_by != NGX_STENTOR_BY_BROADCASTER;
     s.silent = ngx_stentor_pulse_silent(st);
-    s.listeners = ngx_stentor_pulse_listeners(p->store, st);
+    s.listeners = ngx_stentor_pulse_living(p, st);
 
     if (was->fed_ms == 0 || (s.relayed ? s.fed : s.live)) {
         was->fed_ms = (int64_t) ngx_current_msec;
@@ -510,6 +577,25 @@ ngx_stentor_pulse_judge(ngx_stentor_pulse_t *p, ngx_stentor_stream_t *st)
     s.away_ms = (int64_t) ngx_current_msec - was->fed_ms;
 
     return stn_verdict_stream(&s);
+}
+
+
+/* As ngx_stentor_pulse_listeners(), of workers that the sample found alive: no
+ * system call for each stream of each. */
+
+static uint32_t
+ngx_stentor_pulse_living(ngx_stentor_pulse_t *p, ngx_stentor_stream_t *st)
+{
+    uint32_t    sum;
+    ngx_uint_t  i;
+
+    for (sum = 0, i = 0; i < NGX_STENTOR_SLOTS; i++) {
+        if (p->living[i]) {
+            sum += ngx_stentor_store_listeners(p->store, i)[st->index];
+        }
+    }
+
+    return sum;
 }
 
 

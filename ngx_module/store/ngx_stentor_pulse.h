@@ -30,7 +30,7 @@
 typedef enum {
     NGX_STENTOR_PULSE_ACCEPTED,      /* these two are nginx's own */
     NGX_STENTOR_PULSE_REQUESTS,
-    NGX_STENTOR_PULSE_OPEN,          /* and these are levels */
+    NGX_STENTOR_PULSE_USED,          /* and these are levels */
     NGX_STENTOR_PULSE_LISTENERS,
     NGX_STENTOR_PULSE_FIRSTS,
     NGX_STENTOR_PULSE_CONNECTS,
@@ -45,6 +45,9 @@ typedef enum {
     NGX_STENTOR_PULSE_JOINS,
     NGX_STENTOR_PULSE_ENDED_PLAYLISTS,
     NGX_STENTOR_PULSE_ENDED_MEDIA,
+    NGX_STENTOR_PULSE_INITS,
+    NGX_STENTOR_PULSE_STEERINGS,
+    NGX_STENTOR_PULSE_OPTIONS,
     NGX_STENTOR_PULSE_SUMS
 } ngx_stentor_pulse_sum_e;
 
@@ -76,7 +79,8 @@ typedef ngx_stentor_pulse_kind_e (*ngx_stentor_pulse_look_pt)(
 typedef struct {
     ngx_atomic_t             late_ms;    /* most since the last sample */
     ngx_atomic_t             cpu;        /* thousandths of a core */
-    ngx_atomic_t             places;     /* of its connections, in use */
+    ngx_atomic_t             used;       /* connections, */
+    ngx_atomic_t             places;     /* in thousandths of all */
     ngx_atomic_t             kinds[NGX_STENTOR_PULSE_KINDS];    /* of its
                                             connections */
 } ngx_stentor_pulse_slot_t;

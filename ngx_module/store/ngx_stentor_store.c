@@ -288,7 +288,8 @@ ngx_stentor_store_lives(ngx_stentor_store_t *store, ngx_uint_t slot)
 
     pid = (ngx_pid_t) ngx_stentor_load(&store->head->slots[slot].pid);
 
-    return pid && (kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH);
+    return pid == ngx_pid
+           || (pid && (kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH));
 }
 
 

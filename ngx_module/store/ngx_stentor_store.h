@@ -131,6 +131,7 @@ typedef enum {
     NGX_STENTOR_HLS_FIRSTS,
     NGX_STENTOR_HLS_ENDED_PLAYLISTS,
     NGX_STENTOR_HLS_ENDED_MEDIA,
+    NGX_STENTOR_HLS_OPTIONS,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,

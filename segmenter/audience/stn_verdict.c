@@ -51,6 +51,13 @@
 /* Playlists that a player gets before its first part. */
 #define STN_VERDICT_FIRST  4
 
+/* Other things that a player gets when it begins: init segments, mostly. */
+#define STN_VERDICT_OTHERS  4
+
+/* All may have to get such a thing at once, and that every few seconds, when
+ * the format changes. */
+#define STN_VERDICT_AGAIN_S  2
+
 /* Of those who play, one of so many does for a while what only who does not
  * play goes on with: asks for playlists alone, or for what it had. */
 #define STN_VERDICT_ODD  10
@@ -73,6 +80,7 @@ static void stn_verdict_playlists(stn_verdict_t *v,
     const stn_verdict_figures_t *f, int64_t now_ms);
 static void stn_verdict_media(stn_verdict_t *v,
     const stn_verdict_figures_t *f);
+static double stn_verdict_others(const stn_verdict_figures_t *f);
 static void stn_verdict_malformed(stn_verdict_t *v,
     const stn_verdict_figures_t *f, int64_t now_ms);
 static double stn_verdict_ended(stn_verdict_t *v,
@@ -104,7 +112,7 @@ static const char  *stn_verdict_measures[STN_ATTACKS] = {
     "connections never ask",
     "requests never end",
     "playlists a second are played by nobody",
-    "parts a second are asked for by nobody who plays",
+    "answers a second go to nobody who plays",
     "requests a second make no sense"
 };
 
@@ -258,8 +266,9 @@ stn_verdict_playlists(stn_verdict_t *v, const stn_verdict_figures_t *f,
 static void
 stn_verdict_media(stn_verdict_t *v, const stn_verdict_figures_t *f)
 {
-    double  again, stray, fresh;
+    double  again, stray, fresh, others;
 
+    others = stn_verdict_others(f);
     again = f->repeats - (f->trying + f->leaving
                           + (double) f->listeners / STN_VERDICT_ODD)
                          * stn_max(1, f->pace);
@@ -269,7 +278,26 @@ stn_verdict_media(stn_verdict_t *v, const stn_verdict_figures_t *f)
 
     v->limit[STN_ATTACK_HAMMERING] = STN_VERDICT_MEDIA;
     v->measure[STN_ATTACK_HAMMERING] =
-        stn_max(0, stn_max(again, stn_max(stray, fresh)));
+        stn_max(stn_max(0, others), stn_max(again, stn_max(stray, fresh)));
+}
+
+
+/* What is neither playlists nor media.  Some players ask for leave (OPTIONS)
+ * before each of those, and seldom for anything else. */
+
+static double
+stn_verdict_others(const stn_verdict_figures_t *f)
+{
+    double  here, others;
+
+    here = (double) f->listeners + f->leaving + f->joining + f->trying;
+
+    others = f->inits + f->steerings
+             - (f->joins + f->ended_playlists) * STN_VERDICT_OTHERS
+             - here / STN_VERDICT_AGAIN_S;
+
+    return stn_max(others, f->options - f->playlists - f->media
+                           - f->inits - f->steerings);
 }
 
 

@@ -76,6 +76,9 @@ typedef struct {
     double       joins;          /* let in */
     double       ended_playlists;    /* of the playlists, and of the media, */
     double       ended_media;    /* those of streams that have ended */
+    double       inits;          /* init segments sent a second, */
+    double       steerings;      /* steering manifests, */
+    double       options;        /* and answers to preflights */
     double       gained;         /* listeners more a second */
     double       pace;           /* parts a second of the stream that has
                                     most */

@@ -201,6 +201,22 @@ calls_hammering_on_a_part(void **state)
     f.audio += 600;
     f.listeners += 600;
     flood(&f, STN_ATTACK_HAMMERING);
+
+    /* nor on what is small, or on what asks for leave only */
+
+    f = crowd(100, 1, 2);
+    f.trying = 20;
+    f.inits = 500;
+    flood(&f, STN_ATTACK_HAMMERING);
+
+    f = crowd(100, 1, 2);
+    f.trying = 20;
+    f.steerings = 500;
+    flood(&f, STN_ATTACK_HAMMERING);
+
+    f = crowd(100, 1, 2);
+    f.options = 500;
+    flood(&f, STN_ATTACK_HAMMERING);
 }
 
 
@@ -337,6 +353,8 @@ join_storms_are_no_attack(void **state)
     f.connects = 7500;
     f.joins = 7500;
     f.joining = 15000;
+    f.inits = 3 * 7500;
+    f.steerings = 7500;
     f.playlists += 3 * 7500;
     f.media += 2000;
     f.requests += 30000;
@@ -578,6 +596,14 @@ odd_players_are_no_attack(void **state)
     f.connects = f.requests;
     f.accepted = f.requests;
     f.firsts = f.requests;
+    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+
+    /* they ask for leave before each request; and the format changes now and
+     * then, for all of them */
+
+    f = crowd(20000, 1, 1);
+    f.options = f.requests;
+    f.inits = 20000 / 4;
     assert_int_equal(lasts(&v, &f, &now, 20), 0);
 
     /* they ask every second for what has not begun */
