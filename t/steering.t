@@ -65,7 +65,7 @@ $node->done('TERM');
 
 $node = Stentor::Node->new(stentor => <<'END',
     steering_ttl 2s;
-    pathway edge-1 self region=eu capacity=4;
+    pathway edge-1 self region=eu capacity=8;
     pathway edge-2 https://edge-2.example.com/live/ region=eu capacity=300;
     pathway edge-3 https://edge-3.example.com region=eu capacity=100;
     pathway edge-4 http://edge-4.example.com/live region=us capacity=1000;
@@ -183,13 +183,20 @@ is($node->get('/live/nobody/steering.json')->{status}, 404,
 
 # --- over its high mark
 
-my $served = $node->status()->{hls}{steerings};
+my $before = $node->status()->{hls};
 my @addresses = map { "198.51.100.$_" } 1 .. 250;
 
 is(scalar(grep { manifest($node, '', 'X-Listener' => $_)
                      ->{'PATHWAY-PRIORITY'}[0] ne 'edge-1' } @addresses),
    0, 'nobody is sent away from a node with room');
-is($node->status()->{hls}{steerings}, $served + 250, 'each answer is counted');
+
+my $after = $node->status()->{hls};
+
+is($after->{steerings}, $before->{steerings} + 250, 'each answer is counted');
+
+# two orders of those of this region, two of the others, by two workers
+cmp_ok($after->{renders}, '<=', $before->{renders} + 8,
+       'manifests are written for each order of nodes, and kept');
 
 my $crowd = Stentor::Crowd->new([$node->port_http()], listeners => 24,
                                 hold_back => 3);
@@ -201,19 +208,32 @@ ok($node->wait_until(sub {
 }), 'a round begins') or $node->tell_log();
 
 my ($some, $all) = $node->log() =~ /steering: (\d+) of (\d+) listeners/;
-my (%to, %first, $swings, $workers);
+my (%to, $swings, $workers, $nat);
+
+# a half of them have one address, and all the same player
+my @clients = map { { http => $node->http(),
+                      address => $addresses[$_ < 125 ? 0 : $_] } } 0 .. 249;
+
+sub asks($client, $query = '') {
+    $client->{http}->request('GET', "$URL/steering.json$query",
+                             'X-Listener' => $client->{address});
+    return $client->{http}->response();
+}
+
+my $steered = $node->status()->{hls}{steered};
 
 for my $try (1, 2) {
-    for my $address (@addresses) {
-        my $r = $node->get("$URL/steering.json", 'X-Listener' => $address);
+    for my $client (@clients) {
+        my $r = asks($client);
         my $m = JSON::PP::decode_json($r->{body});
         my $id = $m->{'PATHWAY-PRIORITY'}[0];
 
         $workers->{ $r->{headers}{'x-worker'} }++;
         $to{$id}++ if $try == 1;
-        $swings++ if ($first{$address} //= $id) ne $id;
+        $swings++ if ($client->{first} //= $id) ne $id;
 
         next if $id eq 'edge-1' || $try == 2;
+        $nat++ if $client->{address} eq $addresses[0];
         $r->{body} =~ m{"RELOAD-URI":"https://\Q$id\E\.example\.com/live
                         /studio1/steering\.json\?moved=\d{10}"}x
             or fail("asks $id from now on: $r->{body}");
@@ -223,21 +243,27 @@ for my $try (1, 2) {
 my $gone = 250 - ($to{'edge-1'} // 0);
 
 is($swings // 0, 0, 'each is told the same again');
-is(scalar(keys %$workers), 2, 'by any worker');
+is($node->status()->{hls}{steered}, $steered + 2 * $gone, 'and counted');
+is(scalar(keys %$workers), 2, 'both workers are asked');
 cmp_ok(abs($gone / 250 - $some / $all), '<', 0.12,
        "as many are sent away as have to: $gone of 250, $some of $all");
+cmp_ok(abs(($nat // 0) / 125 - $some / $all), '<', 0.15,
+       'and as many of those behind one address: ' . ($nat // 0) . ' of 125');
 is(($to{'edge-4'} // 0) + ($to{'edge-6'} // 0), 0,
    'none to another region while there is room in this one');
 cmp_ok(abs(($to{'edge-3'} // 0) / $gone - 0.25), '<', 0.12,
        "by room: $to{'edge-3'} of $gone to one with a quarter of it");
 
-my ($one) = grep { $first{$_} ne 'edge-1' } @addresses;
-my $now = time();
+my ($one) = grep { $_->{first} ne 'edge-1' } @clients;
 
-is(manifest($node, "?moved=$now", 'X-Listener' => $one)
-       ->{'PATHWAY-PRIORITY'}[0], 'edge-1', 'who was moved here stays');
-is(manifest($node, '?_HLS_pathway=edge-3', 'X-Listener' => $one)
-       ->{'PATHWAY-PRIORITY'}[0], 'edge-3', 'so does who is elsewhere');
+sub first_of($r) {
+    return JSON::PP::decode_json($r->{body})->{'PATHWAY-PRIORITY'}[0];
+}
+
+is(first_of(asks($one, '?moved=' . time())), 'edge-1',
+   'who was moved here stays');
+is(first_of(asks($one, '?_HLS_pathway=edge-3')), 'edge-3',
+   'so does who is elsewhere');
 
 $crowd->end();
 $node->done('TERM');

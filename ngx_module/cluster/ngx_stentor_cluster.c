@@ -8,7 +8,7 @@
  */
 
 #include "ngx_stentor_leader.h"
-#include "audience/stn_unique.h"
+#include "relay/stn_relay_auth.h"
 #include "store/ngx_stentor_unique.h"
 
 
@@ -23,6 +23,8 @@
 #define NGX_STENTOR_CLUSTER_AWAY_MS    500
 
 
+static ngx_int_t ngx_stentor_cluster_unique(ngx_stentor_store_t *store,
+    ngx_stentor_cluster_conf_t *conf);
 static void ngx_stentor_cluster_timer(ngx_event_t *ev);
 static void ngx_stentor_cluster_claim(ngx_stentor_cluster_t *cl);
 static void ngx_stentor_cluster_lead(ngx_stentor_cluster_t *cl);
@@ -52,13 +54,33 @@ ngx_stentor_cluster_init(ngx_stentor_store_t *store, void *data)
                                        : NGX_STENTOR_REDIS_OFF;
     }
 
-    /* those who can read Redis, but not the secret, learn no address */
+    return ngx_stentor_cluster_unique(store, conf);
+}
 
-    if (conf->redis.nelts) {
-        ngx_stentor_unique_share(store,
-                                 stn_unique_hash(0, conf->secrets[0].data,
-                                                 conf->secrets[0].len));
+
+/* Ids of listeners go to Redis: those who can read it, but not the secret, are
+ * to learn no address. */
+
+static ngx_int_t
+ngx_stentor_cluster_unique(ngx_stentor_store_t *store,
+    ngx_stentor_cluster_conf_t *conf)
+{
+    uint8_t    key[STN_DIGEST_SHA256_LEN];
+    stn_str_t  secret;
+
+    if (conf->redis.nelts == 0 || conf->secrets[0].len == 0) {
+        return NGX_OK;
     }
+
+    secret.data = (const char *) conf->secrets[0].data;
+    secret.len = conf->secrets[0].len;
+
+    if (stn_relay_auth_key(&secret, "unique listeners", key) != STN_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_stentor_unique_share(store, key);
+    ngx_explicit_memzero(key, sizeof(key));
 
     return NGX_OK;
 }

@@ -60,6 +60,12 @@ ngx_stentor_leader_unique_scan(ngx_stentor_leader_t *leader)
     ngx_stentor_store_t   *store;
     ngx_stentor_stream_t  *st;
 
+    /* without a secret ids are of this node alone */
+
+    if (leader->cl->conf->secrets[0].len == 0) {
+        return;
+    }
+
     store = leader->cl->scf->store;
 
     for (i = 0; i < NGX_STENTOR_UNIQUE_BATCHES; i++) {

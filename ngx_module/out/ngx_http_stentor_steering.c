@@ -4,20 +4,23 @@
 /*
  * Steering towards listeners (see ngx_http_stentor_steering.h).  A manifest
  * depends on the stream, on where a listener plays from, on whether he is to
- * move and on his bucket: so there are a few of each, which are rendered once
- * and kept as long as the generation lasts.
+ * move and on the order of nodes that his bucket has: many buckets have the
+ * same.  So there are a few of each, which are rendered once and kept as long
+ * as the generation lasts.
  */
 
 #include "ngx_http_stentor_steering.h"
 #include "audience/stn_steering_manifest.h"
-#include "store/ngx_stentor_admission.h"
+#include "store/ngx_stentor_unique.h"
 
 
 /* RFC 9110 section 15.5.11; players then stop asking. */
 #define NGX_HTTP_STENTOR_GONE     410
 
-/* Pages that are kept, at most. */
-#define NGX_HTTP_STENTOR_STEERED  512
+/* Pages that are kept, at most: in sets, of which a key has one, so that those
+ * that are in use at once do not take turns. */
+#define NGX_HTTP_STENTOR_STEERED  2048
+#define NGX_HTTP_STENTOR_SET      4
 
 
 /* What is told to whom. */
@@ -29,17 +32,18 @@ typedef enum {
 } ngx_http_stentor_steer_e;
 
 
-/* What a page depends on. */
+/* What a page depends on.  It is compared byte by byte: there is no gap. */
 
 typedef struct {
     ngx_uint_t               generation;
     ngx_atomic_uint_t        incarnation;    /* of the stream */
     uint32_t                 init;           /* its format */
-    uint32_t                 steer;          /* ngx_http_stentor_steer_e */
-    uint32_t                 at;             /* node that he plays from */
-    uint16_t                 bucket;
+    uint8_t                  steer;          /* ngx_http_stentor_steer_e */
+    uint8_t                  at;             /* node that he plays from */
     uint8_t                  classic;        /* boolean */
     uint8_t                  known;          /* boolean: he has said at */
+    uint8_t                  n;              /* pathways: */
+    uint8_t                  nodes[7];       /* where to, in order; 0 behind */
 } ngx_http_stentor_steered_key_t;
 
 
@@ -58,19 +62,24 @@ static void ngx_http_stentor_steering_at(ngx_http_request_t *r,
 static uint64_t ngx_http_stentor_steering_moved(ngx_http_request_t *r);
 static uint64_t ngx_http_stentor_steering_listener(ngx_http_request_t *r);
 static ngx_stentor_bytes_t *ngx_http_stentor_steering_page(
-    ngx_stentor_reader_t *rd, ngx_http_stentor_steered_key_t *key);
+    ngx_stentor_reader_t *rd, ngx_http_stentor_steered_key_t *key,
+    unsigned bucket);
+static void ngx_http_stentor_steering_keep(ngx_http_stentor_steered_t *set,
+    ngx_http_stentor_steered_key_t *key, ngx_stentor_bytes_t *b);
 static ngx_http_stentor_steered_t *ngx_http_stentor_steering_table(
     ngx_http_stentor_hls_worker_t *w);
 static void ngx_http_stentor_steering_free(void *data);
 static ngx_int_t ngx_http_stentor_steering_render(ngx_stentor_reader_t *rd,
-    ngx_http_stentor_steered_key_t *key, stn_buf_t *out);
-static ngx_int_t ngx_http_stentor_steering_manifest(ngx_stentor_reader_t *rd,
-    ngx_http_stentor_steered_key_t *key, stn_buf_t *out);
-static size_t ngx_http_stentor_steering_order(
-    ngx_http_stentor_steered_key_t *key, size_t *order);
-static ngx_uint_t ngx_http_stentor_steering_pathways(ngx_stentor_reader_t *rd,
     ngx_http_stentor_steered_key_t *key, ngx_http_stentor_offer_t *offer,
-    ngx_uint_t *nodes);
+    stn_buf_t *out);
+static ngx_int_t ngx_http_stentor_steering_manifest(ngx_stentor_reader_t *rd,
+    ngx_http_stentor_steered_key_t *key, ngx_http_stentor_offer_t *offer,
+    stn_buf_t *out);
+static size_t ngx_http_stentor_steering_order(
+    ngx_http_stentor_steered_key_t *key, unsigned bucket, size_t *order);
+static void ngx_http_stentor_steering_pathways(ngx_stentor_reader_t *rd,
+    ngx_http_stentor_steered_key_t *key, unsigned bucket,
+    ngx_http_stentor_offer_t *offer);
 static ngx_int_t ngx_http_stentor_steering_base(ngx_stentor_reader_t *rd,
     const char *listen, char *base);
 
@@ -86,6 +95,7 @@ ngx_http_stentor_steering(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_http_stentor_target_t *t)
 {
     uint64_t                         listener;
+    unsigned                         bucket;
     ngx_stentor_bytes_t             *b;
     ngx_stentor_steering_t          *st;
     ngx_http_stentor_hls_worker_t   *w;
@@ -99,11 +109,10 @@ ngx_http_stentor_steering(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     }
 
     listener = ngx_http_stentor_steering_listener(r);
+    bucket = stn_steering_bucket(listener);
 
     ngx_http_stentor_steering_key(rd, t, &key);
     ngx_http_stentor_steering_at(r, st, &key);
-
-    key.bucket = (uint16_t) stn_steering_bucket(listener);
 
     if (key.at == 0 && st->moving
         && stn_steering_chosen(&st->round, listener,
@@ -113,11 +122,11 @@ ngx_http_stentor_steering(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
         key.steer = NGX_HTTP_STENTOR_MOVE;
     }
 
-    b = ngx_http_stentor_steering_page(rd, &key);
+    b = ngx_http_stentor_steering_page(rd, &key, bucket);
 
     if (b == NULL && key.steer == NGX_HTTP_STENTOR_MOVE) {
         key.steer = NGX_HTTP_STENTOR_STAY;
-        b = ngx_http_stentor_steering_page(rd, &key);
+        b = ngx_http_stentor_steering_page(rd, &key, bucket);
     }
 
     if (b == NULL) {
@@ -125,6 +134,10 @@ ngx_http_stentor_steering(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     }
 
     ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_STEERINGS);
+
+    if (key.steer == NGX_HTTP_STENTOR_MOVE) {
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_STEERED);
+    }
 
     return ngx_http_stentor_hls_text(r, &ngx_http_stentor_type_steering, b);
 }
@@ -163,10 +176,9 @@ ngx_http_stentor_steering_away(ngx_http_request_t *r,
     ngx_http_stentor_steering_key(rd, t, &key);
 
     key.steer = NGX_HTTP_STENTOR_AWAY;
-    key.bucket = (uint16_t)
-                 stn_steering_bucket(ngx_http_stentor_steering_listener(r));
 
-    b = ngx_http_stentor_steering_page(rd, &key);
+    b = ngx_http_stentor_steering_page(rd, &key,
+                 stn_steering_bucket(ngx_http_stentor_steering_listener(r)));
 
     return b ? ngx_http_stentor_hls_text(r, &ngx_http_stentor_type_index, b)
              : NGX_DECLINED;
@@ -180,8 +192,6 @@ ngx_http_stentor_steering_key(ngx_stentor_reader_t *rd,
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
-
-    /* it is compared byte by byte */
 
     ngx_memzero(key, sizeof(ngx_http_stentor_steered_key_t));
 
@@ -237,7 +247,7 @@ ngx_http_stentor_steering_at(ngx_http_request_t *r,
         if (ngx_strlen(st->nodes[i].id) == (size_t) (dst - src)
             && ngx_memcmp(st->nodes[i].id, src, dst - src) == 0)
         {
-            key->at = (uint32_t) i;
+            key->at = (uint8_t) i;
             key->known = 1;
             return;
         }
@@ -267,65 +277,93 @@ ngx_http_stentor_steering_moved(ngx_http_request_t *r)
 }
 
 
-/* What a listener is known by: his address, and not his port. */
+/* What a listener is told from others by: behind one address there may be
+ * thousands with the same player, and a share of them is to move.  He has the
+ * same for as long as he has the connection; who comes by another one has been
+ * moved elsewhere, or asks in the next round, as a rule. */
 
 static uint64_t
 ngx_http_stentor_steering_listener(ngx_http_request_t *r)
 {
-    size_t         len;
-    const u_char  *p;
+    ngx_str_t  *agent;
 
-    len = ngx_stentor_admission_address(r->connection->sockaddr, &p);
+    agent = r->headers_in.user_agent ? &r->headers_in.user_agent->value : NULL;
 
-    return len ? ngx_murmur_hash2((u_char *) p, len) : 0;
+    return ngx_stentor_unique_id(ngx_http_stentor_hls_worker()->scf->store,
+                                 r->connection->sockaddr, agent)
+           ^ r->connection->number;
 }
 
 
-/* The page for that key, rendered at its first use (without a reference of the
- * caller's own); NULL when there is nowhere to go, or no memory. */
+/* The page for that key, whose nodes are found for the bucket; rendered at its
+ * first use (without a reference of the caller's own).  NULL when there is
+ * nowhere to go, or no memory. */
 
 static ngx_stentor_bytes_t *
 ngx_http_stentor_steering_page(ngx_stentor_reader_t *rd,
-    ngx_http_stentor_steered_key_t *key)
+    ngx_http_stentor_steered_key_t *key, unsigned bucket)
 {
-    uint32_t                     hash;
-    stn_buf_t                    text;
-    ngx_stentor_bytes_t         *b;
-    ngx_http_stentor_steered_t  *kept;
+    uint32_t                        hash;
+    stn_buf_t                       text;
+    ngx_uint_t                      i;
+    ngx_stentor_bytes_t            *b;
+    ngx_http_stentor_offer_t        offer;
+    ngx_http_stentor_steered_t     *set;
+    ngx_http_stentor_hls_worker_t  *w;
 
-    kept = ngx_http_stentor_steering_table(ngx_http_stentor_hls_worker());
-    if (kept == NULL) {
+    w = ngx_http_stentor_hls_worker();
+    set = ngx_http_stentor_steering_table(w);
+
+    ngx_http_stentor_steering_pathways(rd, key, bucket, &offer);
+
+    if (set == NULL || key->n == 0) {
         return NULL;
     }
 
     hash = ngx_murmur_hash2((u_char *) key, sizeof(*key));
-    kept += hash % NGX_HTTP_STENTOR_STEERED;
+    set += hash % (NGX_HTTP_STENTOR_STEERED / NGX_HTTP_STENTOR_SET)
+           * NGX_HTTP_STENTOR_SET;
 
-    if (kept->bytes && ngx_memcmp(&kept->key, key, sizeof(*key)) == 0) {
-        return kept->bytes;
+    for (i = 0; i < NGX_HTTP_STENTOR_SET && set[i].bytes; i++) {
+        if (ngx_memcmp(&set[i].key, key, sizeof(*key)) == 0) {
+            return set[i].bytes;
+        }
     }
 
     b = NULL;
     stn_buf_init(&text, STN_STEERING_MANIFEST_MAX);
 
-    if (ngx_http_stentor_steering_render(rd, key, &text) == NGX_OK) {
+    if (ngx_http_stentor_steering_render(rd, key, &offer, &text) == NGX_OK) {
         b = ngx_stentor_bytes_create(text.len, rd->shelf->log);
     }
 
     if (b) {
         ngx_memcpy(b->data, text.data, text.len);
-
-        if (kept->bytes) {
-            ngx_stentor_bytes_release(kept->bytes);
-        }
-
-        kept->key = *key;
-        kept->bytes = b;
+        ngx_http_stentor_steering_keep(set, key, b);
+        ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_RENDERS);
     }
 
     stn_buf_free(&text);
 
     return b;
+}
+
+
+/* The newest is the first; the oldest gives way. */
+
+static void
+ngx_http_stentor_steering_keep(ngx_http_stentor_steered_t *set,
+    ngx_http_stentor_steered_key_t *key, ngx_stentor_bytes_t *b)
+{
+    if (set[NGX_HTTP_STENTOR_SET - 1].bytes) {
+        ngx_stentor_bytes_release(set[NGX_HTTP_STENTOR_SET - 1].bytes);
+    }
+
+    ngx_memmove(set + 1, set, (NGX_HTTP_STENTOR_SET - 1)
+                              * sizeof(ngx_http_stentor_steered_t));
+
+    set->key = *key;
+    set->bytes = b;
 }
 
 
@@ -370,30 +408,24 @@ ngx_http_stentor_steering_free(void *data)
 
 static ngx_int_t
 ngx_http_stentor_steering_render(ngx_stentor_reader_t *rd,
-    ngx_http_stentor_steered_key_t *key, stn_buf_t *out)
+    ngx_http_stentor_steered_key_t *key, ngx_http_stentor_offer_t *offer,
+    stn_buf_t *out)
 {
-    ngx_uint_t                nodes[NGX_HTTP_STENTOR_PATHWAYS];
-    stn_playlist_index_t      index;
-    ngx_http_stentor_offer_t  offer;
+    stn_playlist_index_t  index;
 
     if (key->steer != NGX_HTTP_STENTOR_AWAY) {
-        return ngx_http_stentor_steering_manifest(rd, key, out);
+        return ngx_http_stentor_steering_manifest(rd, key, offer, out);
     }
 
     ngx_memzero(&index, sizeof(stn_playlist_index_t));
 
     index.suffix = key->classic ? "-std" : "";
-    index.pathways = offer.pathways;
-    index.npathways = ngx_http_stentor_steering_pathways(rd, key, &offer,
-                                                         nodes);
-    index.steering = offer.manifest;
+    index.pathways = offer->pathways;
+    index.npathways = key->n;
+    index.steering = offer->manifest;
 
-    if (index.npathways == 0) {
-        return NGX_DECLINED;
-    }
-
-    ngx_sprintf((u_char *) offer.manifest, "%ssteering%s.json%Z",
-                offer.pathways[0].base, index.suffix);
+    ngx_sprintf((u_char *) offer->manifest, "%ssteering%s.json%Z",
+                offer->pathways[0].base, index.suffix);
 
     return ngx_http_stentor_hls_index(rd, &index, out);
 }
@@ -401,15 +433,15 @@ ngx_http_stentor_steering_render(ngx_stentor_reader_t *rd,
 
 static ngx_int_t
 ngx_http_stentor_steering_manifest(ngx_stentor_reader_t *rd,
-    ngx_http_stentor_steered_key_t *key, stn_buf_t *out)
+    ngx_http_stentor_steered_key_t *key, ngx_http_stentor_offer_t *offer,
+    stn_buf_t *out)
 {
     u_char                   *p;
     const char               *renditions[NGX_STENTOR_RENDITIONS];
-    ngx_uint_t                i, nodes[NGX_HTTP_STENTOR_PATHWAYS];
+    ngx_uint_t                i;
     ngx_stentor_steering_t   *st;
     stn_steering_pathway_t    pathways[NGX_HTTP_STENTOR_PATHWAYS];
     stn_steering_manifest_t   m;
-    ngx_http_stentor_offer_t  offer;
 
     st = ngx_http_stentor_hls_worker()->scf->worker.steering;
 
@@ -419,16 +451,12 @@ ngx_http_stentor_steering_manifest(ngx_stentor_reader_t *rd,
     m.suffix = key->classic ? "-std" : "";
     m.clone = key->known ? st->nodes[key->at].id : "";
     m.pathways = pathways;
-    m.npathways = ngx_http_stentor_steering_pathways(rd, key, &offer, nodes);
-    m.reload = offer.manifest;
-
-    if (m.npathways == 0) {
-        return NGX_DECLINED;
-    }
+    m.npathways = key->n;
+    m.reload = offer->manifest;
 
     for (i = 0; i < m.npathways; i++) {
-        pathways[i].id = offer.pathways[i].id;
-        pathways[i].base = offer.bases[i];
+        pathways[i].id = offer->pathways[i].id;
+        pathways[i].base = offer->bases[i];
     }
 
     for (i = 0; i < rd->nviews; i++) {
@@ -441,10 +469,10 @@ ngx_http_stentor_steering_manifest(ngx_stentor_reader_t *rd,
     /* from now on he asks where he plays from, and there it is known that he
      * has moved */
 
-    p = (u_char *) offer.manifest;
+    p = (u_char *) offer->manifest;
 
-    if (nodes[0] != 0) {
-        p = ngx_sprintf(p, "%ssteering%s.json", offer.bases[0], m.suffix);
+    if (key->nodes[0] != 0) {
+        p = ngx_sprintf(p, "%ssteering%s.json", offer->bases[0], m.suffix);
 
         if (key->steer == NGX_HTTP_STENTOR_MOVE) {
             p = ngx_sprintf(p, "?moved=%uL", st->round.began_ms / 1000);
@@ -457,13 +485,13 @@ ngx_http_stentor_steering_manifest(ngx_stentor_reader_t *rd,
 }
 
 
-/* The pathways for a key: ids and URLs, and which nodes they are.  Returns how
- * many there are. */
+/* The pathways for what a key says, and a bucket: ids and URLs; how many there
+ * are and which nodes gets into the key. */
 
-static ngx_uint_t
+static void
 ngx_http_stentor_steering_pathways(ngx_stentor_reader_t *rd,
-    ngx_http_stentor_steered_key_t *key, ngx_http_stentor_offer_t *offer,
-    ngx_uint_t *nodes)
+    ngx_http_stentor_steered_key_t *key, unsigned bucket,
+    ngx_http_stentor_offer_t *offer)
 {
     size_t                   i, n, order[STN_STEERING_NODES];
     ngx_int_t                rc;
@@ -471,7 +499,9 @@ ngx_http_stentor_steering_pathways(ngx_stentor_reader_t *rd,
     ngx_stentor_steering_t  *st;
 
     st = ngx_http_stentor_hls_worker()->scf->worker.steering;
-    n = ngx_http_stentor_steering_order(key, order);
+    n = ngx_http_stentor_steering_order(key, bucket, order);
+
+    ngx_memzero(key->nodes, sizeof(key->nodes));
 
     for (i = 0, k = 0; i < n && k < NGX_HTTP_STENTOR_PATHWAYS; i++) {
 
@@ -484,23 +514,23 @@ ngx_http_stentor_steering_pathways(ngx_stentor_reader_t *rd,
             continue;
         }
 
-        nodes[k] = order[i];
+        key->nodes[k] = (uint8_t) order[i];
         offer->pathways[k].id = st->nodes[order[i]].id;
         offer->pathways[k].base = offer->bases[k];
         k++;
     }
 
-    if (key->steer == NGX_HTTP_STENTOR_MOVE && k && nodes[0] == 0) {
-        return 0;
+    if (key->steer == NGX_HTTP_STENTOR_MOVE && key->nodes[0] == 0) {
+        k = 0;
     }
 
-    return k;
+    key->n = (uint8_t) k;
 }
 
 
 static size_t
 ngx_http_stentor_steering_order(ngx_http_stentor_steered_key_t *key,
-    size_t *order)
+    unsigned bucket, size_t *order)
 {
     stn_steering_plan_t  *plan;
 
@@ -509,15 +539,15 @@ ngx_http_stentor_steering_order(ngx_http_stentor_steered_key_t *key,
     switch (key->steer) {
 
     case NGX_HTTP_STENTOR_STAY:
-        return stn_steering_stay(plan, key->bucket, key->at, order,
+        return stn_steering_stay(plan, bucket, key->at, order,
                                  STN_STEERING_NODES);
 
     case NGX_HTTP_STENTOR_MOVE:
-        return stn_steering_move(plan, key->bucket, order,
+        return stn_steering_move(plan, bucket, order,
                                  NGX_HTTP_STENTOR_PATHWAYS);
 
     default: /* NGX_HTTP_STENTOR_AWAY */
-        return stn_steering_away(plan, key->bucket, order,
+        return stn_steering_away(plan, bucket, order,
                                  STN_STEERING_NODES);
     }
 }
@@ -586,7 +616,6 @@ ngx_http_stentor_steering_offer(ngx_stentor_reader_t *rd,
     stn_playlist_index_t *index, ngx_http_stentor_offer_t *offer,
     unsigned version)
 {
-    ngx_uint_t                      n, nodes[NGX_HTTP_STENTOR_PATHWAYS];
     ngx_http_stentor_steered_key_t  key;
 
     if (ngx_http_stentor_hls_worker()->scf->worker.steering == NULL) {
@@ -598,11 +627,11 @@ ngx_http_stentor_steering_offer(ngx_stentor_reader_t *rd,
     /* odd, so that versions go through all buckets, and those that follow each
      * other are far apart */
 
-    key.bucket = (uint16_t) (version * 37 % STN_STEERING_BUCKETS);
+    ngx_http_stentor_steering_pathways(rd, &key,
+                                       version * 37 % STN_STEERING_BUCKETS,
+                                       offer);
 
-    n = ngx_http_stentor_steering_pathways(rd, &key, offer, nodes);
-
-    if (n < 2) {
+    if (key.n < 2) {
         return;
     }
 
@@ -614,7 +643,7 @@ ngx_http_stentor_steering_offer(ngx_stentor_reader_t *rd,
                 index->suffix);
 
     index->pathways = offer->pathways;
-    index->npathways = n;
+    index->npathways = key.n;
     index->steering = offer->manifest;
 }
 

@@ -8,7 +8,6 @@
 
 #include "ngx_stentor_unique.h"
 #include "ngx_stentor_admission.h"
-#include "audience/stn_unique.h"
 
 
 static ngx_stentor_uniques_t *ngx_stentor_unique_all(
@@ -23,6 +22,7 @@ ngx_int_t
 ngx_stentor_unique_create(ngx_stentor_store_t *store)
 {
     size_t                  size;
+    ngx_uint_t              i;
     ngx_stentor_uniques_t  *u;
 
     size = STN_UNIQUE_REGISTERS + sizeof(ngx_stentor_unique_total_t);
@@ -33,7 +33,10 @@ ngx_stentor_unique_create(ngx_stentor_store_t *store)
         return NGX_ERROR;
     }
 
-    u->seed = store->head->seed;
+    for (i = 0; i < STN_UNIQUE_KEY_LEN; i++) {
+        u->key[i] = (uint8_t) ngx_random();
+    }
+
     store->head->uniques = ngx_stentor_store_offset(store, u);
 
     return NGX_OK;
@@ -41,14 +44,15 @@ ngx_stentor_unique_create(ngx_stentor_store_t *store)
 
 
 void
-ngx_stentor_unique_share(ngx_stentor_store_t *store, uint64_t seed)
+ngx_stentor_unique_share(ngx_stentor_store_t *store,
+    const uint8_t key[STN_UNIQUE_KEY_LEN])
 {
     ngx_stentor_uniques_t  *u;
 
     u = ngx_stentor_unique_all(store);
 
     if (!ngx_stentor_load(&u->shared)) {
-        u->seed = seed;
+        ngx_memcpy(u->key, key, STN_UNIQUE_KEY_LEN);
         ngx_stentor_save(&u->shared, 1);
     }
 }
@@ -74,15 +78,19 @@ uint64_t
 ngx_stentor_unique_id(ngx_stentor_store_t *store, const struct sockaddr *sa,
     const ngx_str_t *agent)
 {
+    u_char         text[2 * sizeof(uint64_t)];
     size_t         len;
-    uint64_t       id;
-    const u_char  *p;
+    uint64_t       hash;
+    const u_char  *p, *key;
 
+    key = ngx_stentor_unique_all(store)->key;
+    hash = agent ? stn_unique_hash(key, agent->data, agent->len) : 0;
     len = ngx_stentor_admission_address(sa, &p);
 
-    id = stn_unique_hash(ngx_stentor_unique_all(store)->seed, p, len);
+    ngx_memcpy(text, &hash, sizeof(uint64_t));
+    ngx_memcpy(text + sizeof(uint64_t), len ? p : text, len);
 
-    return agent ? stn_unique_hash(id, agent->data, agent->len) : id;
+    return stn_unique_hash(key, text, sizeof(uint64_t) + len);
 }
 
 

@@ -17,6 +17,7 @@
 
 
 #include "ngx_stentor_store.h"
+#include "audience/stn_unique.h"
 
 
 /* Ids that may wait for the leader. */
@@ -43,7 +44,7 @@ typedef struct {
  * totals. */
 
 typedef struct {
-    uint64_t                 seed;       /* of ids */
+    uint8_t                  key[STN_UNIQUE_KEY_LEN];    /* of ids */
     ngx_atomic_t             shared;     /* boolean: there is a cluster */
     ngx_atomic_t             head;       /* ids ever put into the ring, */
     ngx_atomic_t             taken;      /* and taken out or lost; the
@@ -57,8 +58,9 @@ typedef struct {
 ngx_int_t ngx_stentor_unique_create(ngx_stentor_store_t *store);
 
 /* From now on, and over reloads, ids are for all nodes, which have the same
- * seed. */
-void ngx_stentor_unique_share(ngx_stentor_store_t *store, uint64_t seed);
+ * key, a secret: this one, unless there was one before. */
+void ngx_stentor_unique_share(ngx_stentor_store_t *store,
+    const uint8_t key[STN_UNIQUE_KEY_LEN]);
 
 /* The id of a listener: of his address (IPv6: 64 bits of it) and of what his
  * player says it is, or NULL. */

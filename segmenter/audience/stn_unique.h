@@ -18,13 +18,16 @@
 #define STN_UNIQUE_BITS       12
 #define STN_UNIQUE_REGISTERS  (1 << STN_UNIQUE_BITS)
 
+#define STN_UNIQUE_KEY_LEN    16
+
 
 /*
- * A good hash of 64 bits of len bytes, going on from seed: a secret, or
- * somebody could choose what to be counted for; or what it gave for the bytes
- * before.
+ * SipHash-2-4 of len bytes (Aumasson, Bernstein, 2012).  The key is a secret:
+ * who does not know it can neither tell from a hash what it is of, though he
+ * knows some others, nor choose what to be counted for.
  */
-uint64_t stn_unique_hash(uint64_t seed, const void *data, size_t len);
+uint64_t stn_unique_hash(const uint8_t key[STN_UNIQUE_KEY_LEN],
+    const void *data, size_t len);
 
 /* Adds the one with that id.  Returns 1 when it must be a new one, 0 when it
  * may have been here before. */

@@ -10,8 +10,6 @@
 
 #include "relay/stn_relay_auth.h"
 
-#include "access/stn_digest.h"
-
 #include <string.h>
 
 
@@ -186,4 +184,21 @@ stn_relay_auth_hmac(const stn_relay_auth_t *a, const stn_str_t *secret,
     }
 
     return stn_digest_hmac(secret, pieces, stn_nelems(pieces), sig);
+}
+
+
+int
+stn_relay_auth_key(const stn_str_t *secret, const char *purpose,
+    uint8_t key[STN_DIGEST_SHA256_LEN])
+{
+    stn_str_t  piece;
+
+    if (secret->len < STN_RELAY_SECRET_MIN) {
+        return STN_LIMIT;
+    }
+
+    piece.data = purpose;
+    piece.len = strlen(purpose);
+
+    return stn_digest_hmac(secret, &piece, 1, key);
 }

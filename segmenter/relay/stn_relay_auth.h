@@ -15,6 +15,7 @@
 
 #include "stn_buf.h"
 #include "stn_str.h"
+#include "access/stn_digest.h"
 
 
 /* A signature may be ahead of the reader's clock by so much: his clock may be
@@ -40,6 +41,13 @@ int stn_relay_auth_sign(stn_buf_t *out, const stn_str_t *secret,
 const char *stn_relay_auth_check(const stn_str_t *value,
     const stn_str_t secrets[2], const stn_str_t *uri, const stn_str_t *node,
     int64_t now_s);
+
+/* Makes a key of the secret for another purpose, a static text of one line:
+ * HMAC-SHA256(secret, purpose), which tells neither the secret nor the key of
+ * another purpose, and is no signature.  Returns STN_OK; STN_LIMIT when the
+ * secret is too short; STN_ERROR (libcrypto). */
+int stn_relay_auth_key(const stn_str_t *secret, const char *purpose,
+    uint8_t key[STN_DIGEST_SHA256_LEN]);
 
 
 #endif /* STN_RELAY_AUTH_H */

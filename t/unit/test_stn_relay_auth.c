@@ -256,6 +256,33 @@ signs_nothing_that_is_ambiguous(void **state)
 }
 
 
+/* What Python's hmac makes of it. */
+
+static void
+makes_keys_of_the_secret(void **state)
+{
+    uint8_t    key[STN_DIGEST_SHA256_LEN], other[STN_DIGEST_SHA256_LEN];
+    stn_str_t  now = access_str("the secret of now");
+    stn_str_t  brief = access_str("fifteen letters");
+
+    static const uint8_t  first[] = {
+        0x4c, 0x24, 0x6a, 0xaa, 0xdb, 0x21, 0x6e, 0x10,
+        0x3b, 0x16, 0x3f, 0x49, 0x3b, 0xf6, 0x57, 0x95
+    };
+
+    (void) state;
+
+    assert_int_equal(stn_relay_auth_key(&now, "unique listeners", key),
+                     STN_OK);
+    assert_memory_equal(key, first, sizeof(first));
+
+    assert_int_equal(stn_relay_auth_key(&now, "other", other), STN_OK);
+    assert_memory_not_equal(key, other, sizeof(key));
+
+    assert_int_equal(stn_relay_auth_key(&brief, "other", other), STN_LIMIT);
+}
+
+
 int
 main(void)
 {
@@ -266,7 +293,8 @@ main(void)
         cmocka_unit_test(reads_one_way_to_write_it),
         cmocka_unit_test(misses_no_digit_of_it),
         cmocka_unit_test(takes_the_secret_before),
-        cmocka_unit_test(signs_nothing_that_is_ambiguous)
+        cmocka_unit_test(signs_nothing_that_is_ambiguous),
+        cmocka_unit_test(makes_keys_of_the_secret)
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -261,6 +261,7 @@ sub edit_main($self) {
         'events/worker_connections' =>
             ["worker_connections $o{connections};"],
         'stentor/zone' => ["zone $o{zone};"],
+        'stentor/max_listeners' => '',
         'stentor/+' => [ $o{stentor} // () ],
         'stentor/srt' => join(' ', map {
             "srt 127.0.0.1:$o{srt_ports}[$_] $o{srt}[$_];"
@@ -276,16 +277,18 @@ sub edit_cluster($self) {
     my $redis = $c->redis() ? 'redis ' . $c->redis_address($self)
                 . " user=stentor password_file=$c->{dir}/redis;" : '';
 
+    my @capacity = $o{role} eq 'edge'
+                   ? 'capacity ' . ($o{capacity} // 20000) . ';' : ();
+
     return (
         'stentor/cluster/node' => ["node $o{id};"],
         'stentor/cluster/region' => [ 'region ' . ($o{region} // 'eu') . ';' ],
         'stentor/cluster/relay' => 'relay ' . $c->relay_url($self) . ';',
         'stentor/cluster/listen' => 'listen ' . $self->url('/live/') . ';',
-        'stentor/cluster/capacity' =>
-            'capacity ' . ($o{capacity} // 20000) . ';',
         'stentor/cluster/redis' => [$redis],
         'stentor/cluster/origin' => "origin @urls;",
-        'stentor/cluster/+' => [ @{ $c->{cluster} }, $o{lines} // () ],
+        'stentor/cluster/+' => [ @capacity, @{ $c->{cluster} },
+                                 $o{lines} // () ],
     );
 }
 
