@@ -40,6 +40,8 @@ static ngx_int_t ngx_stentor_worker_streams(ngx_cycle_t *cycle,
 static void ngx_stentor_exit_process(ngx_cycle_t *cycle);
 static char *ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_stentor_block_store(ngx_conf_t *cf,
+    ngx_stentor_conf_t *scf);
 static char *ngx_stentor_sessions(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -632,6 +634,13 @@ ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    return ngx_stentor_block_store(cf, scf);
+}
+
+
+static char *
+ngx_stentor_block_store(ngx_conf_t *cf, ngx_stentor_conf_t *scf)
+{
     ngx_conf_init_size_value(scf->zone_size, 128 * 1024 * 1024);
     ngx_conf_init_uint_value(scf->streams, 256);
 

@@ -40,6 +40,8 @@ my ($node, $b) = on_air(
             . " ssl_certificate $pem; ssl_certificate_key $key;"
             . ' location /live/ { stentor_hls; } }'
             . " server { listen [::ffff:127.0.0.1]:$dual ipv6only=off;"
+            . ' error_page 400 /oops; location /oops { return 200 oops; }'
+            . ' location /wrong/ { return 400; }'
             . ' location /live/ { stentor_hls; } }',
     http_server => 'location /slow/ { limit_rate 4k; stentor_hls live; }'
                    . ' location /wrong/ { return 400; }',
@@ -242,9 +244,9 @@ gauges('and is gone', sub ($h) {
 
 # --- no requests
 
-sub malformed($bytes, $method = 'GET') {
-    my $m = client();
-    $m->send($bytes, $method);
+sub malformed($bytes, $port = $node->port_http()) {
+    my $m = Stentor::HTTP->new($port);
+    $m->send($bytes, 'GET');
     $m->response();
     $m->close();
 }
@@ -269,6 +271,12 @@ malformed("GET /wrong/ HTTP/1.1\r\nHost: a\r\n\r\n");
 malformed("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
 malformed("HELLO\r\n\r\n");
 comes_to(5, 'what others answer is not');
+
+malformed("GET /wrong/ HTTP/1.1\r\nHost: a\r\n\r\n", $dual);
+malformed("HELLO\r\n\r\n", $dual);
+malformed("GET / HTTP/1.1\r\n\r\n", $dual);
+malformed('GET / HTTP/1.1' . "\r\nHost: a" x 2 . "\r\n\r\n", $dual);
+comes_to(8, 'a page for it changes nothing');
 
 $b->stop();
 $node->done('TERM');

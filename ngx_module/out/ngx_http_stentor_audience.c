@@ -48,6 +48,7 @@ static void ngx_http_stentor_audience_streams(ngx_http_stentor_audience_t *a,
 static int ngx_http_stentor_audience_back(void *data, stn_member_t *sm);
 static void ngx_http_stentor_audience_run(ngx_http_stentor_audience_t *a);
 static void ngx_http_stentor_audience_tick(ngx_event_t *ev);
+static ngx_uint_t ngx_http_stentor_audience_unread(ngx_http_request_t *r);
 
 
 /* What members are counted as. */
@@ -553,7 +554,7 @@ ngx_http_stentor_audience_first(ngx_http_request_t *r)
 
 
 /* What came over the wire was no request, or came too slowly: nginx answered,
- * or gave up, before any phase was run. */
+ * or gave up. */
 
 ngx_int_t
 ngx_http_stentor_audience_log(ngx_http_request_t *r)
@@ -561,7 +562,7 @@ ngx_http_stentor_audience_log(ngx_http_request_t *r)
     ngx_uint_t                      status;
     ngx_http_stentor_hls_worker_t  *w;
 
-    if (r->phase_handler || r->internal) {
+    if (!ngx_http_stentor_audience_unread(r)) {
         return NGX_OK;
     }
 
@@ -586,4 +587,20 @@ ngx_http_stentor_audience_log(ngx_http_request_t *r)
     }
 
     return NGX_OK;
+}
+
+
+/* Whether the request was over before any phase was run, but for those of a
+ * page that "error_page" has for it: it was not read to its end, or names no
+ * host. */
+
+static ngx_uint_t
+ngx_http_stentor_audience_unread(ngx_http_request_t *r)
+{
+    if (r->error_page && r->internal) {
+        return r->http_state <= NGX_HTTP_READING_REQUEST_STATE
+               || r->headers_in.host == NULL;
+    }
+
+    return !r->phase_handler && !r->internal;
 }

@@ -3,8 +3,8 @@
 
 /*
  * How full the node and its applications are (see ngx_stentor_crowd.h).  A
- * look is a walk over the slots, and over the streams where an application or
- * bandwidth is limited: it happens once a join.
+ * look is a walk over the slots, and over the streams that there are where an
+ * application or bandwidth is limited: it happens once a join.
  */
 
 #include "ngx_stentor_crowd.h"
@@ -24,6 +24,9 @@
 /* The node's name among those of applications: no hash of one. */
 #define NGX_STENTOR_CROWD_NODE  1
 
+/* A number of streams that there have not been yet. */
+#define NGX_STENTOR_CROWD_STALE  ((ngx_atomic_uint_t) -1)
+
 
 /* To which application a stream belongs, by the hash of its name. */
 
@@ -41,6 +44,9 @@ struct ngx_stentor_crowd_s {
     ngx_uint_t                   living[NGX_STENTOR_SLOTS];
     ngx_atomic_uint_t            dead[NGX_STENTOR_SLOTS];   /* pids */
     ngx_stentor_crowd_stream_t  *streams;
+    ngx_atomic_uint_t            opens;      /* the list below is as old */
+    ngx_uint_t                   nused;
+    uint32_t                    *used;       /* records that are in use */
 };
 
 
@@ -51,6 +57,7 @@ static void ngx_stentor_crowd_node(ngx_stentor_crowd_t *crowd,
     ngx_stentor_present_t *present);
 static void ngx_stentor_crowd_streams(ngx_stentor_crowd_t *crowd,
     ngx_stentor_app_t *app, ngx_stentor_present_t *present);
+static void ngx_stentor_crowd_use(ngx_stentor_crowd_t *crowd);
 static uint64_t ngx_stentor_crowd_average(ngx_stentor_stream_t *st);
 static void ngx_stentor_crowd_measure(ngx_stentor_store_t *store);
 static ngx_stentor_level_e ngx_stentor_crowd_over(ngx_stentor_limit_t *limit,
@@ -89,7 +96,10 @@ ngx_stentor_crowd_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
                                  scf->store->nstreams
                                  * sizeof(ngx_stentor_crowd_stream_t));
 
-    return crowd->streams ? crowd : NULL;
+    crowd->used = ngx_pcalloc(cycle->pool,
+                              scf->store->nstreams * sizeof(uint32_t));
+
+    return (crowd->streams && crowd->used) ? crowd : NULL;
 }
 
 
@@ -214,12 +224,17 @@ ngx_stentor_crowd_streams(ngx_stentor_crowd_t *crowd, ngx_stentor_app_t *app,
     ngx_stentor_present_t *present)
 {
     uint64_t              n;
-    ngx_uint_t            i, k;
+    ngx_uint_t            i, j, k;
     ngx_stentor_store_t  *store;
 
     store = crowd->store;
 
-    for (k = 0; k < store->nstreams; k++) {
+    if (crowd->opens != ngx_stentor_load(&store->head->opens)) {
+        ngx_stentor_crowd_use(crowd);
+    }
+
+    for (j = 0; j < crowd->nused; j++) {
+        k = crowd->used[j];
 
         if (app && ngx_stentor_crowd_app(crowd, k) != app) {
             continue;
@@ -233,6 +248,31 @@ ngx_stentor_crowd_streams(ngx_stentor_crowd_t *crowd, ngx_stentor_app_t *app,
             present->listeners += n;
             present->bandwidth += n * ngx_stentor_crowd_average(
                                           ngx_stentor_store_stream(store, k));
+        }
+    }
+}
+
+
+/* A table for thousands has a few of them, as a rule; which they are is found
+ * anew with each that opens, and after each tick.  Who has left one that is
+ * free again is there no more. */
+
+static void
+ngx_stentor_crowd_use(ngx_stentor_crowd_t *crowd)
+{
+    ngx_uint_t            i;
+    ngx_stentor_store_t  *store;
+
+    store = crowd->store;
+
+    crowd->opens = ngx_stentor_load(&store->head->opens);
+    crowd->nused = 0;
+
+    for (i = 0; i < store->nstreams; i++) {
+        if (ngx_stentor_load(&ngx_stentor_store_stream(store, i)->state)
+            != NGX_STENTOR_FREE)
+        {
+            crowd->used[crowd->nused++] = (uint32_t) i;
         }
     }
 }
@@ -320,6 +360,7 @@ ngx_stentor_crowd_tick(ngx_stentor_crowd_t *crowd)
                          ? 0 : ngx_stentor_load(&store->head->slots[i].pid);
     }
 
+    crowd->opens = NGX_STENTOR_CROWD_STALE;
     ngx_stentor_crowd_measure(store);
 
     (void) ngx_stentor_crowd_look(crowd, NULL);
