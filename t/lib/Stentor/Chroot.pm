@@ -171,7 +171,8 @@ sub processes($self) {
 
 sub remove($self) {
     $self->stop();
-    File::Path::remove_tree($self->{dir}) if !$ENV{STENTOR_KEEP};
+    system('rm', '-rf', '--one-file-system', $self->{dir})
+        if !$ENV{STENTOR_KEEP};
 }
 
 
