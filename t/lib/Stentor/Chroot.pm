@@ -59,6 +59,10 @@ sub base($self) {
         map { "deb $MIRROR/$_ main\n" } "debian $self->{suite}",
             "debian $self->{suite}-updates",
             "debian-security $self->{suite}-security"));
+
+    # packages start nothing: the network is that of the machine
+    Stentor::Node::spew("$made/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n");
+    chmod(0755, "$made/usr/sbin/policy-rc.d");
     rename($made, $dir) or die "$dir: $!\n";
 
     return $dir;
