@@ -117,6 +117,15 @@ ok($node->wait_until(sub {
 ok($l->parts(25), 'the listener hears more than the time that takes');
 ok(!$b->closed(0.01), 'the broadcaster stays where he is');
 
+# --- but such as have another zone
+
+$node->{zone} = '48m';
+$node->write_conf();
+kill('HUP', $node->{pid});
+ok($b->closed($PATIENCE), 'a zone of another size: he is sent there');
+$b = broadcaster($node);
+ok(listener($node)->parts(3), 'and is heard');
+
 # --- none
 
 kill('QUIT', $node->{pid});
