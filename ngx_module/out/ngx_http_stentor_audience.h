@@ -16,9 +16,9 @@
 #define _NGX_HTTP_STENTOR_AUDIENCE_H_INCLUDED_
 
 
-#include "audience/stn_audience.h"
 #include "ngx_http_stentor_hls.h"
 #include "store/ngx_stentor_crowd.h"
+#include "audience/stn_audience.h"
 
 
 typedef struct {
