@@ -8,6 +8,7 @@
 #   make asan    the tests again under AddressSanitizer and UBSan
 #   make bench   what it costs, ratios first, beside nginx itself
 #   make rehearse  the listeners of scripts/rehearse
+#   make deb     a package for this system (build/deb)
 #   make fuzz    a minute of libFuzzer for each parser (needs clang)
 #   make check   the house style
 #   make clean
@@ -31,8 +32,8 @@ CROWD    := $(wildcard rehearse/*.c)
 TRIED    := rehearse/crowd_http.c rehearse/crowd_wheel.c
 FUZZERS  := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
 
-.PHONY: all module html rehearse run demo test asan bench fuzz check clean \
-        setup-run setup-test setup-bench units
+.PHONY: all module html rehearse run demo test asan bench deb fuzz check \
+        clean setup-run setup-test setup-bench setup-deb units
 
 all: module
 
@@ -71,6 +72,12 @@ setup-test:
 
 setup-bench:
 	@scripts/setup bench
+
+setup-deb:
+	@scripts/setup deb
+
+deb: setup-deb html
+	scripts/build-deb $(BUILD)/deb
 
 
 # The library again, without nginx and under C11: for unit tests, and for

@@ -15,7 +15,8 @@
 /* An exiting worker stays while it has lives; looked at this often. */
 #define NGX_STENTOR_LIVE_KEEP_MS  200
 
-/* It plays hold audio of a file for so long, until a new worker can. */
+/* It plays hold audio of a file for so long, until a new worker can; and waits
+ * for so long for there being any. */
 #define NGX_STENTOR_LIVE_STAY_MS  2500
 
 /* A stream that nobody feeds holds up its exit for so long at most. */
@@ -40,6 +41,8 @@ static void ngx_stentor_live_say(ngx_stentor_live_t *live,
     ngx_stentor_live_event_e ev, const char *reason);
 static void ngx_stentor_lives_wake(void *data, ngx_stentor_stream_t *st);
 static void ngx_stentor_lives_keep(ngx_event_t *ev);
+static void ngx_stentor_lives_relieve(ngx_stentor_lives_t *lives);
+static void ngx_stentor_live_dismiss(ngx_stentor_live_t *live);
 static void ngx_stentor_live_look(ngx_stentor_live_t *live);
 
 
@@ -725,27 +728,56 @@ ngx_stentor_live_look(ngx_stentor_live_t *live)
 
 
 /* A worker is not done while it has a stream: without a timer that counts,
- * nginx would let it exit under the feet of its live threads.  One that is to
- * exit keeps those that are being fed; the others go on elsewhere. */
+ * nginx would let it exit under the feet of its live threads. */
 
 static void
 ngx_stentor_lives_keep(ngx_event_t *ev)
 {
-    ngx_queue_t          *q;
-    ngx_stentor_live_t   *live;
     ngx_stentor_lives_t  *lives;
 
     lives = ngx_stentor_container(ev, ngx_stentor_lives_t, keep);
 
-    if (ngx_exiting && lives->exiting == 0) {
-        lives->exiting = ngx_max(ngx_current_msec, 1);
+    if (ngx_exiting) {
+        ngx_stentor_lives_relieve(lives);
     }
 
+    if (!ngx_queue_empty(&lives->queue)) {
+        ngx_add_timer(ev, NGX_STENTOR_LIVE_KEEP_MS);
+    }
+}
+
+
+/* A worker that is to exit keeps the streams that are being fed; the others go
+ * on elsewhere.  When nobody is left who serves them (nginx quits, or another
+ * binary has taken over, with a zone of its own), broadcasters are told to go:
+ * encoders come back, to who serves now. */
+
+static void
+ngx_stentor_lives_relieve(ngx_stentor_lives_t *lives)
+{
+    ngx_uint_t           left;
+    ngx_queue_t         *q;
+    ngx_stentor_live_t  *live;
+
+    if (lives->exiting == 0) {
+        lives->exiting = ngx_max(ngx_current_msec, 1);
+        ngx_stentor_store_slot(lives->store, lives->wake->slot)->exiting = 1;
+    }
+
+    /* new workers may be about to begin */
+
+    left = ngx_current_msec - lives->exiting >= NGX_STENTOR_LIVE_STAY_MS
+           && !ngx_stentor_store_served(lives->store);
+
     for (q = ngx_queue_head(&lives->queue);
-         ngx_exiting && q != ngx_queue_sentinel(&lives->queue);
+         q != ngx_queue_sentinel(&lives->queue);
          q = ngx_queue_next(q))
     {
         live = ngx_queue_data(q, ngx_stentor_live_t, queue);
+
+        if (left && live->source) {
+            ngx_stentor_live_dismiss(live);
+        }
 
         if (live->source == NULL
             && (live->hold->len == 0
@@ -765,8 +797,18 @@ ngx_stentor_lives_keep(ngx_event_t *ev)
             pthread_mutex_unlock(&live->mutex);
         }
     }
+}
 
-    if (!ngx_queue_empty(&lives->queue)) {
-        ngx_add_timer(ev, NGX_STENTOR_LIVE_KEEP_MS);
-    }
+
+static void
+ngx_stentor_live_dismiss(ngx_stentor_live_t *live)
+{
+    ngx_stentor_source_t  *source;
+
+    source = live->source;
+
+    ngx_stentor_live_detach(source);
+
+    source->handler(source->data, NGX_STENTOR_LIVE_CLOSED,
+                    "this server shuts down");
 }

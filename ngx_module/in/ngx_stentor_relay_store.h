@@ -17,8 +17,8 @@
 #define _NGX_STENTOR_RELAY_STORE_H_INCLUDED_
 
 
-#include "relay/stn_relay.h"
 #include "store/ngx_stentor_wake.h"
+#include "relay/stn_relay.h"
 
 
 /* Init segments that may come before the first part: the one in force and the

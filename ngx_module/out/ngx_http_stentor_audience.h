@@ -16,8 +16,8 @@
 #define _NGX_HTTP_STENTOR_AUDIENCE_H_INCLUDED_
 
 
-#include "audience/stn_audience.h"
 #include "ngx_http_stentor_hls.h"
+#include "audience/stn_audience.h"
 
 
 typedef struct {

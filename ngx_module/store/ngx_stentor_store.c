@@ -293,6 +293,24 @@ ngx_stentor_store_lives(ngx_stentor_store_t *store, ngx_uint_t slot)
 }
 
 
+ngx_uint_t
+ngx_stentor_store_served(ngx_stentor_store_t *store)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_STENTOR_SLOTS; i++) {
+
+        if (!ngx_stentor_load(&store->head->slots[i].exiting)
+            && ngx_stentor_store_lives(store, i))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_stentor_store_count(ngx_stentor_store_t *store, ngx_uint_t slot,
     ngx_stentor_counter_e counter, int64_t n)

@@ -175,6 +175,7 @@ typedef enum {
 
 typedef struct {
     ngx_atomic_t             pid;        /* 0: free */
+    ngx_atomic_t             exiting;    /* boolean: stays for streams only */
     size_t                   dirty;      /* offset: a bit per stream */
     size_t                   waiters;    /* offset: a uint32_t per stream */
     size_t                   listeners;  /* likewise, */
@@ -496,6 +497,10 @@ uint32_t *ngx_stentor_store_present(ngx_stentor_store_t *store,
  * slot back. */
 ngx_uint_t ngx_stentor_store_lives(ngx_stentor_store_t *store,
     ngx_uint_t slot);
+
+/* Whether any worker lives that is not known to exit: the others' streams have
+ * listeners then. */
+ngx_uint_t ngx_stentor_store_served(ngx_stentor_store_t *store);
 
 /* The stream of that full name that can be read (open, or closed less than
  * its retention ago), or NULL.  Lock-free. */

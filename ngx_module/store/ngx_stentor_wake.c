@@ -114,6 +114,7 @@ ngx_stentor_wake_claim(ngx_stentor_wake_t *wake)
 
         if (ngx_atomic_cmp_set(&slot->pid, pid, (ngx_atomic_uint_t) ngx_pid)) {
             wake->slot = i;
+            slot->exiting = 0;
             ngx_stentor_wake_forget(wake);
 
             ngx_memzero(ngx_stentor_store_waiters(wake->store, i),

@@ -375,7 +375,8 @@ bit_rates_are_what_was_asked_for(void **state)
 }
 
 
-/* Where one of libavcodec's two coders for AAC fails badly. */
+/* Where one of libavcodec's two coders for AAC fails badly: 0.11 and more is
+ * left over by that, 0.052 at most by the other one (of ffmpeg 7.1). */
 
 static void
 a_loud_tone_stays_a_tone(void **state)
@@ -404,7 +405,7 @@ a_loud_tone_stays_a_tone(void **state)
         rms = sound_residue(&back, confs[i].rate / 2, confs[i].rate, &hz,
                             &worst);
 
-        if (rms > 0.05) {
+        if (rms > 0.07) {
             fail_msg("case %zu: left over %g", i, rms);
         }
 

@@ -377,7 +377,7 @@ expect_encoder(const char *name, stn_codec_e codec, int channels,
     assert_non_null(e);
     e->bit_rate = 64000;
     e->sample_rate = 48000;
-    e->sample_fmt = c->sample_fmts[0];
+    e->sample_fmt = AV_SAMPLE_FMT_S16;
     e->time_base = (AVRational) { 1, 48000 };
     av_channel_layout_default(&e->ch_layout, channels);
     assert_int_equal(avcodec_open2(e, c, NULL), 0);
