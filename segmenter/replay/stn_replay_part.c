@@ -141,14 +141,15 @@ stn_replay_part_tfhd(stn_cur_t *c, stn_replay_part_t *p)
         (void) stn_cur_be32(c);
     }
 
-    p->duration = (flags & STN_TFHD_DURATION) ? stn_cur_be32(c) : 0;
+    if (flags & STN_TFHD_DURATION) {
+        (void) stn_cur_be32(c);
+    }
+
     p->size = (flags & STN_TFHD_SIZE) ? stn_cur_be32(c) : 0;
 
     return c->failed ? STN_ERROR : STN_OK;
 }
 
-
-/* Samples of different durations are not made here. */
 
 static int
 stn_replay_part_trun(stn_cur_t *c, stn_replay_part_t *p)
@@ -174,11 +175,6 @@ stn_replay_part_trun(stn_cur_t *c, stn_replay_part_t *p)
         || (p->step && p->nsamples > stn_cur_left(c) / p->step))
     {
         return STN_ERROR;
-    }
-
-    if (flags & STN_TRUN_DURATION) {
-        p->duration = stn_cur_be32(c);
-        c->pos -= 4;
     }
 
     if (flags & STN_TRUN_SIZE) {

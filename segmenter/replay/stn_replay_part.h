@@ -19,7 +19,6 @@ typedef struct {
     uint32_t        mdat;        /* and of mdat, heads included */
     size_t          tfdt;        /* where the 64 bits of time are in moof */
     uint32_t        nsamples;
-    uint32_t        duration;    /* of each sample */
     const uint8_t  *sizes;       /* of all samples, every step bytes; or NULL */
     unsigned        step;
     uint32_t        size;        /* of each, without sizes */

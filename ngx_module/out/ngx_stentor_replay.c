@@ -1,0 +1,428 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The event loop's side of replays (see ngx_stentor_replay.h): a few times a
+ * second it looks which streams this worker writes, and gives each that is to
+ * be replayed a writer.  It touches no disk and waits for no thread, but when
+ * the worker exits.
+ */
+
+#include "ngx_stentor_replay_thread.h"
+#include "ngx_stentor_thread.h"
+
+#include <time.h>
+
+
+#define NGX_STENTOR_REPLAY_LOOK_MS       200
+
+/* How long an exiting worker waits for its writers.  One that is told to
+ * terminate may be killed by the master from a second and a half on. */
+#define NGX_STENTOR_REPLAY_EXIT_MS       2000
+#define NGX_STENTOR_REPLAY_TERMINATE_MS  500
+
+/* Hold audio that ends a replay, unless "end" says otherwise. */
+#define NGX_STENTOR_REPLAY_END_MS        60000
+
+
+static void ngx_stentor_replays_timer(ngx_event_t *ev);
+static void ngx_stentor_replays_sweep(ngx_stentor_replays_t *replays);
+static void ngx_stentor_replays_look(ngx_stentor_replays_t *replays,
+    ngx_stentor_stream_t *st);
+static ngx_uint_t ngx_stentor_replays_fit(ngx_stentor_replays_t *replays,
+    ngx_str_t *name);
+static void ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
+    ngx_stentor_stream_t *st, ngx_stentor_app_t *app, ngx_str_t *name);
+static void ngx_stentor_writer_free(ngx_stentor_writer_t *w);
+static void ngx_stentor_writer_quit(ngx_stentor_writer_t *w);
+static ngx_int_t ngx_stentor_replays_join(pthread_t thread, int64_t ms);
+static const char *ngx_stentor_replay_param(ngx_stentor_replay_conf_t *conf,
+    ngx_str_t *value);
+
+
+ngx_stentor_replays_t *
+ngx_stentor_replays_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
+{
+    ngx_stentor_replays_t  *replays;
+
+    /* what a thread may still use when the worker has not waited for it */
+
+    replays = ngx_calloc(sizeof(ngx_stentor_replays_t), cycle->log);
+    if (replays == NULL) {
+        return NULL;
+    }
+
+    replays->scf = scf;
+    replays->store = scf->store;
+    replays->slot = scf->worker.wake->slot;
+    replays->log = cycle->log;
+
+    ngx_queue_init(&replays->queue);
+    pthread_mutex_init(&replays->mutex, NULL);
+    pthread_cond_init(&replays->cond, NULL);
+
+    replays->timer.handler = ngx_stentor_replays_timer;
+    replays->timer.data = scf->worker.wake->connection;
+    replays->timer.log = cycle->log;
+    replays->timer.cancelable = 1;
+
+    ngx_add_timer(&replays->timer, NGX_STENTOR_REPLAY_LOOK_MS);
+
+    return replays;
+}
+
+
+void
+ngx_stentor_replays_exit(ngx_stentor_replays_t *replays)
+{
+    int64_t                until;
+    ngx_queue_t           *q;
+    ngx_stentor_writer_t  *w;
+
+    for (q = ngx_queue_head(&replays->queue);
+         q != ngx_queue_sentinel(&replays->queue);
+         q = ngx_queue_next(q))
+    {
+        ngx_stentor_writer_quit(ngx_queue_data(q, ngx_stentor_writer_t,
+                                               queue));
+    }
+
+    pthread_mutex_lock(&replays->mutex);
+    replays->quit = 1;
+    pthread_cond_signal(&replays->cond);
+    pthread_mutex_unlock(&replays->mutex);
+
+    until = ngx_stentor_writer_now()
+            + (ngx_terminate ? NGX_STENTOR_REPLAY_TERMINATE_MS
+                             : NGX_STENTOR_REPLAY_EXIT_MS);
+
+    /* one that a disk does not let go of ends with the process */
+
+    while (!ngx_queue_empty(&replays->queue)) {
+        q = ngx_queue_head(&replays->queue);
+        w = ngx_queue_data(q, ngx_stentor_writer_t, queue);
+
+        if (ngx_stentor_replays_join(w->thread, until) == NGX_OK) {
+            ngx_stentor_writer_free(w);
+
+        } else {
+            ngx_queue_remove(&w->queue);
+            ngx_log_error(NGX_LOG_ERR, replays->log, 0,
+                          "replay of stream \"%V\" is left alone: the disk "
+                          "does not answer", &w->name);
+        }
+    }
+
+    if (replays->sweeps) {
+        (void) ngx_stentor_replays_join(replays->sweeper, until);
+    }
+}
+
+
+static ngx_int_t
+ngx_stentor_replays_join(pthread_t thread, int64_t until)
+{
+    int64_t          ms;
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+
+    ms = ngx_max(until - ngx_stentor_writer_now(), 0)
+         + ts.tv_nsec / 1000000;
+    ts.tv_sec += ms / 1000;
+    ts.tv_nsec = ms % 1000 * 1000000;
+
+    return pthread_timedjoin_np(thread, NULL, &ts) == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_stentor_replays_timer(ngx_event_t *ev)
+{
+    ngx_uint_t              i, ended;
+    ngx_queue_t            *q, *next;
+    ngx_stentor_writer_t   *w;
+    ngx_stentor_replays_t  *replays;
+
+    replays = ngx_stentor_container(ev, ngx_stentor_replays_t, timer);
+
+    for (q = ngx_queue_head(&replays->queue);
+         q != ngx_queue_sentinel(&replays->queue);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        w = ngx_queue_data(q, ngx_stentor_writer_t, queue);
+
+        /* what is being written is wanted from other nodes */
+
+        w->stream->read_msec = ngx_current_msec;
+
+        pthread_mutex_lock(&w->mutex);
+        ended = w->ended;
+        pthread_mutex_unlock(&w->mutex);
+
+        if (ended) {
+            pthread_join(w->thread, NULL);
+            ngx_stentor_writer_free(w);
+        }
+    }
+
+    for (i = 0; i < replays->store->nstreams; i++) {
+        ngx_stentor_replays_look(replays,
+                                 ngx_stentor_store_stream(replays->store, i));
+    }
+
+    ngx_stentor_replays_sweep(replays);
+
+    ngx_add_timer(ev, NGX_STENTOR_REPLAY_LOOK_MS);
+}
+
+
+/* One worker does it for all; in a reload the new one waits for the lock that
+ * the old one has. */
+
+static void
+ngx_stentor_replays_sweep(ngx_stentor_replays_t *replays)
+{
+    if (replays->sweeps || ngx_worker != 0 || ngx_exiting) {
+        return;
+    }
+
+    replays->sweeps = (ngx_stentor_thread(&replays->sweeper,
+                                          ngx_stentor_sweeper_run, replays)
+                       == 0);
+}
+
+
+static void
+ngx_stentor_replays_look(ngx_stentor_replays_t *replays,
+    ngx_stentor_stream_t *st)
+{
+    u_char                 data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t              full, name;
+    ngx_queue_t           *q;
+    ngx_stentor_app_t     *app;
+    ngx_stentor_writer_t  *w;
+
+    if (ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN
+        || ngx_stentor_load(&st->owner_pid) != (ngx_atomic_uint_t) ngx_pid
+        || st->owner != replays->slot)
+    {
+        return;
+    }
+
+    for (q = ngx_queue_head(&replays->queue);
+         q != ngx_queue_sentinel(&replays->queue);
+         q = ngx_queue_next(q))
+    {
+        w = ngx_queue_data(q, ngx_stentor_writer_t, queue);
+
+        if (w->stream == st) {
+            return;
+        }
+    }
+
+    full.len = ngx_min(st->name_len, NGX_STENTOR_NAME_MAX);
+    full.data = data;
+    ngx_memcpy(data, st->name, full.len);
+
+    app = ngx_stentor_app_split(replays->scf, &full, &name);
+
+    if (app && app->replay.dir.len
+        && ngx_stentor_replays_fit(replays, &full))
+    {
+        ngx_stentor_writer_start(replays, st, app, &full);
+    }
+}
+
+
+/* A stream must not be named as what lies in another one's directory. */
+
+static ngx_uint_t
+ngx_stentor_replays_fit(ngx_stentor_replays_t *replays, ngx_str_t *name)
+{
+    size_t   len;
+    char     level[NGX_STENTOR_NAME_MAX + 1];
+    u_char  *p, *last, *slash;
+
+    last = name->data + name->len;
+
+    for (p = name->data; p < last; p += len + 1) {
+        slash = ngx_strlchr(p, last, '/');
+        len = (slash ? slash : last) - p;
+
+        ngx_cpystrn((u_char *) level, p, len + 1);
+
+        if (ngx_strcmp(level, "latest") == 0
+            || ngx_stentor_replay_is_start(level))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
+    ngx_stentor_stream_t *st, ngx_stentor_app_t *app, ngx_str_t *name)
+{
+    ngx_stentor_writer_t  *w;
+    pthread_condattr_t     attr;
+
+    w = ngx_calloc(sizeof(ngx_stentor_writer_t), replays->log);
+    if (w == NULL) {
+        return;
+    }
+
+    w->replays = replays;
+    w->app = app;
+    w->stream = st;
+    w->log = *replays->log;
+    w->name.len = name->len;
+    w->name.data = w->name_data;
+    ngx_memcpy(w->name_data, name->data, name->len);
+
+    pthread_mutex_init(&w->mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->cond, &attr);
+    pthread_condattr_destroy(&attr);
+
+    ngx_stentor_replay_init(&w->files, &app->replay, &w->name, &w->log);
+    stn_buf_init(&w->bytes, NGX_STENTOR_RENDITIONS * STN_REPLAY_PART_MAX);
+
+    ngx_queue_insert_tail(&replays->queue, &w->queue);
+
+    if (ngx_stentor_thread(&w->thread, ngx_stentor_writer_run, w) != 0) {
+        ngx_stentor_writer_free(w);
+    }
+}
+
+
+static void
+ngx_stentor_writer_free(ngx_stentor_writer_t *w)
+{
+    ngx_queue_remove(&w->queue);
+    pthread_cond_destroy(&w->cond);
+    pthread_mutex_destroy(&w->mutex);
+    stn_buf_free(&w->bytes);
+    ngx_free(w);
+}
+
+
+static void
+ngx_stentor_writer_quit(ngx_stentor_writer_t *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    w->quit = 1;
+    pthread_cond_signal(&w->cond);
+    pthread_mutex_unlock(&w->mutex);
+}
+
+
+void
+ngx_stentor_writer_count(ngx_stentor_writer_t *w,
+    ngx_stentor_counter_e counter, int64_t n)
+{
+    ngx_stentor_store_count(w->replays->store, w->replays->slot, counter, n);
+}
+
+
+int64_t
+ngx_stentor_writer_now(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
+/* replay DIR [end=time] [keep=time] [max_size=size] [fsync=on|off]
+ * [trim_silence] */
+
+char *
+ngx_stentor_replay(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_stentor_app_t *app = conf;
+
+    ngx_str_t                  *value;
+    ngx_uint_t                  i;
+    const char                 *reason;
+    ngx_stentor_replay_conf_t  *replay;
+
+    value = cf->args->elts;
+    replay = &app->replay;
+
+    if (replay->dir.len) {
+        return "is duplicate";
+    }
+
+    replay->dir = value[1];
+    replay->end = NGX_STENTOR_REPLAY_END_MS;
+    replay->fsync = 1;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        reason = ngx_stentor_replay_param(replay, &value[i]);
+
+        if (reason) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s \"%V\"", reason,
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_conf_full_name(cf->cycle, &replay->dir, 0) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static const char *
+ngx_stentor_replay_param(ngx_stentor_replay_conf_t *conf, ngx_str_t *value)
+{
+    ngx_int_t  n;
+    ngx_str_t  s;
+
+    if (ngx_strcmp(value->data, "trim_silence") == 0) {
+        conf->trim_silence = 1;
+        return NULL;
+    }
+
+    if (ngx_strcmp(value->data, "fsync=on") == 0
+        || ngx_strcmp(value->data, "fsync=off") == 0)
+    {
+        conf->fsync = (value->len == 8);
+        return NULL;
+    }
+
+    if (ngx_strncmp(value->data, "end=", 4) == 0) {
+        s.data = value->data + 4;
+        s.len = value->len - 4;
+        n = ngx_parse_time(&s, 0);
+
+        conf->end = (ngx_msec_t) n;
+        return n >= 1000 ? NULL : "invalid parameter, at least 1s is needed:";
+    }
+
+    if (ngx_strncmp(value->data, "keep=", 5) == 0) {
+        s.data = value->data + 5;
+        s.len = value->len - 5;
+        n = ngx_parse_time(&s, 1);
+
+        conf->keep = (time_t) n;
+        return n >= 1 ? NULL : "invalid parameter";
+    }
+
+    if (ngx_strncmp(value->data, "max_size=", 9) == 0) {
+        s.data = value->data + 9;
+        s.len = value->len - 9;
+
+        conf->max_size = ngx_parse_offset(&s);
+        return conf->max_size > 0 ? NULL : "invalid parameter";
+    }
+
+    return "invalid parameter";
+}
