@@ -21,7 +21,8 @@ static stn_replay_segment_t *stn_replay_log_segment(stn_replay_log_t *log,
     const stn_replay_record_t *r, unsigned file);
 static int stn_replay_log_fits(const stn_replay_log_t *log,
     const stn_replay_record_t *r, unsigned file);
-static int64_t stn_replay_log_length(const stn_replay_segment_t *seg);
+static int stn_replay_log_full(const stn_replay_log_t *log,
+    const stn_replay_segment_t *seg);
 static void stn_replay_log_piece(stn_replay_piece_t *piece,
     const stn_replay_record_t *r, uint64_t offset);
 static void stn_replay_log_chapter(stn_replay_log_t *log,
@@ -81,8 +82,7 @@ stn_replay_log_add(stn_replay_log_t *log, const stn_replay_record_t *r,
     }
 
     seg->msn = r->msn;
-    seg->complete = r->last
-                    && stn_replay_log_length(seg) >= STN_REPLAY_SEGMENT_US;
+    seg->complete = r->last && stn_replay_log_full(log, seg);
 
     stn_replay_log_chapter(log, r);
 
@@ -155,15 +155,35 @@ stn_replay_log_fits(const stn_replay_log_t *log, const stn_replay_record_t *r,
     seg = &log->segments[log->nsegments - 1];
 
     return !seg->complete && seg->file == file && r->lost_ms == 0
-           && (seg->msn == r->msn
-               || stn_replay_log_length(seg) < STN_REPLAY_SEGMENT_US);
+           && (seg->msn == r->msn || !stn_replay_log_full(log, seg));
 }
 
 
-static int64_t
-stn_replay_log_length(const stn_replay_segment_t *seg)
+/* Whether another segment of the stream would make it too long. */
+
+static int
+stn_replay_log_full(const stn_replay_log_t *log,
+    const stn_replay_segment_t *seg)
 {
-    return stn_rescale(seg->pieces[0].duration, 1000000, seg->pieces[0].rate);
+    int64_t                    length;
+    const stn_replay_piece_t  *piece;
+
+    piece = &seg->pieces[0];
+    length = stn_rescale(piece->duration, 1000000, piece->rate);
+
+    return length + (int64_t) log->conf.part_us * log->conf.parts
+           > stn_replay_log_longest(&log->conf);
+}
+
+
+int64_t
+stn_replay_log_longest(const stn_replay_conf_t *conf)
+{
+    int64_t  segment;
+
+    segment = (int64_t) conf->part_us * conf->parts;
+
+    return (STN_REPLAY_SEGMENT_US + segment - 1) / segment * segment;
 }
 
 

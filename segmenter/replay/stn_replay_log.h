@@ -27,8 +27,8 @@
 #define STN_REPLAY_SEGMENTS    20000
 #define STN_REPLAY_CHAPTERS    2048
 
-/* A segment of a replay is as many whole ones of the stream as last so long;
- * microseconds. */
+/* A segment of a replay is as many of the stream as last at least so long, if
+ * nothing is missing; microseconds. */
 #define STN_REPLAY_SEGMENT_US  4000000
 
 
@@ -127,6 +127,9 @@ int stn_replay_log_counts(const stn_replay_conf_t *conf,
  */
 int stn_replay_log_add(stn_replay_log_t *log, const stn_replay_record_t *r,
     const uint64_t *offsets, unsigned file);
+
+/* How long a segment may become, in microseconds. */
+int64_t stn_replay_log_longest(const stn_replay_conf_t *conf);
 
 /* Segments that a playlist may list by now: they will not change. */
 size_t stn_replay_log_listed(const stn_replay_log_t *log);

@@ -55,12 +55,10 @@ unsigned
 stn_replay_target(const stn_replay_log_t *log)
 {
     size_t                       i;
-    int64_t                      us, n, longest;
+    int64_t                      us, longest;
     const stn_replay_segment_t  *seg;
 
-    us = (int64_t) log->conf.part_us * log->conf.parts;
-    n = (STN_REPLAY_SEGMENT_US + us - 1) / us;
-    longest = n * us;
+    longest = stn_replay_log_longest(&log->conf);
 
     /* of another grid, before the configuration was changed */
 
