@@ -641,6 +641,7 @@ ngx_stentor_replay_index(ngx_stentor_replay_files_t *f, int fd,
 void
 ngx_stentor_replay_close(ngx_stentor_replay_files_t *f)
 {
+    ngx_str_t    stream;
     ngx_uint_t   i;
     const char  *what;
 
@@ -666,7 +667,10 @@ ngx_stentor_replay_close(ngx_stentor_replay_files_t *f)
     stn_buf_free(&f->text);
 
     what = f->what;
-    ngx_stentor_replay_init(f, f->conf, &f->stream, f->log);
+    stream = f->stream;
+
+    ngx_stentor_replay_init(f, f->conf, &stream, f->log);
+
     f->what = what;
 }
 

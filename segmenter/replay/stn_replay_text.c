@@ -7,6 +7,7 @@
  */
 
 #include "replay/stn_replay_text.h"
+#include "replay/stn_replay_index.h"
 #include "pack/stn_playlist.h"
 
 #include <inttypes.h>
@@ -17,7 +18,7 @@ static void stn_replay_name(char *name, const char *rendition, unsigned file,
     const char *suffix);
 static void stn_replay_segment(const stn_replay_segment_t *seg, unsigned i,
     const char *rendition, stn_buf_t *out);
-static void stn_replay_map(const stn_replay_segment_t *seg,
+static void stn_replay_map(const stn_replay_segment_t *seg, unsigned i,
     const char *rendition, stn_buf_t *out);
 static void stn_replay_chapter(const stn_replay_chapter_t *chapter,
     stn_buf_t *out);
@@ -97,7 +98,7 @@ stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
         }
 
         if (k == 0 || seg->file != seg[-1].file) {
-            stn_replay_map(seg, rendition, out);
+            stn_replay_map(seg, i, rendition, out);
         }
 
         if (k == 0 || seg->discontinuity) {
@@ -117,14 +118,22 @@ stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
 }
 
 
+/* Of a file's first segment.  The init segment is a file of its own, whole; but
+ * there are players (libavformat) that want a range here, too, where the rest
+ * is ranges.  It is as long as what comes before the first record. */
+
 static void
-stn_replay_map(const stn_replay_segment_t *seg, const char *rendition,
-    stn_buf_t *out)
+stn_replay_map(const stn_replay_segment_t *seg, unsigned i,
+    const char *rendition, stn_buf_t *out)
 {
-    char  name[STN_REPLAY_NAME_MAX];
+    char      name[STN_REPLAY_NAME_MAX];
+    uint64_t  len;
 
     stn_replay_init_name(name, rendition, seg->file);
-    stn_buf_printf(out, "#EXT-X-MAP:URI=\"%s\"\n", name);
+    len = seg->pieces[i].offset - STN_REPLAY_RECORD_LEN - STN_REPLAY_ROOM;
+
+    stn_buf_printf(out, "#EXT-X-MAP:URI=\"%s\",BYTERANGE=\"%" PRIu64
+                   "@0\"\n", name, len);
 }
 
 

@@ -295,7 +295,8 @@ writes_playlists(void **state)
     assert_string_equal((char *) out.data,
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:6\n"
         "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-INDEPENDENT-SEGMENTS\n"
-        "#EXT-X-START:TIME-OFFSET=0\n#EXT-X-MAP:URI=\"48k~init.mp4\"\n"
+        "#EXT-X-START:TIME-OFFSET=0\n"
+        "#EXT-X-MAP:URI=\"48k~init.mp4\",BYTERANGE=\"884@0\"\n"
         "#EXT-X-PROGRAM-DATE-TIME:2025-11-21T10:00:06.570Z\n"
         "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:3320@964\n48k.m4a\n"
         "#EXTINF:2.00533,\n#EXT-X-BYTERANGE:1064@4348\n48k.m4a\n"
@@ -310,7 +311,8 @@ writes_playlists(void **state)
     assert_int_equal(stn_replay_playlist(&r.log, 0, "128k", &out), STN_OK);
     stn_buf_u8(&out, 0);
     assert_non_null(strstr((char *) out.data,
-        "#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"128k~2~init.mp4\"\n"
+        "#EXT-X-DISCONTINUITY\n"
+        "#EXT-X-MAP:URI=\"128k~2~init.mp4\",BYTERANGE=\"684@0\"\n"
         "#EXT-X-PROGRAM-DATE-TIME:2025-11-21T10:00:24.618Z\n"
         "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:6320@764\n128k~2.m4a\n"
         "#EXT-X-ENDLIST\n"));
