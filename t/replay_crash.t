@@ -27,7 +27,8 @@ chmod(0755, $dir);
 my $media = Stentor::Media::fixture(freq => 880);
 my $node = Stentor::Node->new(window => '8s', linger => '3s', stentor =>
     "application duo { replay $dir end=30s fsync=off; part_duration 200ms;"
-    . ' linger 3s; rendition hi bitrate=96k; rendition lo bitrate=32k channels=1; }',
+    . ' linger 3s; rendition hi bitrate=96k;'
+    . ' rendition lo bitrate=32k channels=1; }',
     application => "replay $dir end=30s;", Stentor::Replay::location($dir));
 my $r = Stentor::Replay->new(node => $node, dir => $dir);
 my $duo = Stentor::Replay->new(node => $node, dir => $dir,
