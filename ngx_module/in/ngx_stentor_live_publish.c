@@ -115,11 +115,12 @@ ngx_stentor_live_record(ngx_stentor_live_t *live, stn_stream_parts_t *parts,
     record->made_us = ngx_stentor_live_now(live);
     record->discontinuities = parts->discontinuities;
 
-    /* what is heard of him now is in this part, or the next one */
+    /* what is heard of him now is in this part, or the next one: half of it is
+     * as near as that can be told */
 
-    if (part->live && live->stream.present) {
+    if (part->live) {
         stn_level_report(live->stream.level, &level);
-        record->silent = (uint64_t) level.silent_ms * part->rate
+        record->silent = (uint64_t) level.silent_ms * part->rate * 2
                          >= (uint64_t) part->duration * 1000;
     }
 }
