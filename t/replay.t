@@ -95,6 +95,11 @@ $res = $node->get('/replay/live/studio1/latest/audio.m4a?download=1',
 is($res->{status}, 206, 'ranges');
 is(header($res, 'content-type'), 'audio/mp4', 'an m4a');
 is(header($res, 'content-disposition'), 'attachment', 'to be downloaded');
+my $c = $node->http();
+$c->request('OPTIONS', '/replay/live/studio1/latest/audio.m4a');
+$res = $c->response();
+is($res->{status}, 204, 'a preflight');
+is(header($res, 'access-control-allow-headers'), 'Range', 'may ask for ranges');
 is($node->get('/replay/live/studio1/latest/.plan')->{status}, 404,
    'not the plan');
 
@@ -177,13 +182,14 @@ is($said, '', 'and both over HLS');
 
 # --- one that stays open ends when nobody comes back
 
-my $c = Stentor::Replay->new(node => $node, dir => $dir, stream => 'live/conf');
+my $open = Stentor::Replay->new(node => $node, dir => $dir,
+                                stream => 'live/conf');
 $b = broadcaster($node, name => 'conf', media => $media);
-grows($c, 1);
+grows($open, 1);
 $b->stop();
-ok($node->wait_until(sub { $c->playlist()->{ended} }, 20),
+ok($node->wait_until(sub { $open->playlist()->{ended} }, 20),
    'a stream that stays open: it ends after hold audio');
-like($c->story(), qr/^live [\d.]+$/, 'without it');
+like($open->story(), qr/^live [\d.]+$/, 'without it');
 is($node->stream('live/conf')->{state}, 'hold', 'the stream goes on');
 
 is($node->status()->{replay}{lost}, 0, 'nothing was lost in all this');

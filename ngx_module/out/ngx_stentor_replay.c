@@ -16,6 +16,9 @@
 
 #define NGX_STENTOR_REPLAY_LOOK_MS       200
 
+/* A thread that waits for the disk for so long is told of. */
+#define NGX_STENTOR_REPLAY_STUCK_MS      5000
+
 /* How long an exiting worker waits for its writers.  One that is told to
  * terminate may be killed by the master from a second and a half on. */
 #define NGX_STENTOR_REPLAY_EXIT_MS       2000
@@ -25,17 +28,20 @@
 #define NGX_STENTOR_REPLAY_END_MS        60000
 
 
+static void ngx_stentor_replays_quit(ngx_stentor_replays_t *replays);
+static ngx_int_t ngx_stentor_replays_join(pthread_t thread, int64_t until);
 static void ngx_stentor_replays_timer(ngx_event_t *ev);
+static void ngx_stentor_writer_check(ngx_stentor_writer_t *w);
+static void ngx_stentor_writer_stuck(ngx_stentor_writer_t *w,
+    ngx_uint_t stuck);
 static void ngx_stentor_replays_sweep(ngx_stentor_replays_t *replays);
 static void ngx_stentor_replays_look(ngx_stentor_replays_t *replays,
     ngx_stentor_stream_t *st);
-static ngx_uint_t ngx_stentor_replays_fit(ngx_stentor_replays_t *replays,
-    ngx_str_t *name);
+static ngx_uint_t ngx_stentor_replays_fit(ngx_str_t *name);
 static void ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
     ngx_stentor_stream_t *st, ngx_stentor_app_t *app, ngx_str_t *name);
 static void ngx_stentor_writer_free(ngx_stentor_writer_t *w);
 static void ngx_stentor_writer_quit(ngx_stentor_writer_t *w);
-static ngx_int_t ngx_stentor_replays_join(pthread_t thread, int64_t ms);
 static const char *ngx_stentor_replay_param(ngx_stentor_replay_conf_t *conf,
     ngx_str_t *value);
 
@@ -57,7 +63,12 @@ ngx_stentor_replays_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
     replays->slot = scf->worker.wake->slot;
     replays->log = cycle->log;
 
-    ngx_queue_init(&replays->queue);
+    replays->writers = ngx_calloc(scf->store->nstreams * sizeof(void *),
+                                  cycle->log);
+    if (replays->writers == NULL) {
+        return NULL;
+    }
+
     pthread_mutex_init(&replays->mutex, NULL);
     pthread_cond_init(&replays->cond, NULL);
 
@@ -76,21 +87,16 @@ void
 ngx_stentor_replays_exit(ngx_stentor_replays_t *replays)
 {
     int64_t                until;
-    ngx_queue_t           *q;
+    ngx_uint_t             i;
     ngx_stentor_writer_t  *w;
 
-    for (q = ngx_queue_head(&replays->queue);
-         q != ngx_queue_sentinel(&replays->queue);
-         q = ngx_queue_next(q))
-    {
-        ngx_stentor_writer_quit(ngx_queue_data(q, ngx_stentor_writer_t,
-                                               queue));
+    for (i = 0; i < replays->store->nstreams; i++) {
+        if (replays->writers[i]) {
+            ngx_stentor_writer_quit(replays->writers[i]);
+        }
     }
 
-    pthread_mutex_lock(&replays->mutex);
-    replays->quit = 1;
-    pthread_cond_signal(&replays->cond);
-    pthread_mutex_unlock(&replays->mutex);
+    ngx_stentor_replays_quit(replays);
 
     until = ngx_stentor_writer_now()
             + (ngx_terminate ? NGX_STENTOR_REPLAY_TERMINATE_MS
@@ -98,19 +104,21 @@ ngx_stentor_replays_exit(ngx_stentor_replays_t *replays)
 
     /* one that a disk does not let go of ends with the process */
 
-    while (!ngx_queue_empty(&replays->queue)) {
-        q = ngx_queue_head(&replays->queue);
-        w = ngx_queue_data(q, ngx_stentor_writer_t, queue);
+    for (i = 0; i < replays->store->nstreams; i++) {
+        w = replays->writers[i];
+
+        if (w == NULL) {
+            continue;
+        }
 
         if (ngx_stentor_replays_join(w->thread, until) == NGX_OK) {
             ngx_stentor_writer_free(w);
-
-        } else {
-            ngx_queue_remove(&w->queue);
-            ngx_log_error(NGX_LOG_ERR, replays->log, 0,
-                          "replay of stream \"%V\" is left alone: the disk "
-                          "does not answer", &w->name);
+            continue;
         }
+
+        ngx_log_error(NGX_LOG_ERR, replays->log, 0,
+                      "replay of stream \"%V\" is left alone: the disk does "
+                      "not answer", &w->name);
     }
 
     if (replays->sweeps) {
@@ -118,6 +126,20 @@ ngx_stentor_replays_exit(ngx_stentor_replays_t *replays)
     }
 }
 
+
+/* Ends the sweeper. */
+
+static void
+ngx_stentor_replays_quit(ngx_stentor_replays_t *replays)
+{
+    pthread_mutex_lock(&replays->mutex);
+    replays->quit = 1;
+    pthread_cond_signal(&replays->cond);
+    pthread_mutex_unlock(&replays->mutex);
+}
+
+
+/* Until that time of ngx_stentor_writer_now(). */
 
 static ngx_int_t
 ngx_stentor_replays_join(pthread_t thread, int64_t until)
@@ -139,37 +161,20 @@ ngx_stentor_replays_join(pthread_t thread, int64_t until)
 static void
 ngx_stentor_replays_timer(ngx_event_t *ev)
 {
-    ngx_uint_t              i, ended;
-    ngx_queue_t            *q, *next;
-    ngx_stentor_writer_t   *w;
+    ngx_uint_t              i;
     ngx_stentor_replays_t  *replays;
 
     replays = ngx_stentor_container(ev, ngx_stentor_replays_t, timer);
 
-    for (q = ngx_queue_head(&replays->queue);
-         q != ngx_queue_sentinel(&replays->queue);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        w = ngx_queue_data(q, ngx_stentor_writer_t, queue);
-
-        /* what is being written is wanted from other nodes */
-
-        w->stream->read_msec = ngx_current_msec;
-
-        pthread_mutex_lock(&w->mutex);
-        ended = w->ended;
-        pthread_mutex_unlock(&w->mutex);
-
-        if (ended) {
-            pthread_join(w->thread, NULL);
-            ngx_stentor_writer_free(w);
-        }
-    }
-
     for (i = 0; i < replays->store->nstreams; i++) {
-        ngx_stentor_replays_look(replays,
+
+        if (replays->writers[i]) {
+            ngx_stentor_writer_check(replays->writers[i]);
+
+        } else {
+            ngx_stentor_replays_look(replays,
                                  ngx_stentor_store_stream(replays->store, i));
+        }
     }
 
     ngx_stentor_replays_sweep(replays);
@@ -178,19 +183,85 @@ ngx_stentor_replays_timer(ngx_event_t *ev)
 }
 
 
+/* What is being written is wanted from other nodes.  A thread that waits for a
+ * disk cannot tell. */
+
+static void
+ngx_stentor_writer_check(ngx_stentor_writer_t *w)
+{
+    int64_t     busy_ms;
+    ngx_uint_t  ended, stuck;
+
+    pthread_mutex_lock(&w->mutex);
+    ended = w->ended;
+    pthread_mutex_unlock(&w->mutex);
+
+    if (ended) {
+        pthread_join(w->thread, NULL);
+        ngx_stentor_writer_stuck(w, 0);
+        ngx_stentor_writer_free(w);
+        return;
+    }
+
+    w->stream->read_msec = ngx_current_msec;
+
+    busy_ms = (int64_t) ngx_stentor_load(&w->busy_ms);
+    stuck = busy_ms && ngx_stentor_writer_now() - busy_ms
+                       > NGX_STENTOR_REPLAY_STUCK_MS;
+
+    /* of a disk that fails they know */
+
+    if (stuck != w->stuck
+        && (w->stuck || w->stream->replay != NGX_STENTOR_REPLAY_ILL))
+    {
+        ngx_stentor_writer_stuck(w, stuck);
+    }
+}
+
+
+static void
+ngx_stentor_writer_stuck(ngx_stentor_writer_t *w, ngx_uint_t stuck)
+{
+    if (stuck == w->stuck) {
+        return;
+    }
+
+    w->stuck = stuck;
+    w->stream->replay = stuck ? NGX_STENTOR_REPLAY_ILL
+                              : ngx_stentor_load(&w->shown);
+
+    ngx_stentor_writer_count(w, NGX_STENTOR_REPLAY_FAILING, stuck ? 1 : -1);
+
+    if (stuck) {
+        ngx_log_error(NGX_LOG_CRIT, &w->log, 0,
+                      "replay of stream \"%V\" fails: the disk does not "
+                      "answer", &w->name);
+        ngx_stentor_writer_event(w, "replay_failed", "\"reason\":\"the disk "
+                                 "does not answer\",\"errno\":0");
+        return;
+    }
+
+    ngx_stentor_writer_event(w, "replay_recovered", NULL);
+}
+
+
 /* One worker does it for all; in a reload the new one waits for the lock that
- * the old one has. */
+ * the old one has, which gives it up. */
 
 static void
 ngx_stentor_replays_sweep(ngx_stentor_replays_t *replays)
 {
-    if (replays->sweeps || ngx_worker != 0 || ngx_exiting) {
+    if (ngx_exiting) {
+        ngx_stentor_replays_quit(replays);
         return;
     }
 
-    replays->sweeps = (ngx_stentor_thread(&replays->sweeper,
-                                          ngx_stentor_sweeper_run, replays)
-                       == 0);
+    if (!replays->sweeps && ngx_worker == 0) {
+        replays->sweeps = (ngx_stentor_thread(&replays->sweeper,
+                                              ngx_stentor_sweeper_run,
+                                              replays)
+                           == 0);
+    }
 }
 
 
@@ -198,11 +269,9 @@ static void
 ngx_stentor_replays_look(ngx_stentor_replays_t *replays,
     ngx_stentor_stream_t *st)
 {
-    u_char                 data[NGX_STENTOR_NAME_MAX];
-    ngx_str_t              full, name;
-    ngx_queue_t           *q;
-    ngx_stentor_app_t     *app;
-    ngx_stentor_writer_t  *w;
+    u_char              data[NGX_STENTOR_NAME_MAX];
+    ngx_str_t           full, name;
+    ngx_stentor_app_t  *app;
 
     if (ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN
         || ngx_stentor_load(&st->owner_pid) != (ngx_atomic_uint_t) ngx_pid
@@ -211,26 +280,13 @@ ngx_stentor_replays_look(ngx_stentor_replays_t *replays,
         return;
     }
 
-    for (q = ngx_queue_head(&replays->queue);
-         q != ngx_queue_sentinel(&replays->queue);
-         q = ngx_queue_next(q))
-    {
-        w = ngx_queue_data(q, ngx_stentor_writer_t, queue);
-
-        if (w->stream == st) {
-            return;
-        }
-    }
-
     full.len = ngx_min(st->name_len, NGX_STENTOR_NAME_MAX);
     full.data = data;
     ngx_memcpy(data, st->name, full.len);
 
     app = ngx_stentor_app_split(replays->scf, &full, &name);
 
-    if (app && app->replay.dir.len
-        && ngx_stentor_replays_fit(replays, &full))
-    {
+    if (app && app->replay.dir.len && ngx_stentor_replays_fit(&full)) {
         ngx_stentor_writer_start(replays, st, app, &full);
     }
 }
@@ -239,7 +295,7 @@ ngx_stentor_replays_look(ngx_stentor_replays_t *replays,
 /* A stream must not be named as what lies in another one's directory. */
 
 static ngx_uint_t
-ngx_stentor_replays_fit(ngx_stentor_replays_t *replays, ngx_str_t *name)
+ngx_stentor_replays_fit(ngx_str_t *name)
 {
     size_t   len;
     char     level[NGX_STENTOR_NAME_MAX + 1];
@@ -293,7 +349,7 @@ ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
     ngx_stentor_replay_init(&w->files, &app->replay, &w->name, &w->log);
     stn_buf_init(&w->bytes, NGX_STENTOR_RENDITIONS * STN_REPLAY_PART_MAX);
 
-    ngx_queue_insert_tail(&replays->queue, &w->queue);
+    replays->writers[st->index] = w;
 
     if (ngx_stentor_thread(&w->thread, ngx_stentor_writer_run, w) != 0) {
         ngx_stentor_writer_free(w);
@@ -304,7 +360,8 @@ ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
 static void
 ngx_stentor_writer_free(ngx_stentor_writer_t *w)
 {
-    ngx_queue_remove(&w->queue);
+    w->replays->writers[w->stream->index] = NULL;
+
     pthread_cond_destroy(&w->cond);
     pthread_mutex_destroy(&w->mutex);
     stn_buf_free(&w->bytes);
@@ -327,6 +384,29 @@ ngx_stentor_writer_count(ngx_stentor_writer_t *w,
     ngx_stentor_counter_e counter, int64_t n)
 {
     ngx_stentor_store_count(w->replays->store, w->replays->slot, counter, n);
+}
+
+
+void
+ngx_stentor_replays_ended(ngx_stentor_replays_t *replays,
+    ngx_stentor_app_t *app, ngx_stentor_replay_files_t *f)
+{
+    ngx_stentor_store_count(replays->store, replays->slot,
+                            NGX_STENTOR_REPLAY_ENDED, 1);
+
+    ngx_log_error(NGX_LOG_NOTICE, f->log, 0,
+                  "replay of stream \"%V\" of %s has ended, %L s", &f->stream,
+                  f->start, f->segments.duration_us / 1000000);
+
+    (void) ngx_stentor_notify_event(replays->scf->worker.notify,
+                                    (const char *) app->on_event.data,
+                                    &f->stream, "replay_done",
+                                    "\"path\":\"%s/%s/\","
+                                    "\"duration\":%.3f,\"bytes\":%llu",
+                                    (char *) f->stream.data, f->start,
+                                    (double) f->segments.duration_us / 1e6,
+                                    (unsigned long long)
+                                    ngx_stentor_replay_bytes(f));
 }
 
 

@@ -83,7 +83,9 @@ ngx_stentor_replay_begin(ngx_stentor_replay_files_t *f,
 
     f->lock = openat(f->dir, ".plan", O_RDWR|O_CREAT|O_CLOEXEC, 0644);
 
-    if (f->lock == -1 || flock(f->lock, LOCK_EX|LOCK_NB) == -1) {
+    /* the sweeper may be looking at it, for a moment */
+
+    if (f->lock == -1 || flock(f->lock, LOCK_EX) == -1) {
         return ngx_stentor_replay_fail(f, "its plan cannot be locked");
     }
 

@@ -276,7 +276,7 @@ ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
         return;
     }
 
-    /* what follows the last change of a playlist is nobody's secret */
+    /* it is not the latest one by that it is ended now */
 
     f->shown = 1;
 
@@ -288,21 +288,7 @@ ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     }
 
     if (f->segments.nsegments) {
-        ngx_stentor_store_count(sw->replays->store, sw->replays->slot,
-                                NGX_STENTOR_REPLAY_ENDED, 1);
-        ngx_log_error(NGX_LOG_NOTICE, &sw->log, 0,
-                      "replay of stream \"%V\" of %s is ended, nobody went "
-                      "on with it", &f->stream, f->start);
-        (void) ngx_stentor_notify_event(sw->replays->scf->worker.notify,
-                                        (const char *) sw->app->on_event.data,
-                                        &f->stream, "replay_done",
-                                        "\"path\":\"%s/%s/\","
-                                        "\"duration\":%.3f,\"bytes\":%llu",
-                                        (char *) f->stream.data, f->start,
-                                        (double) f->segments.duration_us
-                                        / 1e6,
-                                        (unsigned long long)
-                                        ngx_stentor_replay_bytes(f));
+        ngx_stentor_replays_ended(sw->replays, sw->app, f);
     }
 }
 

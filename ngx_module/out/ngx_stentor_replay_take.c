@@ -438,18 +438,7 @@ ngx_stentor_writer_end(ngx_stentor_writer_t *w)
     }
 
     if (f->segments.nsegments) {
-        ngx_stentor_writer_count(w, NGX_STENTOR_REPLAY_ENDED, 1);
-
-        ngx_log_error(NGX_LOG_NOTICE, &w->log, 0,
-                      "replay of stream \"%V\" of %s has ended, %L s",
-                      &w->name, f->start, f->segments.duration_us / 1000000);
-        ngx_stentor_writer_event(w, "replay_done",
-                                 "\"path\":\"%s/%s/\",\"duration\":%.3f,"
-                                 "\"bytes\":%llu", (char *) w->name_data,
-                                 f->start,
-                                 (double) f->segments.duration_us / 1e6,
-                                 (unsigned long long)
-                                 ngx_stentor_replay_bytes(f));
+        ngx_stentor_replays_ended(w->replays, w->app, f);
     }
 
     w->after_us = ngx_max(w->after_us, f->segments.end_us);

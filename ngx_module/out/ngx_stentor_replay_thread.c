@@ -44,7 +44,9 @@ ngx_stentor_writer_run(void *data)
         owns = ngx_stentor_writer_owns(w);
 
         if (ngx_stentor_writer_now() >= w->retry_ms) {
+            ngx_stentor_save(&w->busy_ms, ngx_stentor_writer_now());
             ngx_stentor_writer_step(w);
+            ngx_stentor_save(&w->busy_ms, 0);
         }
 
     } while (owns && !quit);
@@ -195,7 +197,8 @@ ngx_stentor_writer_go(ngx_stentor_writer_t *w,
 static void
 ngx_stentor_writer_show(ngx_stentor_writer_t *w)
 {
-    w->stream->replay = w->failing ? NGX_STENTOR_REPLAY_ILL : w->state;
+    w->shown = w->failing ? NGX_STENTOR_REPLAY_ILL : w->state;
+    w->stream->replay = w->shown;
 }
 
 

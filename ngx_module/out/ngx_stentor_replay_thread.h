@@ -17,8 +17,12 @@
 #include <pthread.h>
 
 
+typedef struct ngx_stentor_writer_s  ngx_stentor_writer_t;
+
+
 struct ngx_stentor_replays_s {
-    ngx_queue_t                 queue;       /* of writers */
+    ngx_stentor_writer_t      **writers;     /* by the index of their streams,
+                                                or NULL */
     ngx_stentor_conf_t         *scf;
     ngx_stentor_store_t        *store;
     ngx_uint_t                  slot;
@@ -35,8 +39,7 @@ struct ngx_stentor_replays_s {
 };
 
 
-typedef struct {
-    ngx_queue_t                 queue;
+struct ngx_stentor_writer_s {
     ngx_stentor_replays_t      *replays;
     ngx_stentor_app_t          *app;
     ngx_stentor_stream_t       *stream;
@@ -44,6 +47,10 @@ typedef struct {
     u_char                      name_data[NGX_STENTOR_NAME_MAX + 1];
     ngx_log_t                   log;
     pthread_t                   thread;
+    ngx_uint_t                  stuck;       /* boolean: the thread has waited
+                                                for the disk for long */
+    ngx_atomic_t                busy_ms;     /* since when it does; 0: not */
+    ngx_atomic_t                shown;       /* what it would show in status */
 
     /* between the event loop and the thread, under the mutex */
 
@@ -69,7 +76,7 @@ typedef struct {
     stn_buf_t                   bytes;
     ngx_uint_t                  failing;     /* boolean */
     ngx_uint_t                  behind;      /* boolean: parts get lost */
-} ngx_stentor_writer_t;
+};
 
 
 /* Tells the operator's webhook; what follows is as for
@@ -96,6 +103,11 @@ void ngx_stentor_writer_go(ngx_stentor_writer_t *w,
 /* The disk has failed, with errno: the operator is told, and it is tried again
  * in a while.  Returns NGX_ERROR. */
 ngx_int_t ngx_stentor_writer_fail(ngx_stentor_writer_t *w);
+
+/* Tells that a replay has ended: counted in slot's worker, logged, and for the
+ * webhook of its application. */
+void ngx_stentor_replays_ended(ngx_stentor_replays_t *replays,
+    ngx_stentor_app_t *app, ngx_stentor_replay_files_t *f);
 
 /* It is well again. */
 void ngx_stentor_writer_well(ngx_stentor_writer_t *w);
