@@ -160,8 +160,10 @@ ngx_stentor_sweeper_app(ngx_stentor_sweeper_t *sw)
         ngx_stentor_sweeper_walk(sw, dir, "", 0);
     }
 
-    qsort(sw->ended, sw->n, sizeof(ngx_stentor_sweep_t),
-          ngx_stentor_sweeper_order);
+    if (sw->n) {
+        qsort(sw->ended, sw->n, sizeof(ngx_stentor_sweep_t),
+              ngx_stentor_sweeper_order);
+    }
 
     ngx_stentor_sweeper_remove(sw);
 }
