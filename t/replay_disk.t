@@ -31,7 +31,8 @@ my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
 my $players = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
 my $media = Stentor::Media::fixture(freq => 880);
 my $hook = Stentor::Webhook->start();
-my $node = Stentor::Node->new(window => '8s', slow_disk => 1,
+my $node = Stentor::Node->new(segment_parts => 2, window => '3s',
+    slow_disk => 1,
     disk => ["$dir", 'size=1m,mode=755'],
     expected => qr/replay\ of\ stream .* (?:fails|loses\ parts)/x,
     application => "replay $dir end=60s; on_event " . $hook->url('/') . ';',
@@ -72,7 +73,8 @@ sub recovers($what) {
     ok($node->wait_until(sub {
         return $node->stream('live/studio1')->{replay} eq 'writing';
     }, 30), "$what: it is written again");
-    is($node->status()->{replay}{failing}, 0, 'all is well');
+    ok($node->wait_status(sub ($s) { $s->{replay}{failing} == 0 }),
+       'all is well');
     grows(2, 'and goes on');
     conforms('behind what was listed', $r->violations());
 }
@@ -128,7 +130,8 @@ fails('vanished');
 recovers('there again');
 isnt($r->path(($r->starts())[-1]), $lost, 'as another replay');
 
-# --- it does not answer, first for less, then for longer than parts wait
+# --- it does not answer, first for less, then for longer than parts wait: in
+# rings of some ten seconds
 
 sub hang($seconds) {
     Stentor::Node::spew($node->dir() . '/slow', '');
@@ -140,11 +143,11 @@ sub hang($seconds) {
     unlink($node->dir() . '/slow');
 }
 
-hang(10);
+hang(6);
 recovers('it answers');
 is($node->status()->{replay}{lost}, 0, 'nothing is lost');
 
-hang(32);
+hang(20);
 ok($node->wait_status(sub ($s) { $s->{replay}{lost} > 0 }),
    'too slow: parts are lost, and counted');
 like($node->log(), qr/\[crit\].*loses parts: the disk is too slow/,

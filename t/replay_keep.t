@@ -96,6 +96,24 @@ is($small->stream('live/studio1/latest')->{replay}, 'off',
 $_->stop() for $b, $latest;
 $small->done('TERM');
 
+# --- a directory that is not there yet: told before it is needed
+
+my $missing = Stentor::Node->new(expected => qr/"replay" is not there/,
+    application => "stream conf; replay $dir/later;");
+
+for (['failing', 'a directory is not there', sub { mkdir("$dir/later") }],
+     ['waiting', 'now it is', sub { 1 }])
+{
+    my ($state, $what, $then) = @$_;
+    ok($missing->wait_stream('live/conf', sub ($st) {
+        return $st && $st->{replay} eq $state;
+    }), $what);
+    $then->();
+}
+
+is($missing->status()->{replay}{failing}, 0, 'nothing fails any more');
+$missing->done('TERM');
+
 # --- what nginx -t says
 
 sub nginx_t($replay) {

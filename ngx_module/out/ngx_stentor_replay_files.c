@@ -74,7 +74,8 @@ ngx_stentor_replay_begin(ngx_stentor_replay_files_t *f,
     f->home = ngx_stentor_replay_home(f, 1);
 
     if (f->home == -1) {
-        return ngx_stentor_replay_fail(f, "its directory cannot be made");
+        return f->what ? NGX_ERROR
+                  : ngx_stentor_replay_fail(f, "its directory cannot be made");
     }
 
     if (ngx_stentor_replay_directory(f, start_us) != NGX_OK) {

@@ -26,6 +26,7 @@ ngx_stentor_replay_home(ngx_stentor_replay_files_t *f, ngx_uint_t make)
     u_char  *p, *last, *slash;
 
     fd = open((char *) f->conf->dir.data, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    f->what = (fd == -1) ? "the directory of \"replay\" is not there" : NULL;
 
     p = f->stream.data;
     last = p + f->stream.len;

@@ -43,6 +43,11 @@ ngx_stentor_replay_resume(ngx_stentor_replay_files_t *f, int64_t *end_us)
     home = ngx_stentor_replay_home(f, 0);
 
     if (home == -1) {
+
+        if (f->what) {
+            return NGX_ERROR;
+        }
+
         return ngx_errno == NGX_ENOENT ? NGX_DECLINED
                     : ngx_stentor_replay_fail(f, "it cannot be looked for");
     }

@@ -20,10 +20,14 @@
 #define NGX_STENTOR_WRITER_RETRY_MS  500
 #define NGX_STENTOR_WRITER_WAIT_MAX  4000
 
+/* How long whoever wrote a replay before may take to let go of it. */
+#define NGX_STENTOR_WRITER_LOCKED_MS  5000
+
 
 static ngx_uint_t ngx_stentor_writer_sleep(ngx_stentor_writer_t *w);
 static void ngx_stentor_writer_step(ngx_stentor_writer_t *w);
 static void ngx_stentor_writer_look(ngx_stentor_writer_t *w);
+static void ngx_stentor_writer_locked(ngx_stentor_writer_t *w);
 static ngx_uint_t ngx_stentor_writer_owns(ngx_stentor_writer_t *w);
 static void ngx_stentor_writer_show(ngx_stentor_writer_t *w);
 static void ngx_stentor_writer_done(ngx_stentor_writer_t *w);
@@ -119,6 +123,10 @@ ngx_stentor_writer_look(ngx_stentor_writer_t *w)
 
     rc = ngx_stentor_replay_resume(&w->files, &end_us);
 
+    if (rc != NGX_AGAIN) {
+        w->locked_ms = 0;
+    }
+
     switch (rc) {
 
     case NGX_OK:
@@ -136,11 +144,41 @@ ngx_stentor_writer_look(ngx_stentor_writer_t *w)
     case NGX_DECLINED:
         ngx_stentor_writer_go(w, NGX_STENTOR_REPLAY_WAITING);
         w->after_us = ngx_max(w->after_us, end_us);
+
+        if (w->blind) {
+            ngx_stentor_writer_well(w);
+        }
+
         break;
 
-    case NGX_ERROR:
-        (void) ngx_stentor_writer_fail(w);
+    case NGX_AGAIN:
+        ngx_stentor_writer_locked(w);
         break;
+
+    default: /* NGX_ERROR */
+        (void) ngx_stentor_writer_fail(w);
+        w->blind = 1;
+    }
+}
+
+
+/* Whoever has it may be waiting for a disk that does not answer. */
+
+static void
+ngx_stentor_writer_locked(ngx_stentor_writer_t *w)
+{
+    int64_t  now;
+
+    now = ngx_stentor_writer_now();
+
+    if (w->locked_ms == 0) {
+        w->locked_ms = now;
+    }
+
+    if (now - w->locked_ms > NGX_STENTOR_WRITER_LOCKED_MS) {
+        ngx_set_errno(EWOULDBLOCK);
+        w->files.what = "another worker does not let go of it";
+        (void) ngx_stentor_writer_fail(w);
     }
 }
 
@@ -216,6 +254,8 @@ ngx_stentor_writer_fail(ngx_stentor_writer_t *w)
                             : NGX_STENTOR_WRITER_RETRY_MS;
     w->retry_ms = ngx_stentor_writer_now() + w->wait_ms;
 
+    w->blind = 0;
+
     ngx_stentor_replay_close(&w->files);
     ngx_stentor_writer_go(w, NGX_STENTOR_REPLAY_OFF);
 
@@ -242,6 +282,7 @@ void
 ngx_stentor_writer_well(ngx_stentor_writer_t *w)
 {
     w->wait_ms = 0;
+    w->blind = 0;
 
     if (w->failing) {
         w->failing = 0;

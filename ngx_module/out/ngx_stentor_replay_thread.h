@@ -74,7 +74,11 @@ struct ngx_stentor_writer_s {
     int64_t                     wait_ms;     /* and how long that is */
     ngx_stentor_replay_part_t   part;
     stn_buf_t                   bytes;
+    int64_t                     locked_ms;   /* since when another worker has
+                                                it; 0: nobody has */
     ngx_uint_t                  failing;     /* boolean */
+    ngx_uint_t                  blind;       /* boolean: because it cannot even
+                                                be looked for a replay */
     ngx_uint_t                  behind;      /* boolean: parts get lost */
 };
 
