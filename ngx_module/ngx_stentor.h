@@ -60,6 +60,7 @@ typedef struct ngx_stentor_asks_s    ngx_stentor_asks_t;
 typedef struct ngx_stentor_pulls_s   ngx_stentor_pulls_t;
 typedef struct ngx_stentor_pulse_s   ngx_stentor_pulse_t;
 typedef struct ngx_stentor_crowd_s   ngx_stentor_crowd_t;
+typedef struct ngx_stentor_replays_s ngx_stentor_replays_t;
 
 typedef struct ngx_stentor_steering_s      ngx_stentor_steering_t;
 
@@ -113,6 +114,18 @@ typedef struct {
 } ngx_stentor_ask_conf_t;
 
 
+/* What is kept on disk ("replay"). */
+
+typedef struct {
+    ngx_str_t             dir;             /* 0-terminated; empty: nothing */
+    ngx_msec_t            end;             /* hold audio that long ends it */
+    time_t                keep;            /* seconds; 0: for ever */
+    off_t                 max_size;        /* bytes; 0: no limit */
+    ngx_uint_t            fsync;           /* boolean */
+    ngx_uint_t            trim_silence;    /* boolean */
+} ngx_stentor_replay_conf_t;
+
+
 /* An application {} block. */
 
 typedef struct {
@@ -138,6 +151,7 @@ typedef struct {
     ngx_stentor_keys_t   *keys;            /* NULL: anybody may publish */
     ngx_stentor_ask_conf_t  on_publish;
     ngx_stentor_limits_t  limits;          /* of all its streams together */
+    ngx_stentor_replay_conf_t  replay;
 } ngx_stentor_app_t;
 
 
@@ -189,6 +203,8 @@ typedef struct {
     ngx_stentor_crowd_t   *crowd;      /* how full it is, for who joins */
     ngx_stentor_pulse_t   *pulse;      /* how it is, for the verdict */
     ngx_stentor_steering_t  *steering; /* where listeners go; NULL: here */
+    ngx_stentor_replays_t *replays;    /* what is written to disk; NULL: no
+                                          "replay" */
 } ngx_stentor_worker_t;
 
 
@@ -207,6 +223,7 @@ typedef struct {
     ngx_stentor_steering_conf_t
                           steering;
     ngx_uint_t            relays;      /* boolean: other nodes are served */
+    ngx_uint_t            replays;     /* boolean: an application has one */
     ngx_stentor_store_t  *store;       /* NULL: no stentor {} block */
     ngx_stentor_worker_t  worker;
 } ngx_stentor_conf_t;

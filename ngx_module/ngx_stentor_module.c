@@ -4,8 +4,8 @@
 /*
  * The core module: the stentor {} block with its application {} blocks (what
  * those may say is ngx_stentor_app.c's), the zone, and what each worker opens
- * at its start (wake, notify, asks, cluster, lives, shelf, pulls, keeper) and
- * closes at its end.  Without a stentor {} block it does nothing.
+ * at its start (wake, notify, asks, cluster, lives, shelf, pulls, replays,
+ * keeper) and closes at its end.  Without a stentor {} block it does nothing.
  */
 
 #include "ngx_stentor_app.h"
@@ -21,6 +21,7 @@
 #include "notify/ngx_stentor_ask.h"
 #include "notify/ngx_stentor_notify.h"
 #include "store/ngx_stentor_crowd.h"
+#include "out/ngx_stentor_replay.h"
 #include "store/ngx_stentor_pulse.h"
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
@@ -249,6 +250,13 @@ static ngx_command_t  ngx_stentor_commands[] = {
       ngx_stentor_limit_bandwidth,
       0,
       offsetof(ngx_stentor_app_t, limits.bandwidth),
+      NULL },
+
+    { ngx_string("replay"),
+      NGX_STENTOR_APP_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
+      ngx_stentor_replay,
+      0,
+      0,
       NULL },
 
     { ngx_string("ingest_max_bitrate"),
@@ -547,6 +555,14 @@ ngx_stentor_worker_streams(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
         }
     }
 
+    if (scf->replays) {
+        worker->replays = ngx_stentor_replays_create(cycle, scf);
+
+        if (worker->replays == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     return NGX_OK;
 }
 
@@ -574,7 +590,13 @@ ngx_stentor_exit_process(ngx_cycle_t *cycle)
         ngx_stentor_pulls_exit(worker->pulls);
     }
 
-    /* the last of the lives may have had something to tell */
+    /* what the last of them have made is written */
+
+    if (worker->replays) {
+        ngx_stentor_replays_exit(worker->replays);
+    }
+
+    /* they all may have had something to tell */
 
     if (worker->notify) {
         ngx_stentor_notify_exit(worker->notify);
@@ -750,6 +772,8 @@ ngx_stentor_application(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (rv != NGX_CONF_OK) {
         return rv;
     }
+
+    scf->replays = scf->replays || app->replay.dir.len;
 
     return ngx_stentor_app_defaults(cf, app);
 }

@@ -96,7 +96,8 @@ static void
 ngx_stentor_live_record(ngx_stentor_live_t *live, stn_stream_parts_t *parts,
     ngx_uint_t i, ngx_stentor_record_t *record)
 {
-    stn_part_t  *part;
+    stn_part_t         *part;
+    stn_level_report_t  level;
 
     part = &parts->part[i];
 
@@ -113,6 +114,15 @@ ngx_stentor_live_record(ngx_stentor_live_t *live, stn_stream_parts_t *parts,
     record->live = part->live;
     record->made_us = ngx_stentor_live_now(live);
     record->discontinuities = parts->discontinuities;
+
+    /* what is heard of him now is in this part, or the next one: half of it is
+     * as near as that can be told */
+
+    if (part->live) {
+        stn_level_report(live->stream.level, &level);
+        record->silent = (uint64_t) level.silent_ms * part->rate * 2
+                         >= (uint64_t) part->duration * 1000;
+    }
 }
 
 

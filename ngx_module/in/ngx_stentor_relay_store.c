@@ -562,6 +562,7 @@ ngx_stentor_relayed_record(ngx_stentor_record_t *record,
     record->last = part->last;
     record->discontinuities = part->discontinuities;
     record->live = part->live;
+    record->silent = part->silent;
 }
 
 

@@ -351,6 +351,7 @@ ngx_http_stentor_relay_gather(ngx_http_stentor_relay_session_t *s,
         part->discontinuities = record.discontinuities;
         part->last = record.last;
         part->live = record.live;
+        part->silent = record.silent;
         part->made_us = record.made_us;
 
         ngx_http_stentor_relay_add_piece(part, &record);

@@ -138,6 +138,12 @@ static const ngx_http_stentor_status_field_t
     { "hls", "ended_playlists", "Playlists of streams that had ended" },
     { "hls", "ended_media", "Parts and segments of streams that had ended" },
     { "hls", "options", "CORS preflights answered" },
+    { "replay", "parts", "Parts written to disk, all renditions once" },
+    { "replay", "bytes", "Bytes of them" },
+    { "replay", "lost", "Parts that a disk was too slow or too ill for" },
+    { "replay", "failures", "Times that a disk has failed" },
+    { "replay", "ended", "Replays that have ended" },
+    { "replay", "removed", "Replays removed for their age or size" },
     { "ingest", "sessions", "Sessions publishing now" },
     { "hls", "pending", "Requests waiting for streams to open now" },
     { "relay", "sessions", "Relays to other nodes now" },
@@ -147,6 +153,8 @@ static const ngx_http_stentor_status_field_t
     { "hls", "leaving", "Who had so a moment ago" },
     { "hls", "joining", "Who was let in and has no audio yet" },
     { "hls", "trying", "Who asks and gets no audio" },
+    { "replay", "writers", "Streams written to disk now" },
+    { "replay", "failing", "Streams that a disk fails for now" },
 };
 
 
@@ -349,6 +357,7 @@ ngx_http_stentor_status_json(ngx_stentor_conf_t *scf, stn_buf_t *out)
     ngx_http_stentor_status_group(store, "hls", out);
     ngx_http_stentor_status_group(store, "events", out);
     ngx_http_stentor_status_group(store, "relay", out);
+    ngx_http_stentor_status_group(store, "replay", out);
     ngx_http_stentor_status_cluster(scf, out);
 
     stn_buf_str(out, "  \"streams\": [");
@@ -417,6 +426,9 @@ ngx_http_stentor_status_stream(ngx_stentor_store_t *store,
                    ngx_http_stentor_status_waiters(store, st->index));
 
     ngx_http_stentor_status_listeners(store, st, out);
+    stn_buf_printf(out, ", \"replay\": \"%s\"",
+                   ngx_stentor_replays[ngx_min(st->replay,
+                                               NGX_STENTOR_REPLAYS - 1)]);
 
     for (i = 0; i < NGX_STENTOR_STREAM_GAPS_FILLED; i++) {
         stn_buf_printf(out, ", \"%s\": %llu",

@@ -41,6 +41,12 @@ const char  *ngx_stentor_alarms[NGX_STENTOR_ALARMS] = {
     "dead_air", "one_ear", "clipping"
 };
 
+/* In the order of ngx_stentor_replay_e. */
+
+const char  *ngx_stentor_replays[NGX_STENTOR_REPLAYS] = {
+    "off", "waiting", "writing", "failing"
+};
+
 
 ngx_stentor_store_t *
 ngx_stentor_store_create(ngx_conf_t *cf, size_t size, ngx_uint_t nstreams)

@@ -132,6 +132,12 @@ typedef enum {
     NGX_STENTOR_HLS_ENDED_PLAYLISTS,
     NGX_STENTOR_HLS_ENDED_MEDIA,
     NGX_STENTOR_HLS_OPTIONS,
+    NGX_STENTOR_REPLAY_PARTS,
+    NGX_STENTOR_REPLAY_BYTES,
+    NGX_STENTOR_REPLAY_LOST,
+    NGX_STENTOR_REPLAY_FAILURES,
+    NGX_STENTOR_REPLAY_ENDED,
+    NGX_STENTOR_REPLAY_REMOVED,
     /* the rest go up and down and die with their worker */
     NGX_STENTOR_INGEST_SESSIONS,
     NGX_STENTOR_HLS_PENDING,
@@ -142,6 +148,8 @@ typedef enum {
     NGX_STENTOR_HLS_LEAVING,
     NGX_STENTOR_HLS_JOINING,
     NGX_STENTOR_HLS_TRYING,
+    NGX_STENTOR_REPLAY_WRITERS,
+    NGX_STENTOR_REPLAY_FAILING,
     NGX_STENTOR_COUNTERS
 } ngx_stentor_counter_e;
 
@@ -240,6 +248,20 @@ typedef struct {
 } ngx_stentor_level_t;
 
 
+/* Whether a stream is written to disk here: nobody does, its first live part is
+ * waited for, it is, or the disk fails. */
+
+typedef enum {
+    NGX_STENTOR_REPLAY_OFF,
+    NGX_STENTOR_REPLAY_WAITING,
+    NGX_STENTOR_REPLAY_WRITING,
+    NGX_STENTOR_REPLAY_ILL,
+    NGX_STENTOR_REPLAYS
+} ngx_stentor_replay_e;
+
+extern const char  *ngx_stentor_replays[NGX_STENTOR_REPLAYS];
+
+
 /* How a stream comes that is made on another node; its pull writes it, readers
  * check seq before and after (odd: being written). */
 
@@ -279,6 +301,7 @@ typedef struct {
     uint32_t                 last;       /* boolean: ends its segment */
     uint32_t                 discontinuities;   /* ever, up to its segment */
     uint32_t                 live;       /* boolean: not hold audio */
+    uint32_t                 silent;     /* boolean: the broadcaster was */
 } ngx_stentor_record_t;
 
 
@@ -360,6 +383,7 @@ typedef struct {
     ngx_atomic_t             lease_epoch;    /* of whoever makes it; 0: none */
     ngx_stentor_relay_t      relay;          /* if it is relayed */
     ngx_stentor_level_t      level;
+    ngx_atomic_t             replay;         /* ngx_stentor_replay_e */
     ngx_stentor_session_t    session;
     uint64_t                 counters[NGX_STENTOR_STREAM_COUNTERS];
     ngx_uint_t               nrenditions;

@@ -41,8 +41,6 @@ static unsigned stn_playlist_whole(const stn_playlist_t *pl,
     const stn_playlist_segment_t *seg);
 static void stn_playlist_segment(const stn_playlist_t *pl,
     stn_playlist_e kind, const stn_playlist_segment_t *seg, stn_buf_t *out);
-static void stn_playlist_date(const stn_playlist_segment_t *seg,
-    stn_buf_t *out);
 static void stn_playlist_parts(const stn_playlist_t *pl,
     const stn_playlist_segment_t *seg, stn_buf_t *out);
 static void stn_playlist_hint(const stn_playlist_t *pl, stn_buf_t *out);
@@ -301,7 +299,11 @@ static void
 stn_playlist_segment(const stn_playlist_t *pl, stn_playlist_e kind,
     const stn_playlist_segment_t *seg, stn_buf_t *out)
 {
-    stn_playlist_date(seg, out);
+    /* the media clock itself, since it counts from the Unix epoch */
+
+    stn_buf_str(out, "#EXT-X-PROGRAM-DATE-TIME:");
+    stn_playlist_date(stn_rescale(seg->pos, 1000, seg->rate), out);
+    stn_buf_u8(out, '\n');
 
     if (kind != STN_PLAYLIST_CLASSIC
         && !stn_playlist_beyond(seg, stn_playlist_last(pl),
@@ -319,25 +321,19 @@ stn_playlist_segment(const stn_playlist_t *pl, stn_playlist_e kind,
 }
 
 
-/* EXT-X-PROGRAM-DATE-TIME (4.4.4.6): the media clock itself, since it counts
- * from the Unix epoch.  Everything comes from one integer of milliseconds. */
-
-static void
-stn_playlist_date(const stn_playlist_segment_t *seg, stn_buf_t *out)
+void
+stn_playlist_date(int64_t ms, stn_buf_t *out)
 {
-    int64_t    ms;
     time_t     sec;
     struct tm  tm;
     char       text[32];
 
-    ms = stn_rescale(seg->pos, 1000, seg->rate);
     sec = (time_t) (ms / 1000);
 
     gmtime_r(&sec, &tm);
     strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 
-    stn_buf_printf(out, "#EXT-X-PROGRAM-DATE-TIME:%s.%03dZ\n", text,
-                   (int) (ms % 1000));
+    stn_buf_printf(out, "%s.%03dZ", text, (int) (ms % 1000));
 }
 
 

@@ -127,5 +127,9 @@ int stn_playlist_media(const stn_playlist_t *pl, stn_playlist_e kind,
 int stn_playlist_multivariant(const stn_playlist_index_t *index,
     stn_buf_t *out);
 
+/* Appends Unix time in milliseconds as a date of RFC 3339, as
+ * EXT-X-PROGRAM-DATE-TIME has it (4.4.4.6). */
+void stn_playlist_date(int64_t ms, stn_buf_t *out);
+
 
 #endif /* STN_PLAYLIST_H */

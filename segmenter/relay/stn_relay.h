@@ -124,6 +124,7 @@ typedef struct {
     uint32_t           discontinuities;
     unsigned           last;     /* boolean: ends its segment */
     unsigned           live;     /* boolean: not hold audio */
+    unsigned           silent;   /* boolean: the broadcaster was */
     int64_t            made_us;  /* Unix time by the origin's clock */
     int64_t            sent_us;  /* likewise by the sender's */
     stn_relay_piece_t  pieces[STN_RELAY_RENDITIONS];

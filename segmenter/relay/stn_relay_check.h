@@ -19,6 +19,7 @@
 /* Bits of a part's flags. */
 #define STN_RELAY_LAST       1
 #define STN_RELAY_LIVE       2
+#define STN_RELAY_SILENT     4
 
 
 /* Each returns NULL when all is well, or what is wrong: a static text. */

@@ -341,6 +341,7 @@ stn_relay_get_part(stn_cur_t *c, stn_relay_part_t *p)
     flags = stn_cur_u8(c);
     p->last = (flags & STN_RELAY_LAST) != 0;
     p->live = (flags & STN_RELAY_LIVE) != 0;
+    p->silent = (flags & STN_RELAY_SILENT) != 0;
     p->made_us = (int64_t) stn_cur_be64(c);
     p->sent_us = (int64_t) stn_cur_be64(c);
     p->n = stn_cur_u8(c);

@@ -110,7 +110,8 @@ stn_relay_put_part(stn_buf_t *out, const stn_relay_part_t *p)
     stn_buf_be32(out, p->part);
     stn_buf_be32(out, p->discontinuities);
     stn_buf_u8(out, (p->last ? STN_RELAY_LAST : 0)
-                    | (p->live ? STN_RELAY_LIVE : 0));
+                    | (p->live ? STN_RELAY_LIVE : 0)
+                    | (p->silent ? STN_RELAY_SILENT : 0));
     stn_buf_be64(out, (uint64_t) p->made_us);
     stn_buf_be64(out, (uint64_t) p->sent_us);
     stn_buf_u8(out, (uint8_t) p->n);

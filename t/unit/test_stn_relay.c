@@ -70,6 +70,7 @@ is_part(const stn_relay_part_t *a)
     assert_int_equal(a->discontinuities, b.discontinuities);
     assert_int_equal(a->last, b.last);
     assert_int_equal(a->live, b.live);
+    assert_int_equal(a->silent, b.silent);
     assert_int_equal(a->made_us, b.made_us);
     assert_int_equal(a->sent_us, b.sent_us);
     assert_int_equal(a->n, b.n);

@@ -287,7 +287,7 @@ sub fragments($bytes, $trex = {}) {
             push(@out, fragment($bytes, $moof, $b, $trex));
             $moof = undef;
 
-        } elsif ($b->{type} !~ /^(?:styp|prft|sidx|emsg)$/) {
+        } elsif ($b->{type} !~ /^(?:styp|prft|sidx|emsg|free)$/) {
             die "box $b->{type} in media\n";
         }
     }

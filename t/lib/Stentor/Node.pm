@@ -96,7 +96,9 @@ sub free_port($proto = 'tcp') {
 # nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
 # zone; log (error_log level), connections (of a worker), reuseport (each
 # worker its own socket), slow_threads (new threads begin up to so many ms
-# late), tsan => 1 (it runs under ThreadSanitizer: see races()); snippets: main,
+# late), slow_disk (it does not answer as long as there is the node's file
+# slow), disk => [directory, mount options] (a tmpfs of its own, see disk()),
+# tsan => 1 (it runs under ThreadSanitizer: see races()); snippets: main,
 # events, stentor, application, stream_server, http, http_server, location;
 # plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
 # in its log; srt => [parameters, ...] has SRT ports; dir, rtmp, http_port and
@@ -174,11 +176,13 @@ sub environment($self) {
     # libasan has to find what libsrt throws with before libsrt is there
     chomp(@preload = map { scalar(`gcc -print-file-name=$_`) }
                      qw(libasan.so libstdc++.so.6)) if $ENV{STENTOR_ASAN};
-    push(@preload, slow_threads()) if $self->{slow_threads};
+    push(@preload, slow('threads')) if $self->{slow_threads};
+    push(@preload, slow('disk')) if $self->{slow_disk};
     push(@preload, libtsan()) if $self->{tsan};
 
     return (LD_PRELOAD => join(' ', @preload),
             SLOW_THREADS => $self->{slow_threads} // 0,
+            $self->{slow_disk} ? (SLOW_DISK => "$self->{dir}/slow") : (),
             ASAN_OPTIONS => $ENV{ASAN_OPTIONS} // 'detect_leaks=0',
             TSAN_OPTIONS => "exitcode=0 history_size=4 "
                             . "log_path=$self->{dir}/tsan");
@@ -200,11 +204,11 @@ sub races($self) {
 }
 
 
-# The library that makes threads slow, built when it is not there.
+# The library that makes threads or a disk slow, built when it is not there.
 
-sub slow_threads() {
-    my $so = "$TOP/build/t/slow_threads.so";
-    my $c = "$TOP/t/lib/slow_threads.c";
+sub slow($what) {
+    my $so = "$TOP/build/t/slow_$what.so";
+    my $c = "$TOP/t/lib/slow_$what.c";
 
     return $so if -e $so && -M $so < -M $c;
 
@@ -407,8 +411,30 @@ sub exec_nginx($self) {
 
     %ENV = (%ENV, $self->environment());
 
-    exec($self->{nginx}, '-p', $dir, '-e', "$dir/error.log",
+    my @disk = $self->{disk} ? ('unshare', '-m', 'sh', '-c',
+        'mount -t tmpfs -o "$1" tmpfs "$0" && shift && exec "$@"',
+        @{ $self->{disk} }) : ();
+
+    exec(@disk, $self->{nginx}, '-p', $dir, '-e', "$dir/error.log",
          '-c', "$dir/nginx.conf") or POSIX::_exit(127);
+}
+
+
+# Whether there can be a disk for nginx only: that takes root.
+
+sub may_mount() {
+    return system('unshare -m mount -t tmpfs tmpfs /mnt 2>/dev/null') == 0;
+}
+
+
+# Where the node's disk is, for who is not the node; with a command: does that
+# to it (umount, mount -o ...).
+
+sub disk($self, @command) {
+    return "/proc/$self->{pid}/root$self->{disk}[0]" if !@command;
+
+    system('nsenter', '-m', '-t', $self->{pid}, @command,
+           $self->{disk}[0]) == 0 or die "@command: $?\n";
 }
 
 

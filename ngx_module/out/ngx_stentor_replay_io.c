@@ -1,0 +1,201 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * Files of a replay: the bare acts (see ngx_stentor_replay_files.h).  Small
+ * files are written beside and renamed, so that whoever reads them finds
+ * either of two versions, whole.
+ */
+
+#include "ngx_stentor_replay_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+
+/* The directory above all of them is the operator's: one that is not there is
+ * a disk that is not there, and must not be made up on another one. */
+
+int
+ngx_stentor_replay_home(ngx_stentor_replay_files_t *f, ngx_uint_t make)
+{
+    int      fd, next;
+    size_t   len;
+    char     level[NGX_STENTOR_NAME_MAX + 1];
+    u_char  *p, *last, *slash;
+
+    fd = open((char *) f->conf->dir.data, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    f->what = (fd == -1) ? "the directory of \"replay\" is not there" : NULL;
+
+    p = f->stream.data;
+    last = p + f->stream.len;
+
+    while (fd != -1 && p < last) {
+        slash = ngx_strlchr(p, last, '/');
+        len = (slash ? slash : last) - p;
+
+        ngx_cpystrn((u_char *) level, p, len + 1);
+        p += len + 1;
+
+        if (make && mkdirat(fd, level, 0755) == -1 && ngx_errno != NGX_EEXIST)
+        {
+            (void) close(fd);
+            return -1;
+        }
+
+        next = openat(fd, level, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+        (void) close(fd);
+        fd = next;
+    }
+
+    return fd;
+}
+
+
+ngx_int_t
+ngx_stentor_replay_write(int fd, const void *data, size_t len,
+    uint64_t offset)
+{
+    ssize_t        n;
+    const u_char  *p;
+
+    for (p = data; len; p += n, len -= n, offset += n) {
+        n = pwrite(fd, p, len, (off_t) offset);
+
+        if (n == -1 && ngx_errno == NGX_EINTR) {
+            n = 0;
+            continue;
+        }
+
+        if (n <= 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+int
+ngx_stentor_replay_read(void *data, uint64_t offset, uint8_t *buf, size_t len)
+{
+    int *fd = data;
+
+    ssize_t  n;
+
+    for ( /* void */ ; len; buf += n, len -= n, offset += n) {
+        n = pread(*fd, buf, len, (off_t) offset);
+
+        if (n == -1 && ngx_errno == NGX_EINTR) {
+            n = 0;
+            continue;
+        }
+
+        if (n <= 0) {
+            return STN_ERROR;
+        }
+    }
+
+    return STN_OK;
+}
+
+
+ngx_int_t
+ngx_stentor_replay_put(ngx_stentor_replay_files_t *f, const char *name,
+    const void *data, size_t len)
+{
+    int        fd;
+    char       beside[STN_REPLAY_NAME_MAX + 8];
+    ngx_err_t  err;
+
+    (void) ngx_snprintf((u_char *) beside, sizeof(beside), ".%s.new%Z", name);
+
+    fd = openat(f->dir, beside, O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0644);
+    if (fd == -1) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_stentor_replay_write(fd, data, len, 0) == NGX_OK
+        && (!f->segments.ended || !f->conf->fsync || fdatasync(fd) == 0)
+        && renameat(f->dir, beside, f->dir, name) == 0)
+    {
+        (void) close(fd);
+        return NGX_OK;
+    }
+
+    err = ngx_errno;
+
+    (void) close(fd);
+    (void) unlinkat(f->dir, beside, 0);
+
+    ngx_set_errno(err);
+
+    return NGX_ERROR;
+}
+
+
+/* The bytes of a file that has at most size - 1; -1 on failure. */
+
+ssize_t
+ngx_stentor_replay_get(int dir, const char *name, u_char *buf, size_t size)
+{
+    int      fd;
+    ssize_t  n;
+
+    fd = openat(dir, name, O_RDONLY|O_CLOEXEC);
+    if (fd == -1) {
+        return -1;
+    }
+
+    n = read(fd, buf, size);
+
+    if (n == (ssize_t) size) {
+        ngx_set_errno(EFBIG);
+        n = -1;
+    }
+
+    (void) close(fd);
+
+    return n;
+}
+
+
+ngx_int_t
+ngx_stentor_replay_fail(ngx_stentor_replay_files_t *f, const char *what)
+{
+    f->what = what;
+
+    return NGX_ERROR;
+}
+
+
+/* All of its files; whoever reads one of them reads on. */
+
+ngx_int_t
+ngx_stentor_replay_remove(int home, const char *start)
+{
+    int             fd;
+    DIR            *dir;
+    struct dirent  *de;
+
+    fd = openat(home, start, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+    dir = (fd == -1) ? NULL : fdopendir(fd);
+
+    if (dir == NULL) {
+
+        if (fd != -1) {
+            (void) close(fd);
+        }
+
+        return NGX_ERROR;
+    }
+
+    while ((de = readdir(dir))) {
+        (void) unlinkat(fd, de->d_name, 0);
+    }
+
+    (void) closedir(dir);
+
+    return unlinkat(home, start, AT_REMOVEDIR) == 0 ? NGX_OK : NGX_ERROR;
+}

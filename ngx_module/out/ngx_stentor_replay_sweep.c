@@ -1,0 +1,419 @@
+/* Copyright (c) 2026, the Stentor authors
+ * SPDX-License-Identifier: BSD-2-Clause */
+
+/*
+ * The sweeper of a node's replays (see ngx_stentor_replay.h): a thread of one
+ * worker that ends, in a while, those that nobody has gone on with, and
+ * removes the oldest that have ended when they are older or larger together
+ * than the operator wants.  What is being written it does not touch: its plan
+ * is locked.
+ */
+
+#include "ngx_stentor_replay_thread.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+
+#define NGX_STENTOR_SWEEP_MS  10000
+
+/* Replays of an application that are kept account of. */
+#define NGX_STENTOR_SWEEP_MAX  100000
+
+/* Levels of directories that names may have. */
+#define NGX_STENTOR_SWEEP_DEPTH  (NGX_STENTOR_NAME_MAX / 2)
+
+
+/* A replay that has ended. */
+
+typedef struct {
+    char                    path[2 * NGX_STENTOR_NAME_MAX];   /* of its home,
+                                                below the application's */
+    char                    start[NGX_STENTOR_REPLAY_START];
+    int64_t                 end_us;
+    off_t                   size;
+} ngx_stentor_sweep_t;
+
+
+typedef struct {
+    ngx_stentor_replays_t  *replays;
+    ngx_stentor_app_t      *app;
+    ngx_log_t               log;
+    int                     root;        /* directory of the application */
+    ngx_stentor_sweep_t    *ended;
+    ngx_uint_t              n;
+    ngx_uint_t              size;        /* of ended, allocated */
+    off_t                   total;
+} ngx_stentor_sweeper_t;
+
+
+static ngx_uint_t ngx_stentor_sweeper_sleep(ngx_stentor_replays_t *replays);
+static int ngx_stentor_sweeper_lock(ngx_stentor_sweeper_t *sw);
+static void ngx_stentor_sweeper_app(ngx_stentor_sweeper_t *sw);
+static void ngx_stentor_sweeper_walk(ngx_stentor_sweeper_t *sw, int dir,
+    const char *path, ngx_uint_t depth);
+static void ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
+    const char *path, const char *start);
+static void ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
+    ngx_stentor_replay_files_t *f);
+static void ngx_stentor_sweeper_add(ngx_stentor_sweeper_t *sw, int home,
+    const char *path, const char *start, int64_t end_us);
+static off_t ngx_stentor_sweeper_size(int home, const char *start);
+static void ngx_stentor_sweeper_remove(ngx_stentor_sweeper_t *sw);
+static int ngx_stentor_sweeper_order(const void *one, const void *two);
+
+
+void *
+ngx_stentor_sweeper_run(void *data)
+{
+    ngx_stentor_replays_t *replays = data;
+
+    int                     lock;
+    ngx_uint_t              i;
+    ngx_stentor_app_t      *app;
+    ngx_stentor_sweeper_t   sw;
+
+    ngx_memzero(&sw, sizeof(sw));
+    sw.replays = replays;
+    sw.log = *replays->log;
+    app = replays->scf->apps.elts;
+
+    do {
+        for (i = 0; i < replays->scf->apps.nelts; i++) {
+
+            if (app[i].replay.dir.len == 0) {
+                continue;
+            }
+
+            sw.app = &app[i];
+            lock = ngx_stentor_sweeper_lock(&sw);
+
+            if (lock != -1) {
+                ngx_stentor_sweeper_app(&sw);
+                (void) close(lock);
+            }
+        }
+    } while (!ngx_stentor_sweeper_sleep(replays));
+
+    ngx_free(sw.ended);
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_stentor_sweeper_sleep(ngx_stentor_replays_t *replays)
+{
+    ngx_uint_t       quit;
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    ts.tv_sec += NGX_STENTOR_SWEEP_MS / 1000;
+
+    pthread_mutex_lock(&replays->mutex);
+
+    if (!replays->quit) {
+        pthread_cond_timedwait(&replays->cond, &replays->mutex, &ts);
+    }
+
+    quit = replays->quit;
+
+    pthread_mutex_unlock(&replays->mutex);
+
+    return quit;
+}
+
+
+/* Of two workers, one sweeps.  The application's directory is the lock. */
+
+static int
+ngx_stentor_sweeper_lock(ngx_stentor_sweeper_t *sw)
+{
+    ngx_stentor_replay_files_t  f;
+
+    ngx_stentor_replay_init(&f, &sw->app->replay, &sw->app->name, &sw->log);
+    sw->root = ngx_stentor_replay_home(&f, 0);
+
+    if (sw->root != -1 && flock(sw->root, LOCK_EX|LOCK_NB) == -1) {
+        (void) close(sw->root);
+        sw->root = -1;
+    }
+
+    return sw->root;
+}
+
+
+static void
+ngx_stentor_sweeper_app(ngx_stentor_sweeper_t *sw)
+{
+    int  dir;
+
+    sw->n = 0;
+    sw->total = 0;
+
+    dir = dup(sw->root);
+
+    if (dir != -1) {
+        ngx_stentor_sweeper_walk(sw, dir, "", 0);
+    }
+
+    if (sw->n) {
+        qsort(sw->ended, sw->n, sizeof(ngx_stentor_sweep_t),
+              ngx_stentor_sweeper_order);
+    }
+
+    ngx_stentor_sweeper_remove(sw);
+}
+
+
+/* dir, which it closes, lies at path below the application's. */
+
+static void
+ngx_stentor_sweeper_walk(ngx_stentor_sweeper_t *sw, int dir, const char *path,
+    ngx_uint_t depth)
+{
+    int             next;
+    DIR            *d;
+    char            below[2 * NGX_STENTOR_NAME_MAX];
+    size_t          len;
+    struct dirent  *de;
+
+    d = fdopendir(dir);
+
+    if (d == NULL) {
+        (void) close(dir);
+        return;
+    }
+
+    rewinddir(d);
+
+    while ((de = readdir(d))) {
+
+        if (ngx_stentor_replay_is_start(de->d_name)) {
+            ngx_stentor_sweeper_look(sw, dir, path, de->d_name);
+            continue;
+        }
+
+        len = ngx_strlen(path) + ngx_strlen(de->d_name) + 2;
+
+        if (de->d_name[0] == '.' || len > sizeof(below)
+            || depth == NGX_STENTOR_SWEEP_DEPTH)
+        {
+            continue;
+        }
+
+        (void) ngx_sprintf((u_char *) below, "%s%s/%Z", path, de->d_name);
+
+        next = openat(dir, de->d_name,
+                      O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+
+        if (next != -1) {
+            ngx_stentor_sweeper_walk(sw, next, below, depth + 1);
+        }
+    }
+
+    (void) closedir(d);
+}
+
+
+static void
+ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
+    const char *path, const char *start)
+{
+    int                          fd;
+    u_char                       name[3 * NGX_STENTOR_NAME_MAX];
+    int64_t                      end_us;
+    ngx_int_t                    rc;
+    ngx_str_t                    stream;
+    ngx_stentor_replay_files_t  *f;
+
+    f = ngx_alloc(sizeof(ngx_stentor_replay_files_t), &sw->log);
+    if (f == NULL) {
+        return;
+    }
+
+    stream.data = name;
+    stream.len = ngx_sprintf(name, "%V/%s%Z", &sw->app->name, path) - name - 1;
+
+    if (stream.data[stream.len - 1] == '/') {
+        stream.data[--stream.len] = '\0';
+    }
+
+    fd = dup(home);
+    end_us = 0;
+
+    ngx_stentor_replay_init(f, &sw->app->replay, &stream, &sw->log);
+
+    rc = (fd == -1) ? NGX_ERROR
+                    : ngx_stentor_replay_open(f, fd, start, &end_us);
+
+    if (rc == NGX_OK) {
+        ngx_stentor_sweeper_end(sw, f);
+        ngx_stentor_replay_close(f);
+
+    } else if (fd != -1) {
+        (void) close(fd);
+    }
+
+    if (rc == NGX_DECLINED && end_us) {
+        ngx_stentor_sweeper_add(sw, home, path, start, end_us);
+    }
+
+    ngx_free(f);
+}
+
+
+/* One that has not ended, and that no writer has: he may come yet. */
+
+static void
+ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
+    ngx_stentor_replay_files_t *f)
+{
+    if (ngx_stentor_store_now() - f->segments.mark.end_us / 1000
+        <= (int64_t) sw->app->replay.end)
+    {
+        return;
+    }
+
+    /* it is not the latest one by that it is ended now */
+
+    f->shown = 1;
+
+    if (ngx_stentor_replay_end(f) != NGX_OK) {
+        ngx_log_error(NGX_LOG_CRIT, &sw->log, ngx_errno,
+                      "replay of stream \"%V\" of %s cannot be ended: %s",
+                      &f->stream, f->start, f->what);
+        return;
+    }
+
+    if (f->segments.nsegments) {
+        ngx_stentor_replays_ended(sw->replays, sw->app, f);
+    }
+}
+
+
+static void
+ngx_stentor_sweeper_add(ngx_stentor_sweeper_t *sw, int home,
+    const char *path, const char *start, int64_t end_us)
+{
+    ngx_stentor_sweep_t  *s;
+
+    if (sw->n == sw->size) {
+
+        if (sw->size == NGX_STENTOR_SWEEP_MAX) {
+            return;
+        }
+
+        s = realloc(sw->ended, (2 * sw->size + 64) * sizeof(*s));
+        if (s == NULL) {
+            return;
+        }
+
+        sw->ended = s;
+        sw->size = 2 * sw->size + 64;
+    }
+
+    s = &sw->ended[sw->n++];
+
+    ngx_cpystrn((u_char *) s->path, (u_char *) path, sizeof(s->path));
+    ngx_memcpy(s->start, start, sizeof(s->start));
+    s->end_us = end_us;
+    s->size = ngx_stentor_sweeper_size(home, start);
+
+    sw->total += s->size;
+}
+
+
+/* What it takes on disk. */
+
+static off_t
+ngx_stentor_sweeper_size(int home, const char *start)
+{
+    int             fd;
+    DIR            *d;
+    off_t           size;
+    struct stat     st;
+    struct dirent  *de;
+
+    fd = openat(home, start, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    d = (fd == -1) ? NULL : fdopendir(fd);
+
+    if (d == NULL) {
+
+        if (fd != -1) {
+            (void) close(fd);
+        }
+
+        return 0;
+    }
+
+    for (size = 0; (de = readdir(d)); ) {
+        if (fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+            && S_ISREG(st.st_mode))
+        {
+            size += st.st_size;
+        }
+    }
+
+    (void) closedir(d);
+
+    return size;
+}
+
+
+static int
+ngx_stentor_sweeper_order(const void *one, const void *two)
+{
+    const ngx_stentor_sweep_t  *a = one, *b = two;
+
+    return (a->end_us > b->end_us) - (a->end_us < b->end_us);
+}
+
+
+/* The oldest first, as long as there is a reason. */
+
+static void
+ngx_stentor_sweeper_remove(ngx_stentor_sweeper_t *sw)
+{
+    int                         home;
+    int64_t                     now;
+    ngx_uint_t                  i, old, much;
+    ngx_stentor_sweep_t        *s;
+    ngx_stentor_replay_conf_t  *conf;
+
+    now = ngx_stentor_store_now();
+    conf = &sw->app->replay;
+
+    for (i = 0; i < sw->n; i++) {
+        s = &sw->ended[i];
+
+        old = conf->keep && now - s->end_us / 1000
+                            > (int64_t) conf->keep * 1000;
+        much = conf->max_size && sw->total > conf->max_size;
+
+        if (!old && !much) {
+            return;
+        }
+
+        home = openat(sw->root, *s->path ? s->path : ".",
+                      O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+        if (home == -1) {
+            continue;
+        }
+
+        if (ngx_stentor_replay_remove(home, s->start) == NGX_OK) {
+            sw->total -= s->size;
+            ngx_stentor_store_count(sw->replays->store, sw->replays->slot,
+                                    NGX_STENTOR_REPLAY_REMOVED, 1);
+            ngx_log_error(NGX_LOG_NOTICE, &sw->log, 0,
+                          "replay \"%V/%s%s\" is removed: %s", &sw->app->name,
+                          s->path, s->start, old ? "too old" : "too much");
+        }
+
+        (void) close(home);
+    }
+}

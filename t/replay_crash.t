@@ -1,0 +1,161 @@
+#!/usr/bin/perl
+
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# Whoever writes a replay is killed: its worker, or all there is.  What was
+# written stays good, somebody goes on behind it, or ends it; with renditions,
+# all of them stay even.
+
+use v5.36;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Stentor::Kit;
+use Stentor::Replay;
+
+use File::Temp ();
+
+
+need(qw(ffmpeg ffprobe));
+
+my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
+chmod(0755, $dir);
+my $media = Stentor::Media::fixture(freq => 880);
+my $node = Stentor::Node->new(window => '8s', linger => '3s', stentor =>
+    "application duo { replay $dir end=30s fsync=off; part_duration 200ms;"
+    . ' linger 3s; rendition hi bitrate=96k;'
+    . ' rendition lo bitrate=32k channels=1; }',
+    application => "replay $dir end=30s;", Stentor::Replay::location($dir));
+my $r = Stentor::Replay->new(node => $node, dir => $dir);
+my $duo = Stentor::Replay->new(node => $node, dir => $dir,
+                               stream => 'duo/studio1');
+
+
+sub grows($rp, $rend, $n, $what) {
+    ok($node->wait_until(sub {
+        my $p = $rp->playlist($rend) // { segments => [] };
+        return @{ $p->{segments} } >= $n;
+    }, 40), $what);
+}
+
+sub segments($rp, $rend = 'audio') {
+    return scalar(@{ $rp->playlist($rend)->{segments} });
+}
+
+# Both are on the air (again), with whatever worker.
+
+sub both_on_air() {
+    return (broadcaster($node, media => $media),
+            Stentor::Broadcaster->start(port => $node->port_rtmp(),
+                                        app => 'duo', media => $media));
+}
+
+
+my ($b, $d) = both_on_air();
+grows($r, 'audio', 2, 'written');
+grows($duo, $_, 2, "of renditions: $_") for qw(hi lo);
+
+# --- the worker is killed, his broadcasters come back
+
+for my $stream (qw(live/studio1 duo/studio1)) {
+    my $pid = $node->stream($stream)->{owner_pid};
+    $node->kill_worker('KILL', $pid);
+    $node->wait_stream($stream, sub ($st) {
+        return $st && $st->{owner_pid} != $pid;
+    });
+}
+
+my $n = segments($r);
+$_->kill_it() for $b, $d;
+($b, $d) = both_on_air();
+grows($r, 'audio', $n + 2, 'a worker is killed: another one goes on');
+grows($duo, 'lo', $n + 1, 'with the renditions, too');
+
+is(scalar($r->starts()), 1, 'the same replay');
+conforms('one playlist', $r->violations());
+conforms("$_ as well", $duo->violations($_)) for qw(hi lo);
+unlike($r->story(), qr/lost/, 'without a gap: ' . $r->story());
+
+# --- everything is killed, and media are torn
+
+ok($node->kill_it(), 'everything is killed');
+$_->kill_it() for $b, $d;
+my $listed = $r->playlist()->{text};
+my @before = $r->frames();
+
+for my $file ($r->path() . '/audio.m4a', $duo->path() . '/lo.m4a') {
+    open(my $f, '>>:raw', $file);
+    print {$f} substr(Stentor::Node::slurp($file), -5000, 3000);
+    close($f);
+}
+
+conforms('what was listed is still there', $r->violations());
+my $said = Stentor::Replay::probe($r->path() . '/audio.m4a');
+cmp_ok($said->{duration}, '>', 10, 'and the file plays');
+
+$node->start();
+($b, $d) = both_on_air();
+$n = segments($r);
+grows($r, 'audio', $n + 2, 'after a start it goes on');
+grows($duo, $_, $n + 1, "$_, too") for qw(hi lo);
+is(scalar($r->starts()), 1, 'as the same replay');
+conforms('behind what was listed', $r->violations());
+conforms("$_ as well", $duo->violations($_)) for qw(hi lo);
+
+# a stream is born with hold audio dated back: there is not even a gap
+like($r->story(), qr/hold [\d.]+, live [\d.]+$/,
+     'hold audio fills the time without a node: ' . $r->story());
+
+my @after = $r->frames();
+is_deeply([ @after[0 .. $#before] ], \@before, 'all that was there is there');
+
+# --- the end
+
+$_->stop() for $b, $d;
+ok($node->wait_until(sub { $r->playlist()->{ended}
+                           && $duo->playlist('lo')->{ended} }, 15),
+   'they end');
+conforms('as they were', $r->violations());
+
+for my $file ($r->path() . '/audio.m4a', map { $duo->path() . "/$_.m4a" }
+                                         qw(hi lo))
+{
+    $said = Stentor::Replay::probe($file);
+    is($said->{said}, '', 'ffprobe is content with ' . $file =~ s{.*/}{}r);
+}
+
+cmp_ok(abs($duo->seconds('hi') - $duo->seconds('lo')), '<', 0.001,
+       'renditions are even');
+my $text = `ffmpeg -v warning -i @{[ $r->path() ]}/audio.m4a -f null - 2>&1`;
+is($text, '', 'ffmpeg plays it over the place where it was torn');
+$node->stop('TERM');
+
+# --- one that nobody goes on with
+
+my ($init) = map { Stentor::Node::slurp($r->path() . "/$_") }
+             'audio~init.mp4';
+my $orphan = Stentor::Replay->new(node => $node, dir => $dir,
+                                  stream => 'live/orphan');
+my $start = $orphan->make_up(seconds => 30, end => time() - 100,
+                             init => $init, media => $media,
+                             torn => 'x' x 777);
+my $nothing = Stentor::Replay->new(dir => $dir, stream => 'live/nothing');
+my $empty = $nothing->make_up(seconds => 0, end => time() - 100,
+                              init => $init, media => $media);
+$node->start();
+ok($node->wait_until(sub {
+    return ($orphan->playlist('audio', $start) // {})->{ended};
+}), 'one that was left is ended at the next start');
+conforms('it is good', $orphan->violations('audio', $start));
+$said = Stentor::Replay::probe($orphan->path($start) . '/audio.m4a');
+is($said->{said}, '', 'its file, too');
+cmp_ok($said->{duration}, '>', 29, 'of its length');
+ok($node->wait_until(sub { !-e $nothing->path($empty) }),
+   'one that has nothing is removed');
+
+$node->done('TERM');
+done_testing();

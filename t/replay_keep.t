@@ -1,0 +1,141 @@
+#!/usr/bin/perl
+
+# Copyright (c) 2026, the Stentor authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+# How long replays are kept, by age and by size; what may not be called what;
+# and what nginx -t says to "replay".
+
+use v5.36;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Stentor::Kit;
+use Stentor::Replay;
+
+use File::Temp ();
+
+
+need(qw(ffmpeg));
+
+my $media = Stentor::Media::fixture(freq => 880);
+
+
+# --- by age, and by size
+
+my ($b, $one) = (undef, Stentor::Node->new());
+$b = broadcaster($one, media => $media);
+my ($init) = fetch_all($one, '/live/studio1/' . playlist($one)->{map});
+$b->stop();
+$one->done('TERM');
+
+sub replays($stream, %o) {
+    my $r = Stentor::Replay->new(dir => $o{dir}, stream => $stream);
+    my @starts;
+
+    for my $age (@{ $o{ages} }) {
+        push(@starts, $r->make_up(seconds => 12, end => time() - $age,
+                                  init => $init, media => $media));
+    }
+
+    return ($r, @starts);
+}
+
+sub kept($r) { return join(' ', $r->starts()) }
+
+
+my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
+chmod(0755, $dir);
+my ($old, @old) = replays('live/a/b', dir => "$dir",
+                          ages => [5000, 4000, 3000, 200]);
+my ($other, @other) = replays('live/c', dir => "$dir", ages => [6000, 100]);
+my ($foreign, @foreign) = replays('else/c', dir => "$dir", ages => [6000]);
+mkdir("$dir/live/notes");
+Stentor::Node::spew("$dir/live/notes/mine.txt", 'hands off');
+
+my $node = Stentor::Node->new(window => '8s', linger => '1s',
+                              application => "replay $dir keep=1h end=10s;");
+
+ok($node->wait_until(sub {
+    return kept($old) eq "@old[2, 3]" && kept($other) eq $other[1];
+}, 30), 'those that are too old are removed');
+is(kept($foreign), $foreign[0], 'not those of other applications');
+ok(-e "$dir/live/notes/mine.txt", 'nor what is no replay');
+is($node->status()->{replay}{removed}, 3, 'they are counted');
+
+# what is being written stays, and what is left is not too much
+$b = broadcaster($node, media => $media);
+my $r = Stentor::Replay->new(dir => $dir);
+$node->wait_until(sub { $r->playlist() });
+$node->stop('TERM');
+
+my $size = -s $old->path($old[3]) . '/audio.m4a';
+my $small = Stentor::Node->new(window => '8s', linger => '1s',
+    application => "replay $dir end=60s max_size=" . int(1.5 * $size) . ';');
+$b = broadcaster($small, media => $media);
+ok($small->wait_until(sub {
+    return kept($old) eq '' && kept($other) eq $other[1];
+}, 30), 'too much: the oldest are removed');
+is(scalar($r->starts()), 1, 'not what is being written');
+is($small->status()->{replay}{removed}, 2, 'they are counted');
+
+# --- names that mean something else there
+
+my $latest = Stentor::Broadcaster->start(port => $small->port_rtmp(),
+    media => $media, name => 'studio1/latest');
+$small->wait_stream('live/studio1/latest', sub ($st) {
+    return $st && $st->{state} eq 'live';
+});
+my $n = $small->stream('live/studio1')->{parts};
+$small->wait_stream('live/studio1', sub ($st) { $st->{parts} > $n + 5 });
+is($small->stream('live/studio1/latest')->{replay}, 'off',
+   'a stream called "latest" is not written');
+$_->stop() for $b, $latest;
+$small->done('TERM');
+
+# --- a directory that is not there yet: told before it is needed
+
+my $missing = Stentor::Node->new(expected => qr/"replay" is not there/,
+    application => "stream conf; replay $dir/later;");
+
+for (['failing', 'a directory is not there', sub { mkdir("$dir/later") }],
+     ['waiting', 'now it is', sub { 1 }])
+{
+    my ($state, $what, $then) = @$_;
+    ok($missing->wait_stream('live/conf', sub ($st) {
+        return $st && $st->{replay} eq $state;
+    }), $what);
+    $then->();
+}
+
+is($missing->status()->{replay}{failing}, 0, 'nothing fails any more');
+$missing->done('TERM');
+
+# --- what nginx -t says
+
+sub nginx_t($replay) {
+    return Stentor::Node->check(application => "$replay;");
+}
+
+for (['replay /a end=0', 'at least 1s'], ['replay /a end=x', 'end=x'],
+     ['replay /a keep=0', 'keep=0'], ['replay /a max_size=-1', 'max_size'],
+     ['replay /a fsync=maybe', 'fsync=maybe'], ['replay /a what', 'what'],
+     ['replay', 'invalid number of arguments'],
+     ['replay /a; replay /b', 'is duplicate'])
+{
+    my ($rc, $said) = nginx_t($_->[0]);
+    is($rc, 1, "refused: $_->[0]");
+    like($said, qr/\Q$_->[1]\E/, 'with the reason');
+}
+
+for ('replay /a', 'replay rel', 'replay /a end=1s keep=30d max_size=1g'
+     . ' fsync=off trim_silence')
+{
+    is((nginx_t($_))[0], 0, "taken: $_");
+}
+
+$node->done();
+done_testing();
