@@ -126,6 +126,15 @@ $(BUILD)/tsan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
 	+scripts/build-module $(BUILD)/tsan \
 	    "$(WARN) -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan"
 
+# For t/fault/inject.
+$(BUILD)/fault/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module \
+                                      t/fault/fault.h
+	+scripts/build-module $(BUILD)/fault "$(WARN)" t/fault/fault.h
+
+$(BUILD)/fault/fault.so: t/fault/fault.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O2 -g -D_GNU_SOURCE $(WARN) -shared -fPIC $< -o $@
+
 $(BUILD)/asan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
 	+scripts/build-module $(BUILD)/asan "$(WARN) $(SAN)"
 

@@ -101,7 +101,8 @@ sub free_port($proto = 'tcp') {
 # tsan => 1 (it runs under ThreadSanitizer: see races()); snippets: main,
 # events, stentor, application, stream_server, http, http_server, location;
 # plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
-# in its log; srt => [parameters, ...] has SRT ports; dir, rtmp, http_port and
+# in its log; faults => a table of Stentor::Fault, by which it runs into them;
+# srt => [parameters, ...] has SRT ports; dir, rtmp, http_port and
 # srt_ports instead of those that are chosen.
 
 sub new($class, %o) {
@@ -179,8 +180,10 @@ sub environment($self) {
     push(@preload, slow('threads')) if $self->{slow_threads};
     push(@preload, slow('disk')) if $self->{slow_disk};
     push(@preload, libtsan()) if $self->{tsan};
+    push(@preload, $Stentor::Fault::PRELOAD) if $self->{faults};
 
     return (LD_PRELOAD => join(' ', @preload),
+            STENTOR_FAULT => $self->{faults} ? $self->{faults}->path() : '',
             SLOW_THREADS => $self->{slow_threads} // 0,
             $self->{slow_disk} ? (SLOW_DISK => "$self->{dir}/slow") : (),
             ASAN_OPTIONS => $ENV{ASAN_OPTIONS} // 'detect_leaks=0',
@@ -250,6 +253,7 @@ sub conf_main($self) {
     my $c = '';
 
     my $module = $self->{tsan} ? $TSAN_MODULE
+                 : $self->{faults} ? $Stentor::Fault::MODULE
                  : $ENV{STENTOR_MODULE} // "$TOP/build/ngx_stentor_module.so";
 
     if (!$self->{plain} && $module ne 'none') {
