@@ -38,6 +38,7 @@ static void ngx_http_stentor_status_store_metrics(ngx_stentor_store_t *store,
 static ngx_uint_t ngx_http_stentor_status_streams(ngx_stentor_store_t *store);
 static void ngx_http_stentor_status_figures_of(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st, double *f);
+static ngx_uint_t ngx_http_stentor_status_kept(ngx_stentor_stream_t *st);
 static double *ngx_http_stentor_status_alarm_figures(ngx_stentor_stream_t *st,
     double *f);
 static double *ngx_http_stentor_status_level_figures(ngx_stentor_level_t *l,
@@ -58,7 +59,7 @@ static const char  *ngx_http_stentor_status_channels[] = { "1", "2" };
 static const ngx_http_stentor_status_row_t  ngx_http_stentor_status_rows[] = {
 
     { "live", "gauge", "Whether the broadcaster is heard now", NULL, NULL, 1 },
-    { "wanted", "gauge", "Whether it is to be open in any case",
+    { "kept", "gauge", "Whether it is open without a broadcaster, too",
       NULL, NULL, 1 },
     { "opened_timestamp_seconds", "gauge", "Unix time when it was opened",
       NULL, NULL, 1 },
@@ -229,7 +230,7 @@ ngx_http_stentor_status_figures_of(ngx_stentor_store_t *store,
     verdict = ngx_stentor_pulse_stream(store, st);
 
     *f++ = st->live ? 1 : 0;
-    *f++ = st->wanted ? 1 : 0;
+    *f++ = ngx_http_stentor_status_kept(st);
     *f++ = st->opened_ms / 1000.0;
     *f++ = ngx_http_stentor_status_edge_age(store, st);
     *f++ = ngx_http_stentor_status_waiters(store, st->index);
@@ -246,6 +247,16 @@ ngx_http_stentor_status_figures_of(ngx_stentor_store_t *store,
     f = ngx_http_stentor_status_level_figures(&st->level, f);
     f = ngx_http_stentor_status_session_figures(st, f);
     (void) ngx_http_stentor_status_relay_figures(st, f);
+}
+
+
+/* The operator has opened it here, and not closed it. */
+
+static ngx_uint_t
+ngx_http_stentor_status_kept(ngx_stentor_stream_t *st)
+{
+    return !st->relayed && st->state != NGX_STENTOR_CLOSED
+           && st->opened_by != NGX_STENTOR_BY_BROADCASTER;
 }
 
 
@@ -322,7 +333,7 @@ ngx_http_stentor_status_relay_figures(ngx_stentor_stream_t *st, double *f)
         return f + 5;
     }
 
-    *f++ = relay.chain[0] != '\0';
+    *f++ = relay.chain[0] != '\0' && ngx_stentor_store_owned(st);
     *f++ = relay.lag_us / 1e6;
     *f++ = relay.behind_us / 1e6;
     *f++ = relay.bytes;
