@@ -283,7 +283,9 @@ cmp_ok($count->{replies} + $count->{pushes}, '>', 2000,
        'thousands of things that are not so');
 conforms('it answers all the time', @bad);
 cmp_ok($slowest, '<', SLOW, 'and soon');
-cmp_ok($most - $before, '<', MEMORY, 'it takes no more memory');
+# what is freed stays with AddressSanitizer for a while
+cmp_ok($most - $before, '<', $ENV{STENTOR_ASAN} ? 32 * MEMORY : MEMORY,
+       'it takes no more memory');
 unlike($node->log(), qr/[^\x20-\x7e\n]/, 'its log has no bytes of theirs');
 ok(redis_is('up'), 'it is well when that is over');
 ok($node->wait_status(sub ($s) {
