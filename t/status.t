@@ -221,6 +221,13 @@ is($value{qq(stentor_stream_alarm{stream="live/studio1",alarm="$_"})}, 0,
    "$_ is a metric") for qw(dead_air one_ear clipping);
 cmp_ok($value{qq(stentor_stream_$_\{stream="live/studio1"})} // 0, '<', 0,
        "$_ is a metric") for qw(loudness_lufs true_peak_db);
+is($value{'stentor_store_size_bytes'}, $s->{store}{zone_bytes},
+   'the zone is a metric');
+is(scalar(grep { /^stentor_build_info\{version="\Q$s->{version}\E",nginx="/ }
+                keys %value), 1, 'what runs is one');
+my $age = $value{'stentor_stream_edge_age_seconds{stream="live/studio1"}'};
+ok(defined $age && $age > -1 && $age < 2, 'how old the newest part is, too')
+    or diag($age // 'none');
 ok(scalar(grep { /^stentor_ingest_video_messages/ } keys %value)
    || scalar(grep { /video_messages/ } keys %value), 'video is among them');
 

@@ -17,9 +17,20 @@
 /* A command, and all that waits to be sent. */
 #define NGX_STENTOR_REDIS_OUT_MAX    (1024 * 1024)
 
-/* What a reply may have, and what is read of it at once. */
+/* What a reply may have, in bytes and in any list of it, and what is read of
+ * it at once. */
 #define NGX_STENTOR_REDIS_REPLY_MAX  (4 * 1024 * 1024)
+#define NGX_STENTOR_REDIS_LIST_MAX   16384
 #define NGX_STENTOR_REDIS_READ       NGX_STENTOR_REDIS_TLS_RECORD
+
+
+/* How hiredis counts. */
+
+#if (HIREDIS_MAJOR > 0)
+typedef size_t  ngx_stentor_redis_count_t;
+#else
+typedef int     ngx_stentor_redis_count_t;
+#endif
 
 
 typedef union {
@@ -46,6 +57,10 @@ static ngx_int_t ngx_stentor_redis_link_socket(ngx_stentor_redis_link_t *link,
     struct sockaddr *sa, socklen_t len);
 static ngx_int_t ngx_stentor_redis_link_listen(ngx_stentor_redis_link_t *link,
     ngx_socket_t fd);
+static redisReader *ngx_stentor_redis_link_reader(
+    ngx_stentor_redis_link_t *link);
+static void *ngx_stentor_redis_link_list(const redisReadTask *task,
+    ngx_stentor_redis_count_t n);
 static ngx_int_t ngx_stentor_redis_link_room(ngx_stentor_redis_link_t *link,
     ngx_stentor_redis_command_t *cmd);
 static void ngx_stentor_redis_link_write(ngx_event_t *wev);
@@ -243,7 +258,7 @@ ngx_stentor_redis_link_listen(ngx_stentor_redis_link_t *link, ngx_socket_t fd)
 
     ngx_stentor_redis_link_reason(link, "no memory or connection for it");
 
-    link->reader = redisReaderCreate();
+    link->reader = ngx_stentor_redis_link_reader(link);
     c = link->reader ? ngx_get_connection(fd, link->log) : NULL;
 
     if (c == NULL) {
@@ -270,6 +285,40 @@ ngx_stentor_redis_link_listen(ngx_stentor_redis_link_t *link, ngx_socket_t fd)
     }
 
     return NGX_OK;
+}
+
+
+/* hiredis makes room for as many elements as a list says that it has, before
+ * there are any, and looks at the room of each when it frees it: two thousand
+ * million take seconds. */
+
+static redisReader *
+ngx_stentor_redis_link_reader(ngx_stentor_redis_link_t *link)
+{
+    redisReader  *reader;
+
+    reader = redisReaderCreate();
+
+    if (reader) {
+        reader->privdata = reader->fn;
+        link->make = *reader->fn;
+        link->make.createArray = ngx_stentor_redis_link_list;
+        reader->fn = &link->make;
+    }
+
+    return reader;
+}
+
+
+/* NULL is no memory to the reader, which ends the connection. */
+
+static void *
+ngx_stentor_redis_link_list(const redisReadTask *task,
+    ngx_stentor_redis_count_t n)
+{
+    redisReplyObjectFunctions *own = task->privdata;
+
+    return n > NGX_STENTOR_REDIS_LIST_MAX ? NULL : own->createArray(task, n);
 }
 
 

@@ -54,6 +54,7 @@ typedef struct {
     ngx_uint_t           connected;      /* boolean: not just connecting */
     ngx_stentor_redis_tls_t  tls;        /* closed: without */
     redisReader         *reader;
+    redisReplyObjectFunctions  make;     /* of its replies */
     size_t               unread;         /* bytes of a reply so far */
     stn_buf_t            out;            /* not sent yet */
     ngx_queue_t          commands;       /* without a reply, oldest first */

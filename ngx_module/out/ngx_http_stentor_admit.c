@@ -53,7 +53,7 @@ ngx_http_stentor_admit(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_http_stentor_member_t      *m;
     ngx_http_stentor_hls_worker_t  *w;
 
-    if (t->kind != NGX_HTTP_STENTOR_INDEX && t->has_msn) {
+    if (t->ask.kind != STN_TARGET_INDEX && t->ask.has_msn) {
         return NGX_DECLINED;
     }
 
@@ -95,8 +95,8 @@ ngx_http_stentor_admit(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
 
     ngx_http_stentor_audience_let_in(m, rd->stream->index);
 
-    if (level == NGX_STENTOR_CROWDED && t->kind == NGX_HTTP_STENTOR_INDEX
-        && !t->classic)
+    if (level == NGX_STENTOR_CROWDED && t->ask.kind == STN_TARGET_INDEX
+        && !t->ask.classic)
     {
         ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_DOWNGRADED);
         m->shed = 1;
@@ -125,7 +125,7 @@ static ngx_uint_t
 ngx_http_stentor_admit_looks_so(ngx_http_stentor_member_t *m,
     ngx_http_stentor_target_t *t)
 {
-    return t->kind == NGX_HTTP_STENTOR_PLAYLIST
+    return t->ask.kind == STN_TARGET_PLAYLIST
            && ngx_stentor_known_age(ngx_http_stentor_hls_worker()->scf->store,
                                     m->player)
               < STN_KNOWN_S;
@@ -163,8 +163,8 @@ static void
 ngx_http_stentor_admit_shed(ngx_http_stentor_member_t *m,
     ngx_http_stentor_target_t *t)
 {
-    if (m->shed && t->kind == NGX_HTTP_STENTOR_INDEX) {
-        t->classic = 1;
+    if (m->shed && t->ask.kind == STN_TARGET_INDEX) {
+        t->ask.classic = 1;
         t->shed = 1;
     }
 }

@@ -277,9 +277,9 @@ ngx_http_stentor_audience_piece(ngx_http_stentor_piece_t *piece,
     from = seg->pos;
     to = seg->pos + seg->duration;
 
-    if (t->kind == NGX_HTTP_STENTOR_PART) {
+    if (t->ask.kind == STN_TARGET_PART) {
 
-        for (i = 0; i < t->part; i++) {
+        for (i = 0; i < t->ask.part; i++) {
             from += seg->parts[i].duration;
         }
 

@@ -14,6 +14,7 @@
 
 
 #include "store/ngx_stentor_reader.h"
+#include "audience/stn_target.h"
 #include "pack/stn_playlist.h"
 
 #include <ngx_http.h>
@@ -22,18 +23,6 @@
 typedef struct ngx_http_stentor_audience_s  ngx_http_stentor_audience_t;
 typedef struct ngx_http_stentor_piece_s     ngx_http_stentor_piece_t;
 typedef struct ngx_http_stentor_sent_s      ngx_http_stentor_sent_t;
-
-
-/* What a URL names. */
-
-typedef enum {
-    NGX_HTTP_STENTOR_INDEX,      /* NAME/index.m3u8 */
-    NGX_HTTP_STENTOR_STEERING,   /* NAME/steering.json */
-    NGX_HTTP_STENTOR_PLAYLIST,   /* NAME/REND.m3u8 */
-    NGX_HTTP_STENTOR_INIT,       /* NAME/REND/init-E.mp4 */
-    NGX_HTTP_STENTOR_SEGMENT,    /* NAME/REND/MSN.m4s */
-    NGX_HTTP_STENTOR_PART        /* NAME/REND/MSN.PART.m4s */
-} ngx_http_stentor_kind_e;
 
 
 /* What is cached of a view's version: a page, plain or gzipped. */
@@ -50,18 +39,11 @@ typedef enum {
 /* What a request asks for.  Its names are in the request's memory. */
 
 typedef struct {
-    ngx_http_stentor_kind_e  kind;
-    unsigned                 classic:1;   /* -std */
-    unsigned                 has_msn:1;
-    unsigned                 has_part:1;
-    unsigned                 skip:1;
+    stn_target_t             ask;         /* by its path and query */
     unsigned                 gzip:1;      /* the client takes gzip */
-    unsigned                 shed:1;      /* -std by admission */
+    unsigned                 shed:1;      /* classic by admission */
     ngx_str_t                name;        /* of the stream, full */
     ngx_str_t                rendition;
-    uint64_t                 msn;         /* of media, or _HLS_msn */
-    uint64_t                 part;        /* of media, or _HLS_part */
-    uint32_t                 init;
 } ngx_http_stentor_target_t;
 
 

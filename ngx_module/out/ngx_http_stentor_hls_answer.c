@@ -138,7 +138,7 @@ ngx_http_stentor_hls_answer(ngx_http_request_t *r,
         return ngx_http_stentor_hls_missing(r, t);
     }
 
-    v = (t->kind <= NGX_HTTP_STENTOR_STEERING)
+    v = (t->ask.kind <= STN_TARGET_STEERING)
         ? &rd->views[0] : ngx_stentor_reader_view(rd, &t->rendition);
 
     if (v == NULL) {
@@ -151,22 +151,22 @@ ngx_http_stentor_hls_answer(ngx_http_request_t *r,
         return ngx_http_stentor_hls_hold(r, rd, t);
     }
 
-    switch (t->kind) {
+    switch (t->ask.kind) {
 
-    case NGX_HTTP_STENTOR_INDEX:
-    case NGX_HTTP_STENTOR_PLAYLIST:
+    case STN_TARGET_INDEX:
+    case STN_TARGET_PLAYLIST:
         return ngx_http_stentor_hls_playlist(r, rd, v, t);
 
-    case NGX_HTTP_STENTOR_STEERING:
+    case STN_TARGET_STEERING:
         return ngx_http_stentor_steering(r, rd, t);
 
-    case NGX_HTTP_STENTOR_PART:
+    case STN_TARGET_PART:
         return ngx_http_stentor_hls_part(r, rd, v, t);
 
-    case NGX_HTTP_STENTOR_SEGMENT:
+    case STN_TARGET_SEGMENT:
         return ngx_http_stentor_hls_segment(r, rd, v, t);
 
-    default: /* NGX_HTTP_STENTOR_INIT */
+    default: /* STN_TARGET_INIT */
         return ngx_http_stentor_hls_init(r, rd, v, t);
     }
 }
@@ -180,7 +180,7 @@ ngx_http_stentor_hls_init(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
-    vi = t->init ? ngx_stentor_view_init(rd, v, t->init) : NULL;
+    vi = t->ask.init ? ngx_stentor_view_init(rd, v, t->ask.init) : NULL;
 
     if (vi == NULL) {
         ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_NOT_FOUND);
@@ -217,7 +217,7 @@ ngx_http_stentor_hls_missing(ngx_http_request_t *r,
         (void) ngx_stentor_cluster_want(cl, &t->name);
     }
 
-    if ((t->kind <= NGX_HTTP_STENTOR_PLAYLIST || cl) && hcf->pending_time) {
+    if ((t->ask.kind <= STN_TARGET_PLAYLIST || cl) && hcf->pending_time) {
 
         if (w->npending < hcf->pending_max) {
             return ngx_http_stentor_hls_hold(r, NULL, t);
@@ -243,14 +243,14 @@ ngx_http_stentor_hls_ready(ngx_stentor_reader_t *rd,
         return 1;
     }
 
-    v = (t->kind <= NGX_HTTP_STENTOR_STEERING)
+    v = (t->ask.kind <= STN_TARGET_STEERING)
         ? &rd->views[0] : ngx_stentor_reader_view(rd, &t->rendition);
 
     if (v == NULL || ngx_stentor_view_last(v) == NULL) {
         return v == NULL;
     }
 
-    if (t->kind == NGX_HTTP_STENTOR_PART) {
+    if (t->ask.kind == STN_TARGET_PART) {
         return !ngx_http_stentor_hls_hinted(v, t);
     }
 
@@ -276,11 +276,11 @@ ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
         return rc;
     }
 
-    if (t->kind == NGX_HTTP_STENTOR_INDEX) {
-        page = t->classic ? NGX_HTTP_STENTOR_PAGE_INDEX_CLASSIC
+    if (t->ask.kind == STN_TARGET_INDEX) {
+        page = t->ask.classic ? NGX_HTTP_STENTOR_PAGE_INDEX_CLASSIC
                           : NGX_HTTP_STENTOR_PAGE_INDEX;
 
-    } else if (t->classic) {
+    } else if (t->ask.classic) {
         page = NGX_HTTP_STENTOR_PAGE_CLASSIC;
 
     } else {
@@ -295,7 +295,7 @@ ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
             return ngx_http_stentor_hls_hold(r, rd, t);
         }
 
-        page = (t->skip && !rd->ended) ? NGX_HTTP_STENTOR_PAGE_DELTA
+        page = (t->ask.skip && !rd->ended) ? NGX_HTTP_STENTOR_PAGE_DELTA
                                        : NGX_HTTP_STENTOR_PAGE_FULL;
     }
 
@@ -311,8 +311,9 @@ ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     }
 
     head.type = ngx_http_stentor_type_playlist;
-    head.cache = (t->has_msn && !t->classic) ? ngx_http_stentor_cache_numbered
-                            : ngx_http_stentor_cache_plain;
+    head.cache = (t->ask.has_msn && !t->ask.classic)
+                 ? ngx_http_stentor_cache_numbered
+                 : ngx_http_stentor_cache_plain;
     head.gzip = t->gzip;
     head.vary = 1;
     head.ranges = 0;
@@ -336,18 +337,18 @@ ngx_http_stentor_hls_absurd(ngx_stentor_view_t *v,
     uint64_t                parts, whole, at, edge;
     ngx_stentor_segment_t  *last;
 
-    if (!t->has_msn) {
-        return t->has_part ? "_HLS_part without _HLS_msn" : NULL;
+    if (!t->ask.has_msn) {
+        return t->ask.has_part ? "_HLS_part without _HLS_msn" : NULL;
     }
 
     last = ngx_stentor_view_last(v);
     whole = last->complete ? last->msn : last->msn - 1;
 
-    if (t->msn > whole + NGX_HTTP_STENTOR_AHEAD) {
+    if (t->ask.msn > whole + NGX_HTTP_STENTOR_AHEAD) {
         return "_HLS_msn is too far in the future";
     }
 
-    if (!t->has_part || t->msn <= whole) {
+    if (!t->ask.has_part || t->ask.msn <= whole) {
         return NULL;
     }
 
@@ -356,9 +357,9 @@ ngx_http_stentor_hls_absurd(ngx_stentor_view_t *v,
     parts = v->rend.parts;
     edge = last->complete ? (last->msn + 1) * parts
                           : last->msn * parts + last->nparts;
-    at = t->msn * parts + t->part;
+    at = t->ask.msn * parts + t->ask.part;
 
-    if (t->part > NGX_STENTOR_PARTS_MAX + parts
+    if (t->ask.part > NGX_STENTOR_PARTS_MAX + parts
         || (at >= edge && at - edge + 1 > ngx_http_stentor_hls_advance(v)))
     {
         return "_HLS_part is too far in the future";
@@ -379,18 +380,19 @@ ngx_http_stentor_hls_listed(ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
     uint64_t                msn, part;
     ngx_stentor_segment_t  *last;
 
-    if (!t->has_msn || rd->ended) {
+    if (!t->ask.has_msn || rd->ended) {
         return 1;
     }
 
     last = ngx_stentor_view_last(v);
 
-    if (!t->has_part) {
-        return t->msn < last->msn || (t->msn == last->msn && last->complete);
+    if (!t->ask.has_part) {
+        return t->ask.msn < last->msn
+               || (t->ask.msn == last->msn && last->complete);
     }
 
-    msn = t->msn;
-    part = t->part;
+    msn = t->ask.msn;
+    part = t->ask.part;
 
     if (part >= v->rend.parts) {
         msn++;
@@ -410,13 +412,13 @@ ngx_http_stentor_hls_part(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
-    seg = ngx_stentor_view_segment(v, t->msn);
+    seg = ngx_stentor_view_segment(v, t->ask.msn);
 
-    if (seg && t->part < seg->nparts) {
+    if (seg && t->ask.part < seg->nparts) {
         ngx_http_stentor_hls_count_media(rd, NGX_STENTOR_HLS_PARTS);
         ngx_http_stentor_audience_piece(&piece, rd, v, seg, t);
         return ngx_http_stentor_hls_media(r, &piece,
-                                          &seg->parts[t->part].bytes, 1);
+                                          &seg->parts[t->ask.part].bytes, 1);
     }
 
     if (!rd->ended && ngx_http_stentor_hls_hinted(v, t)) {
@@ -440,10 +442,10 @@ ngx_http_stentor_hls_hinted(ngx_stentor_view_t *v,
     last = ngx_stentor_view_last(v);
 
     if (last->complete) {
-        return t->msn == last->msn + 1 && t->part == 0;
+        return t->ask.msn == last->msn + 1 && t->ask.part == 0;
     }
 
-    return t->msn == last->msn && t->part == last->nparts;
+    return t->ask.msn == last->msn && t->ask.part == last->nparts;
 }
 
 
@@ -458,7 +460,7 @@ ngx_http_stentor_hls_segment(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_http_stentor_hls_worker_t  *w;
 
     w = ngx_http_stentor_hls_worker();
-    seg = ngx_stentor_view_segment(v, t->msn);
+    seg = ngx_stentor_view_segment(v, t->ask.msn);
 
     if (seg == NULL || !(seg->complete || rd->ended)) {
         ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_NOT_FOUND);

@@ -2,43 +2,23 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * HLS delivery: the content handler behind "stentor_hls".  This file reads a
- * request into a target: the URL, the delivery directives in its query and
- * what encodings the client takes.  Everything unknown in a query is ignored,
- * everything malformed is an error with its reason.  nginx's access, limit
- * and secure_link modules have had their say before it.
+ * HLS delivery: the content handler behind "stentor_hls".  This file has a
+ * request read into a target (stn_target.h): the URL, the delivery directives
+ * in its query and what encodings the client takes; what it cannot be is an
+ * error with its reason.  nginx's access, limit and secure_link modules have
+ * had their say before it.
  */
 
 #include "ngx_http_stentor_audience.h"
 
 
-/* Digits that are read of a number; more cannot be meant. */
-#define NGX_HTTP_STENTOR_DIGITS  18
-
-
 static ngx_int_t ngx_http_stentor_hls_handler(ngx_http_request_t *r);
 static const char *ngx_http_stentor_hls_url(ngx_http_request_t *r,
     ngx_http_stentor_target_t *t);
-static const char *ngx_http_stentor_hls_steering_url(
-    ngx_http_stentor_target_t *t, ngx_str_t *file);
-static const char *ngx_http_stentor_hls_playlist_url(
-    ngx_http_stentor_target_t *t, ngx_str_t *dir, ngx_str_t *file);
-static const char *ngx_http_stentor_hls_media_url(
-    ngx_http_stentor_target_t *t, ngx_str_t *dir, ngx_str_t *file);
 static ngx_int_t ngx_http_stentor_hls_name(ngx_http_request_t *r,
     ngx_http_stentor_target_t *t, ngx_str_t *name);
-static ngx_uint_t ngx_http_stentor_hls_split(ngx_str_t *path,
-    ngx_str_t *level);
-static ngx_uint_t ngx_http_stentor_hls_cut(ngx_str_t *s, const char *end);
-static u_char *ngx_http_stentor_hls_number(u_char *p, u_char *last,
-    uint64_t *n);
 static const char *ngx_http_stentor_hls_query(ngx_http_request_t *r,
     ngx_http_stentor_target_t *t);
-static const char *ngx_http_stentor_hls_directive(ngx_str_t *key,
-    ngx_str_t *value, ngx_http_stentor_target_t *t);
-static ngx_int_t ngx_http_stentor_hls_decode(ngx_pool_t *pool, ngx_str_t *s);
-static ngx_uint_t ngx_http_stentor_hls_accepts_gzip(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_stentor_hls_quality(u_char *p, u_char *last);
 static ngx_int_t ngx_http_stentor_hls_init_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_stentor_hls_postconf(ngx_conf_t *cf);
 static void *ngx_http_stentor_hls_create_loc_conf(ngx_conf_t *cf);
@@ -168,12 +148,8 @@ ngx_http_stentor_hls_handler(ngx_http_request_t *r)
         return ngx_http_stentor_hls_error(r, NGX_HTTP_NOT_FOUND, reason);
     }
 
-    if (t.kind == NGX_HTTP_STENTOR_INDEX
-        || t.kind == NGX_HTTP_STENTOR_PLAYLIST)
-    {
-        t.gzip = ngx_http_stentor_hls_accepts_gzip(r);
-
-        reason = r->args.len ? ngx_http_stentor_hls_query(r, &t) : NULL;
+    if (t.ask.kind == STN_TARGET_INDEX || t.ask.kind == STN_TARGET_PLAYLIST) {
+        reason = ngx_http_stentor_hls_query(r, &t);
 
         if (reason) {
             ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_BAD_REQUESTS);
@@ -185,14 +161,13 @@ ngx_http_stentor_hls_handler(ngx_http_request_t *r)
 }
 
 
-/* Splits what follows the location into stream, rendition and file: the file
- * says whether there is a rendition before it.  Returns why it names nothing,
- * or NULL. */
+/* Reads what follows the location.  Returns why it names nothing, or NULL. */
 
 static const char *
 ngx_http_stentor_hls_url(ngx_http_request_t *r, ngx_http_stentor_target_t *t)
 {
-    ngx_str_t                  dir, file;
+    ngx_str_t                  name;
+    stn_str_t                  path;
     const char                *reason;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -204,115 +179,22 @@ ngx_http_stentor_hls_url(ngx_http_request_t *r, ngx_http_stentor_target_t *t)
         return "no such file";
     }
 
-    dir.data = r->uri.data + clcf->name.len;
-    dir.len = r->uri.len - clcf->name.len;
+    path.data = (char *) r->uri.data + clcf->name.len;
+    path.len = r->uri.len - clcf->name.len;
 
-    while (dir.len && *dir.data == '/') {
-        dir.data++;
-        dir.len--;
-    }
-
-    if (!ngx_http_stentor_hls_split(&dir, &file)) {
-        return "no such file";
-    }
-
-    if (ngx_http_stentor_hls_cut(&file, ".m3u8")) {
-        reason = ngx_http_stentor_hls_playlist_url(t, &dir, &file);
-
-    } else if (ngx_http_stentor_hls_cut(&file, ".json")) {
-        reason = ngx_http_stentor_hls_steering_url(t, &file);
-
-    } else {
-        reason = ngx_http_stentor_hls_media_url(t, &dir, &file);
-    }
-
+    reason = stn_target_path(&t->ask, &path);
     if (reason) {
         return reason;
     }
 
-    return ngx_http_stentor_hls_name(r, t, &dir) == NGX_OK ? NULL
-                                                           : "no such stream";
-}
+    name.data = (u_char *) t->ask.name.data;
+    name.len = t->ask.name.len;
 
+    t->rendition.data = (u_char *) t->ask.rendition.data;
+    t->rendition.len = t->ask.rendition.len;
 
-static const char *
-ngx_http_stentor_hls_playlist_url(ngx_http_stentor_target_t *t,
-    ngx_str_t *dir, ngx_str_t *file)
-{
-    t->classic = ngx_http_stentor_hls_cut(file, "-std");
-
-    if (file->len == sizeof("index") - 1
-        && ngx_memcmp(file->data, "index", file->len) == 0)
-    {
-        t->kind = NGX_HTTP_STENTOR_INDEX;
-        return NULL;
-    }
-
-    t->kind = NGX_HTTP_STENTOR_PLAYLIST;
-    t->rendition = *file;
-
-    return file->len ? NULL : "no such file";
-}
-
-
-static const char *
-ngx_http_stentor_hls_steering_url(ngx_http_stentor_target_t *t,
-    ngx_str_t *file)
-{
-    t->classic = ngx_http_stentor_hls_cut(file, "-std");
-    t->kind = NGX_HTTP_STENTOR_STEERING;
-
-    return (file->len == sizeof("steering") - 1
-            && ngx_memcmp(file->data, "steering", file->len) == 0)
-           ? NULL : "no such file";
-}
-
-
-static const char *
-ngx_http_stentor_hls_media_url(ngx_http_stentor_target_t *t, ngx_str_t *dir,
-    ngx_str_t *file)
-{
-    u_char     *p, *last;
-    ngx_int_t   init;
-
-    if (!ngx_http_stentor_hls_split(dir, &t->rendition)) {
-        return "no such file";
-    }
-
-    if (ngx_http_stentor_hls_cut(file, ".mp4")) {
-
-        if (file->len != sizeof("init-00000000") - 1
-            || ngx_memcmp(file->data, "init-", 5) != 0)
-        {
-            return "no such init segment";
-        }
-
-        init = ngx_hextoi(file->data + 5, 8);
-        if (init == NGX_ERROR) {
-            return "no such init segment";
-        }
-
-        t->kind = NGX_HTTP_STENTOR_INIT;
-        t->init = (uint32_t) init;
-
-        return NULL;
-    }
-
-    if (!ngx_http_stentor_hls_cut(file, ".m4s")) {
-        return "no such file";
-    }
-
-    last = file->data + file->len;
-    p = ngx_http_stentor_hls_number(file->data, last, &t->msn);
-
-    t->kind = NGX_HTTP_STENTOR_SEGMENT;
-
-    if (p && p < last && *p == '.') {
-        t->kind = NGX_HTTP_STENTOR_PART;
-        p = ngx_http_stentor_hls_number(p + 1, last, &t->part);
-    }
-
-    return p == last ? NULL : "no such file";
+    return ngx_http_stentor_hls_name(r, t, &name) == NGX_OK
+           ? NULL : "no such stream";
 }
 
 
@@ -361,257 +243,27 @@ ngx_http_stentor_hls_name(ngx_http_request_t *r, ngx_http_stentor_target_t *t,
 }
 
 
-/* Moves the last level of path to level, if there is more than one. */
-
-static ngx_uint_t
-ngx_http_stentor_hls_split(ngx_str_t *path, ngx_str_t *level)
-{
-    size_t  i;
-
-    for (i = path->len; i; i--) {
-
-        if (path->data[i - 1] == '/') {
-            level->data = path->data + i;
-            level->len = path->len - i;
-            path->len = i - 1;
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* Cuts end off s, if it ends so. */
-
-static ngx_uint_t
-ngx_http_stentor_hls_cut(ngx_str_t *s, const char *end)
-{
-    size_t  len;
-
-    len = ngx_strlen(end);
-
-    if (s->len < len
-        || ngx_memcmp(s->data + s->len - len, end, len) != 0)
-    {
-        return 0;
-    }
-
-    s->len -= len;
-
-    return 1;
-}
-
-
-/* Reads decimal digits, returns where they end; NULL when there are none, or
- * more than any real number has. */
-
-static u_char *
-ngx_http_stentor_hls_number(u_char *p, u_char *last, uint64_t *n)
-{
-    u_char  *first;
-
-    *n = 0;
-
-    for (first = p; p < last && *p >= '0' && *p <= '9'; p++) {
-
-        if (p - first >= NGX_HTTP_STENTOR_DIGITS) {
-            return NULL;
-        }
-
-        *n = *n * 10 + (*p - '0');
-    }
-
-    return p == first ? NULL : p;
-}
-
-
-/* Reads the delivery directives (RFC 8216bis section 6.2.5), in any order and
- * perhaps percent-encoded.  Returns why they are wrong, or NULL. */
+/* Reads what playlists are asked for with.  Returns likewise. */
 
 static const char *
 ngx_http_stentor_hls_query(ngx_http_request_t *r,
     ngx_http_stentor_target_t *t)
 {
-    u_char      *p, *last, *end;
-    ngx_str_t    key, value;
-    const char  *reason;
-
-    p = r->args.data;
-    last = p + r->args.len;
-
-    for ( /* void */ ; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, '&');
-        if (end == NULL) {
-            end = last;
-        }
-
-        key.data = p;
-        value.data = ngx_strlchr(p, end, '=');
-
-        if (value.data) {
-            key.len = value.data - p;
-            value.data++;
-            value.len = end - value.data;
-
-        } else {
-            key.len = end - p;
-            ngx_str_set(&value, "");
-        }
-
-        if (ngx_http_stentor_hls_decode(r->pool, &key) != NGX_OK
-            || ngx_http_stentor_hls_decode(r->pool, &value) != NGX_OK)
-        {
-            return "out of memory";
-        }
-
-        reason = ngx_http_stentor_hls_directive(&key, &value, t);
-        if (reason) {
-            return reason;
-        }
-    }
-
-    return NULL;
-}
-
-
-static const char *
-ngx_http_stentor_hls_directive(ngx_str_t *key, ngx_str_t *value,
-    ngx_http_stentor_target_t *t)
-{
-    u_char  *last;
-
-    if (key->len < sizeof("_HLS_msn") - 1
-        || ngx_memcmp(key->data, "_HLS_", 5) != 0)
-    {
-        return NULL;
-    }
-
-    last = value->data + value->len;
-
-    if (key->len == sizeof("_HLS_msn") - 1
-        && ngx_memcmp(key->data, "_HLS_msn", key->len) == 0)
-    {
-        t->has_msn = 1;
-
-        return ngx_http_stentor_hls_number(value->data, last, &t->msn) == last
-               ? NULL : "_HLS_msn is not a number";
-    }
-
-    if (key->len == sizeof("_HLS_part") - 1
-        && ngx_memcmp(key->data, "_HLS_part", key->len) == 0)
-    {
-        t->has_part = 1;
-
-        return ngx_http_stentor_hls_number(value->data, last, &t->part) == last
-               ? NULL : "_HLS_part is not a number";
-    }
-
-    if (key->len == sizeof("_HLS_skip") - 1
-        && ngx_memcmp(key->data, "_HLS_skip", key->len) == 0)
-    {
-        t->skip = (value->len == 3 && ngx_memcmp(value->data, "YES", 3) == 0)
-                  || (value->len == 2 && ngx_memcmp(value->data, "v2", 2) == 0);
-    }
-
-    return NULL;
-}
-
-
-/* Undoes percent-encoding, which is rare here. */
-
-static ngx_int_t
-ngx_http_stentor_hls_decode(ngx_pool_t *pool, ngx_str_t *s)
-{
-    u_char  *dst, *src;
-
-    if (s->len == 0 || ngx_strlchr(s->data, s->data + s->len, '%') == NULL) {
-        return NGX_OK;
-    }
-
-    dst = ngx_pnalloc(pool, s->len);
-    if (dst == NULL) {
-        return NGX_ERROR;
-    }
-
-    src = s->data;
-    s->data = dst;
-
-    ngx_unescape_uri(&dst, &src, s->len, 0);
-
-    s->len = dst - s->data;
-
-    return NGX_OK;
-}
-
-
-/* Whether Accept-Encoding has gzip, or "*", with a quality above zero (RFC
- * 9110 section 12.5.3). */
-
-static ngx_uint_t
-ngx_http_stentor_hls_accepts_gzip(ngx_http_request_t *r)
-{
-    u_char           *p, *last, *end, *name;
-    ngx_uint_t        any;
+    stn_str_t         text;
     ngx_table_elt_t  *h;
 
     h = r->headers_in.accept_encoding;
-    if (h == NULL) {
-        return 0;
+
+    if (h) {
+        text.data = (char *) h->value.data;
+        text.len = h->value.len;
+        t->gzip = stn_target_gzip(&text);
     }
 
-    any = 0;
-    p = h->value.data;
-    last = p + h->value.len;
+    text.data = (char *) r->args.data;
+    text.len = r->args.len;
 
-    for ( /* void */ ; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, ',');
-        if (end == NULL) {
-            end = last;
-        }
-
-        while (p < end && *p == ' ') {
-            p++;
-        }
-
-        for (name = p; p < end && *p != ';' && *p != ' '; p++) { /* void */ }
-
-        if (p - name == 4 && ngx_strncasecmp(name, (u_char *) "gzip", 4) == 0)
-        {
-            return ngx_http_stentor_hls_quality(p, end);
-        }
-
-        if (p - name == 1 && *name == '*') {
-            any = ngx_http_stentor_hls_quality(p, end);
-        }
-    }
-
-    return any;
-}
-
-
-/* Whether the parameters of an encoding leave it a quality above zero. */
-
-static ngx_uint_t
-ngx_http_stentor_hls_quality(u_char *p, u_char *last)
-{
-    while (p < last && (*p == ';' || *p == ' ')) {
-        p++;
-    }
-
-    if (last - p < 2 || (*p != 'q' && *p != 'Q') || p[1] != '=') {
-        return 1;
-    }
-
-    for (p += 2; p < last; p++) {
-        if (*p >= '1' && *p <= '9') {
-            return 1;
-        }
-    }
-
-    return 0;
+    return stn_target_query(&t->ask, &text);
 }
 
 
@@ -715,6 +367,7 @@ ngx_http_stentor_hls(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_stentor_hls_conf_t *hcf = conf;
 
+    u_char                    *p;
     ngx_str_t                 *value, name;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -739,8 +392,14 @@ ngx_http_stentor_hls(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             name.len--;
         }
 
-        hcf->application = name;
-        (void) ngx_http_stentor_hls_split(&name, &hcf->application);
+        /* the last level of it */
+
+        for (p = name.data + name.len; p > name.data && p[-1] != '/'; p--) {
+            /* void */
+        }
+
+        hcf->application.data = p;
+        hcf->application.len = name.data + name.len - p;
     }
 
     if (ngx_stentor_name_check(&hcf->application) != NGX_OK) {

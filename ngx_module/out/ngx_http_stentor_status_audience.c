@@ -3,8 +3,9 @@
 
 /*
  * The audience as this node sees it (see ngx_http_stentor_status.h): the
- * verdict with the figures that it is made of, and for each stream who listens
- * and how many different ones have.  The pulse and the store have it all.
+ * verdict with the figures that it is made of, in both formats, and for each
+ * stream who listens and how many different ones have.  The pulse and the store
+ * have it all.
  */
 
 #include "ngx_http_stentor_status.h"
@@ -22,12 +23,10 @@ static void ngx_http_stentor_status_attacks(stn_verdict_t *verdict,
     stn_buf_t *out);
 static void ngx_http_stentor_status_figures(stn_verdict_figures_t *f,
     stn_buf_t *out);
-static void ngx_http_stentor_status_verdict_metrics(
-    ngx_stentor_store_t *store, stn_buf_t *out);
+static void ngx_http_stentor_status_level_metrics(stn_verdict_figures_t *f,
+    stn_buf_t *out);
 static void ngx_http_stentor_status_attack_metrics(
     ngx_stentor_store_t *store, unsigned attacks, stn_buf_t *out);
-static void ngx_http_stentor_status_stream_metrics(
-    ngx_stentor_store_t *store, stn_buf_t *out);
 
 
 void
@@ -149,15 +148,6 @@ ngx_http_stentor_status_listeners(ngx_stentor_store_t *store,
 
 
 void
-ngx_http_stentor_status_audience_metrics(ngx_stentor_store_t *store,
-    stn_buf_t *out)
-{
-    ngx_http_stentor_status_verdict_metrics(store, out);
-    ngx_http_stentor_status_stream_metrics(store, out);
-}
-
-
-static void
 ngx_http_stentor_status_verdict_metrics(ngx_stentor_store_t *store,
     stn_buf_t *out)
 {
@@ -178,18 +168,31 @@ ngx_http_stentor_status_verdict_metrics(ngx_stentor_store_t *store,
     }
 
     ngx_http_stentor_status_attack_metrics(store, verdict.attacks, out);
+    ngx_http_stentor_status_level_metrics(&f, out);
+}
 
-    ngx_http_stentor_status_metric(out, "stentor_mute_connections", "gauge",
-                                   "Connections that never asked, now");
-    stn_buf_printf(out, "stentor_mute_connections %u\n", f.mute);
 
-    ngx_http_stentor_status_metric(out, "stentor_late_seconds", "gauge",
-                                   "How long an event loop was held up");
-    stn_buf_printf(out, "stentor_late_seconds %.3f\n", f.late_ms / 1000.0);
+static void
+ngx_http_stentor_status_level_metrics(stn_verdict_figures_t *f,
+    stn_buf_t *out)
+{
+    const ngx_http_stentor_status_gauge_t  gauges[] = {
+        { "open_connections", "Connections of clients now", f->open },
+        { "mute_connections", "Connections that never asked, now", f->mute },
+        { "reading_connections", "Connections with half a request, now",
+          f->reading },
+        { "asked_connections", "Connections that have asked, now", f->asked },
+        { "connections_used_ratio",
+          "Connections in use, at the worker that has most",
+          f->places / 1000.0 },
+        { "late_seconds", "How long an event loop was held up",
+          f->late_ms / 1000.0 },
+        { "busy_ratio", "CPU of the busiest event loop", f->cpu / 1000.0 },
+        { "streams_lost", "Streams that have lost their source", f->lost },
+        { "streams_silent", "Streams that are silent", f->silent },
+    };
 
-    ngx_http_stentor_status_metric(out, "stentor_busy_ratio", "gauge",
-                                   "CPU of the busiest event loop");
-    stn_buf_printf(out, "stentor_busy_ratio %.3f\n", f.cpu / 1000.0);
+    ngx_http_stentor_status_list(gauges, stn_nelems(gauges), out);
 }
 
 
@@ -214,46 +217,5 @@ ngx_http_stentor_status_attack_metrics(ngx_stentor_store_t *store,
         stn_buf_printf(out, "stentor_attacks_total{kind=\"%s\"} %llu\n",
                        stn_verdict_attacks[i], (unsigned long long)
                        ngx_stentor_pulse_told(store, i));
-    }
-}
-
-
-static void
-ngx_http_stentor_status_stream_metrics(ngx_stentor_store_t *store,
-    stn_buf_t *out)
-{
-    ngx_uint_t             i, k;
-    ngx_stentor_stream_t  *st;
-
-    ngx_http_stentor_status_metric(out, "stentor_stream_listeners", "gauge",
-                                   "Who has audio of it to play now");
-
-    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
-        stn_buf_printf(out, "stentor_stream_listeners{stream=\"%.*s\"} %u\n",
-                       (int) st->name_len, st->name,
-                       ngx_stentor_pulse_listeners(store, st));
-    }
-
-    ngx_http_stentor_status_metric(out, "stentor_stream_unique", "gauge",
-                                   "Different listeners that there were, an "
-                                   "estimate");
-
-    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
-        stn_buf_printf(out, "stentor_stream_unique{stream=\"%.*s\"} %llu\n",
-                       (int) st->name_len, st->name, (unsigned long long)
-                       ngx_stentor_unique_count(store, st));
-    }
-
-    ngx_http_stentor_status_metric(out, "stentor_stream_verdict", "gauge",
-                                   "Whether it is silent, or its source is "
-                                   "lost");
-
-    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
-        for (k = STN_VERDICT_SILENT; k <= STN_VERDICT_SOURCE_LOST; k++) {
-            stn_buf_printf(out, "stentor_stream_verdict{stream=\"%.*s\","
-                           "state=\"%s\"} %d\n", (int) st->name_len,
-                           st->name, stn_verdict_states[k],
-                           ngx_stentor_pulse_stream(store, st) == k);
-        }
     }
 }

@@ -23,13 +23,9 @@ static void ngx_http_stentor_status_leases(ngx_stentor_map_t *map,
 static void ngx_http_stentor_status_lease(ngx_stentor_lease_t *lease,
     stn_buf_t *out);
 static void ngx_http_stentor_status_chain(const char *chain, stn_buf_t *out);
-static ngx_int_t ngx_http_stentor_status_relay_copy(ngx_stentor_stream_t *st,
-    ngx_stentor_relay_t *relay);
 static void ngx_http_stentor_status_roles(ngx_stentor_map_t *map,
     stn_buf_t *out);
 static void ngx_http_stentor_status_redis(ngx_stentor_map_t *map,
-    stn_buf_t *out);
-static void ngx_http_stentor_status_relays(ngx_stentor_store_t *store,
     stn_buf_t *out);
 
 
@@ -240,7 +236,7 @@ ngx_http_stentor_status_chain(const char *chain, stn_buf_t *out)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_stentor_status_relay_copy(ngx_stentor_stream_t *st,
     ngx_stentor_relay_t *relay)
 {
@@ -265,13 +261,24 @@ void
 ngx_http_stentor_status_cluster_metrics(ngx_stentor_conf_t *scf,
     stn_buf_t *out)
 {
+    ngx_stentor_cluster_conf_t  *conf;
+
     if (scf->worker.cluster == NULL) {
         return;
     }
 
+    conf = scf->cluster;
+
+    ngx_http_stentor_status_metric(out, "stentor_cluster_info", "gauge",
+                                   "Who this node is");
+    stn_buf_printf(out, "stentor_cluster_info{node=\"%.*s\",role=\"%s\","
+                   "region=\"%.*s\"} 1\n",
+                   (int) conf->node.len, conf->node.data,
+                   ngx_http_stentor_status_role[conf->role],
+                   (int) conf->region.len, conf->region.data);
+
     ngx_http_stentor_status_redis(scf->worker.cluster->map, out);
     ngx_http_stentor_status_roles(scf->worker.cluster->map, out);
-    ngx_http_stentor_status_relays(scf->store, out);
 }
 
 
@@ -299,8 +306,11 @@ ngx_http_stentor_status_redis(ngx_stentor_map_t *map, stn_buf_t *out)
 
     ngx_http_stentor_status_metric(out, "stentor_redis_up", "gauge",
                                    "Whether Redis answers");
-    stn_buf_printf(out, "stentor_redis_up %d\n",
-                   map->redis == NGX_STENTOR_REDIS_UP);
+
+    if (map->redis != NGX_STENTOR_REDIS_OFF) {
+        stn_buf_printf(out, "stentor_redis_up %d\n",
+                       map->redis == NGX_STENTOR_REDIS_UP);
+    }
 
     for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
         ngx_http_stentor_status_metric(out, counters[i].name, "counter",
@@ -345,53 +355,4 @@ ngx_http_stentor_status_roles(ngx_stentor_map_t *map, stn_buf_t *out)
                                    "Streams that this node makes");
     stn_buf_printf(out, "stentor_cluster_leases %llu\n",
                    (unsigned long long) held);
-}
-
-
-static void
-ngx_http_stentor_status_relays(ngx_stentor_store_t *store, stn_buf_t *out)
-{
-    ngx_uint_t             i, k;
-    ngx_stentor_relay_t    relay;
-    ngx_stentor_stream_t  *st;
-
-    static const struct {
-        const char  *name;
-        const char  *type;
-        const char  *help;
-    } metrics[] = {
-        { "stentor_stream_lease_epoch", "gauge",
-          "Epoch of the lease of whoever makes it" },
-        { "stentor_stream_relay_lag_seconds", "gauge",
-          "From the upstream to here, over the least" },
-        { "stentor_stream_relay_behind_seconds", "gauge",
-          "From the origin to here, by the clocks of both" },
-        { "stentor_stream_relay_bytes_total", "counter",
-          "Bytes received from upstreams" },
-        { "stentor_stream_relay_switches_total", "counter",
-          "Changes of the upstream" }
-    };
-
-    for (k = 0; k < sizeof(metrics) / sizeof(metrics[0]); k++) {
-        ngx_http_stentor_status_metric(out, metrics[k].name, metrics[k].type,
-                                       metrics[k].help);
-
-        for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
-
-            if (k && (!st->relayed
-                      || ngx_http_stentor_status_relay_copy(st, &relay)
-                         != NGX_OK))
-            {
-                continue;
-            }
-
-            stn_buf_printf(out, "%s{stream=\"%.*s\"} %.15g\n",
-                           metrics[k].name, (int) st->name_len, st->name,
-                           k == 0 ? (double) st->lease_epoch
-                           : k == 1 ? relay.lag_us / 1e6
-                           : k == 2 ? relay.behind_us / 1e6
-                           : k == 3 ? (double) relay.bytes
-                                    : (double) relay.switches);
-        }
-    }
 }

@@ -52,16 +52,11 @@ static void ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend, stn_buf_t *out);
 static void ngx_http_stentor_status_prometheus(ngx_stentor_conf_t *scf,
     stn_buf_t *out);
-static void ngx_http_stentor_status_streams(ngx_stentor_store_t *store,
-    stn_buf_t *out);
-static void ngx_http_stentor_status_alarms(ngx_stentor_store_t *store,
+static void ngx_http_stentor_status_stream_totals(ngx_stentor_store_t *store,
     stn_buf_t *out);
 static const char *ngx_http_stentor_status_state(ngx_stentor_stream_t *st);
 static const char *ngx_http_stentor_status_opened_by(
     ngx_stentor_stream_t *st);
-static uint64_t ngx_http_stentor_status_waiters(ngx_stentor_store_t *store,
-    ngx_uint_t index);
-static ngx_uint_t ngx_http_stentor_status_workers(ngx_stentor_store_t *store);
 static void *ngx_http_stentor_status_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_stentor_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -125,7 +120,7 @@ static const ngx_http_stentor_status_field_t
     { "relay", "bytes_in", "Bytes received from other nodes" },
     { "hls", "connects", "Connections that asked for playlists or media" },
     { "hls", "bytes", "Bytes of bodies sent" },
-    { "hls", "audio_ms", "Milliseconds of audio sent, once a connection" },
+    { "hls", "audio_ms", "Audio sent, by its duration, once a connection" },
     { "hls", "repeats", "Parts and segments sent to who had them" },
     { "hls", "malformed", "Requests that nginx could not read" },
     { "hls", "joins", "Listeners let in" },
@@ -509,23 +504,9 @@ ngx_http_stentor_status_level(ngx_stentor_level_t *l, stn_buf_t *out)
 static void
 ngx_http_stentor_status_session(ngx_stentor_stream_t *st, stn_buf_t *out)
 {
-    ngx_uint_t             i;
-    ngx_atomic_uint_t      seq;
     ngx_stentor_session_t  s;
 
-    for (i = 0; i < NGX_HTTP_STENTOR_STATUS_TRIES; i++) {
-        seq = __atomic_load_n(&st->session.seq, __ATOMIC_ACQUIRE);
-        s = st->session;
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-
-        if (seq % 2 == 0
-            && seq == __atomic_load_n(&st->session.seq, __ATOMIC_ACQUIRE))
-        {
-            break;
-        }
-    }
-
-    if (s.id == 0 || i == NGX_HTTP_STENTOR_STATUS_TRIES) {
+    if (ngx_http_stentor_status_session_copy(st, &s) != NGX_OK) {
         stn_buf_str(out, "null");
         return;
     }
@@ -552,6 +533,29 @@ ngx_http_stentor_status_session(ngx_stentor_stream_t *st, stn_buf_t *out)
 }
 
 
+ngx_int_t
+ngx_http_stentor_status_session_copy(ngx_stentor_stream_t *st,
+    ngx_stentor_session_t *s)
+{
+    ngx_uint_t         i;
+    ngx_atomic_uint_t  seq;
+
+    for (i = 0; i < NGX_HTTP_STENTOR_STATUS_TRIES; i++) {
+        seq = __atomic_load_n(&st->session.seq, __ATOMIC_ACQUIRE);
+        *s = st->session;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+        if (seq % 2 == 0
+            && seq == __atomic_load_n(&st->session.seq, __ATOMIC_ACQUIRE))
+        {
+            return s->id ? NGX_OK : NGX_DECLINED;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
 static void
 ngx_http_stentor_status_srt(ngx_stentor_srt_stats_t *srt, stn_buf_t *out)
 {
@@ -569,21 +573,15 @@ ngx_http_stentor_status_srt(ngx_stentor_srt_stats_t *srt, stn_buf_t *out)
 }
 
 
-/* The edge is read from the newest record; a writer may be at it. */
-
 static void
 ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend, stn_buf_t *out)
 {
-    uint32_t              rate;
-    ngx_atomic_uint_t     head;
+    int64_t               edge;
     ngx_stentor_init_t    init;
     ngx_stentor_record_t  first, last;
 
-    head = __atomic_load_n(&rend->head, __ATOMIC_ACQUIRE);
-
     ngx_memzero(&first, sizeof(ngx_stentor_record_t));
-    ngx_memzero(&last, sizeof(ngx_stentor_record_t));
 
     if (ngx_stentor_store_init(store, &rend->ring, rend->init, &init)
         != NGX_OK)
@@ -591,8 +589,9 @@ ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
         ngx_memzero(&init, sizeof(ngx_stentor_init_t));
     }
 
-    if (head && rend->ring.nrecords) {
-        (void) ngx_stentor_store_record(store, &rend->ring, head - 1, &last);
+    edge = ngx_http_stentor_status_edge(store, rend, &last);
+
+    if (edge) {
         (void) ngx_stentor_store_record(store, &rend->ring, rend->first,
                                         &first);
     }
@@ -603,17 +602,37 @@ ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
                    rend->name, init.codecs, init.rate, init.channels,
                    rend->bandwidth, rend->average, (uint32_t) init.id);
 
-    rate = ngx_max(last.rate, 1);    /* it may be being opened anew */
-
     stn_buf_printf(out, "\"first_msn\": %llu, \"msn\": %llu, \"part\": %d, "
                    "\"edge_ms\": %lld, \"window_bytes\": %zu}",
                    (unsigned long long) first.msn,
                    (unsigned long long) last.msn,
-                   head ? (int) last.part : -1,
-                   (long long) ((last.pos + last.duration) / rate * 1000
-                                + (last.pos + last.duration) % rate
-                                  * 1000 / rate),
+                   edge ? (int) last.part : -1, (long long) edge,
                    rend->ring.size);
+}
+
+
+/* A writer may be at the newest record, or open the stream anew. */
+
+int64_t
+ngx_http_stentor_status_edge(ngx_stentor_store_t *store,
+    ngx_stentor_rendition_t *rend, ngx_stentor_record_t *last)
+{
+    int64_t            end;
+    uint32_t           rate;
+    ngx_atomic_uint_t  head;
+
+    ngx_memzero(last, sizeof(ngx_stentor_record_t));
+
+    head = __atomic_load_n(&rend->head, __ATOMIC_ACQUIRE);
+
+    if (head && rend->ring.nrecords) {
+        (void) ngx_stentor_store_record(store, &rend->ring, head - 1, last);
+    }
+
+    rate = ngx_max(last->rate, 1);
+    end = last->pos + last->duration;
+
+    return end / rate * 1000 + end % rate * 1000 / rate;
 }
 
 
@@ -634,11 +653,14 @@ ngx_http_stentor_status_text(stn_buf_t *out, const char *s)
 }
 
 
+/* Times are kept in milliseconds; Prometheus has all of them in seconds. */
+
 static void
 ngx_http_stentor_status_prometheus(ngx_stentor_conf_t *scf, stn_buf_t *out)
 {
     char                                    name[64];
-    ngx_uint_t                              i;
+    size_t                                  len;
+    ngx_uint_t                              i, ms;
     ngx_stentor_store_t                    *store;
     const ngx_http_stentor_status_field_t  *f;
 
@@ -648,29 +670,24 @@ ngx_http_stentor_status_prometheus(ngx_stentor_conf_t *scf, stn_buf_t *out)
          i < NGX_STENTOR_COUNTERS;
          i++, f++)
     {
-        ngx_snprintf((u_char *) name, sizeof(name), "stentor_%s_%s%s%Z",
-                     f->group, f->name,
+        len = ngx_strlen(f->name);
+        ms = (len > 3 && ngx_strcmp(f->name + len - 3, "_ms") == 0);
+
+        ngx_snprintf((u_char *) name, sizeof(name), "stentor_%s_%*s%s%s%Z",
+                     f->group, ms ? len - 3 : len, f->name,
+                     ms ? "_seconds" : "",
                      i < NGX_STENTOR_FIRST_GAUGE ? "_total" : "");
 
         ngx_http_stentor_status_metric(out, name, i < NGX_STENTOR_FIRST_GAUGE
                                                   ? "counter" : "gauge",
                                        f->help);
-        stn_buf_printf(out, "%s %llu\n", name, (unsigned long long)
-                       ngx_stentor_store_sum(store, i));
+        stn_buf_printf(out, "%s %.15g\n", name,
+                       ngx_stentor_store_sum(store, i) / (ms ? 1000.0 : 1.0));
     }
 
-    ngx_http_stentor_status_metric(out, "stentor_workers", "gauge",
-                                   "Workers that run now");
-    stn_buf_printf(out, "stentor_workers %llu\n", (unsigned long long)
-                   ngx_http_stentor_status_workers(store));
-
-    ngx_http_stentor_status_metric(out, "stentor_store_free_bytes", "gauge",
-                                   "Bytes of the zone that are free");
-    stn_buf_printf(out, "stentor_store_free_bytes %zu\n",
-                   (size_t) store->pool->pfree * ngx_pagesize);
-
-    ngx_http_stentor_status_streams(store, out);
-    ngx_http_stentor_status_audience_metrics(store, out);
+    ngx_http_stentor_status_stream_totals(store, out);
+    ngx_http_stentor_status_gauges(store, out);
+    ngx_http_stentor_status_verdict_metrics(store, out);
     ngx_http_stentor_status_cluster_metrics(scf, out);
 }
 
@@ -685,7 +702,8 @@ ngx_http_stentor_status_metric(stn_buf_t *out, const char *name,
 
 
 static void
-ngx_http_stentor_status_streams(ngx_stentor_store_t *store, stn_buf_t *out)
+ngx_http_stentor_status_stream_totals(ngx_stentor_store_t *store,
+    stn_buf_t *out)
 {
     char                                    name[64];
     ngx_uint_t                              i, k;
@@ -704,74 +722,6 @@ ngx_http_stentor_status_streams(ngx_stentor_store_t *store, stn_buf_t *out)
             stn_buf_printf(out, "%s{stream=\"%.*s\"} %llu\n", name,
                            (int) st->name_len, st->name,
                            (unsigned long long) st->counters[k]);
-        }
-    }
-
-    ngx_http_stentor_status_metric(out, "stentor_stream_waiters", "gauge",
-                                   "Requests held for the next part now");
-
-    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
-        stn_buf_printf(out, "stentor_stream_waiters{stream=\"%.*s\"} %llu\n",
-                       (int) st->name_len, st->name, (unsigned long long)
-                       ngx_http_stentor_status_waiters(store, st->index));
-    }
-
-    ngx_http_stentor_status_alarms(store, out);
-
-    ngx_http_stentor_status_metric(out, "stentor_stream_live", "gauge",
-                                   "Whether the broadcaster is heard now");
-
-    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
-        stn_buf_printf(out, "stentor_stream_live{stream=\"%.*s\"} %d\n",
-                       (int) st->name_len, st->name, st->live ? 1 : 0);
-    }
-}
-
-
-/* Of streams whose broadcaster is measured: what is the matter with him, and
- * how loud he is. */
-
-static void
-ngx_http_stentor_status_alarms(ngx_stentor_store_t *store, stn_buf_t *out)
-{
-    ngx_uint_t             i, k;
-    ngx_stentor_stream_t  *st;
-
-    ngx_http_stentor_status_metric(out, "stentor_stream_alarm", "gauge",
-                                   "Whether something is wrong with the "
-                                   "broadcaster's audio");
-
-    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
-        for (k = 0; k < NGX_STENTOR_ALARMS; k++) {
-            stn_buf_printf(out, "stentor_stream_alarm{stream=\"%.*s\","
-                           "alarm=\"%s\"} %d\n", (int) st->name_len,
-                           st->name, ngx_stentor_alarms[k],
-                           st->level.measured
-                           && (st->level.alarms & 1u << k));
-        }
-    }
-
-    ngx_http_stentor_status_metric(out, "stentor_stream_loudness_lufs",
-                                   "gauge", "Short-term loudness of the "
-                                   "broadcaster");
-
-    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
-        if (st->level.measured) {
-            stn_buf_printf(out, "stentor_stream_loudness_lufs{stream="
-                           "\"%.*s\"} %.2f\n", (int) st->name_len, st->name,
-                           st->level.short_term / 100.0);
-        }
-    }
-
-    ngx_http_stentor_status_metric(out, "stentor_stream_true_peak_db",
-                                   "gauge", "True peak of the broadcaster's "
-                                   "last three seconds, dBTP");
-
-    for (i = 0; (st = ngx_http_stentor_status_next(store, &i)); ) {
-        if (st->level.measured) {
-            stn_buf_printf(out, "stentor_stream_true_peak_db{stream="
-                           "\"%.*s\"} %.2f\n", (int) st->name_len, st->name,
-                           st->level.true_peak / 100.0);
         }
     }
 }
@@ -822,9 +772,7 @@ ngx_http_stentor_status_opened_by(ngx_stentor_stream_t *st)
 }
 
 
-/* Requests that wait for the next part of a stream, or of all. */
-
-static uint64_t
+uint64_t
 ngx_http_stentor_status_waiters(ngx_stentor_store_t *store, ngx_uint_t index)
 {
     uint64_t    sum;
@@ -855,7 +803,7 @@ ngx_http_stentor_status_waiters(ngx_stentor_store_t *store, ngx_uint_t index)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_stentor_status_workers(ngx_stentor_store_t *store)
 {
     ngx_uint_t  i, n;

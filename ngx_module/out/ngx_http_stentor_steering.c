@@ -167,7 +167,7 @@ ngx_http_stentor_steering_away(ngx_http_request_t *r,
     ngx_stentor_bytes_t             *b;
     ngx_http_stentor_steered_key_t   key;
 
-    if (t->kind != NGX_HTTP_STENTOR_INDEX
+    if (t->ask.kind != STN_TARGET_INDEX
         || ngx_http_stentor_hls_worker()->scf->worker.steering == NULL)
     {
         return NGX_DECLINED;
@@ -198,7 +198,7 @@ ngx_http_stentor_steering_key(ngx_stentor_reader_t *rd,
     key->generation = ngx_stentor_steering_look(w->scf->worker.steering);
     key->incarnation = rd->incarnation;
     key->init = ngx_stentor_view_last(&rd->views[0])->init;
-    key->classic = t->classic;
+    key->classic = t->ask.classic;
 }
 
 
