@@ -23,8 +23,8 @@ use JSON::PP;
 my $node = Stentor::Node->new();
 
 my %FIELDS = (
-    '' => [qw(version uptime_s workers store verdict ingest hls events relay
-        cluster streams)],
+    '' => [qw(version uptime_s workers store verdict processes ingest hls events
+        relay cluster streams)],
     store => [qw(zone_bytes free_bytes streams_max streams)],
     ingest => [qw(connections sessions handshake_failures protocol_errors
         timeouts refused_application refused_name refused_codec refused_closed
@@ -48,7 +48,8 @@ my %FIELDS = (
         malformed_per_s bad_per_s not_found_per_s joins_per_s refused_per_s
         ended_playlists_per_s ended_media_per_s inits_per_s
         steerings_per_s options_per_s
-        connections_used late_ms busy streams lost silent)],
+        connections_used late_ms wake_late_ms busy streams lost silent)],
+    process => [qw(pid busy connections_used cpu_s threads rss_bytes)],
     stream => [qw(name state opened_by opened_s epoch owner_pid parts
         segments bytes waiters listeners unique unique_cluster verdict wakes
         repairs lease_epoch relay level session renditions)],
@@ -59,7 +60,7 @@ my %FIELDS = (
     session => [qw(id protocol address encoder since_s bytes audio_frames
         video_messages video_bytes)],
     rendition => [qw(name codecs rate channels bandwidth init msn part
-        first_msn window_bytes average_bandwidth edge_ms)],
+        first_msn window_bytes average_bandwidth edge_ms late_ms)],
 );
 
 
@@ -88,6 +89,15 @@ has_fields('the verdict', $judged->{verdict}, $FIELDS{verdict});
 has_fields('its figures', $judged->{verdict}{figures}, $FIELDS{figures});
 is($judged->{verdict}{state}, 'healthy', 'it is healthy');
 is_deeply($judged->{verdict}{attacks}, [], 'nobody attacks it');
+cmp_ok($judged->{verdict}{figures}{wake_late_ms}, '<', 5000,
+       'workers notice that they are woken');
+
+my @workers = @{ $s->{processes} };
+is_deeply([ sort { $a <=> $b } map { $_->{pid} } @workers ],
+          [ $node->worker_pids() ], 'its processes are the workers');
+has_fields('a process', $workers[0], $FIELDS{process});
+cmp_ok($_->{threads}, '>=', 1, "threads of $_->{pid}") for @workers;
+cmp_ok($_->{rss_bytes}, '>', 1 << 20, "memory of $_->{pid}") for @workers;
 cmp_ok($s->{store}{free_bytes}, '<=', $s->{store}{zone_bytes}, 'free bytes');
 
 # --- on the air
@@ -119,6 +129,7 @@ like($st->{session}{encoder}, qr/^x"y\\z[^\x00-\x1f]+<script>$/,
      'what the encoder says about itself is escaped');
 is($st->{renditions}[0]{codecs}, 'mp4a.40.2', 'codecs');
 is($st->{renditions}[0]{rate}, 48000, 'rate');
+cmp_ok(abs($st->{renditions}[0]{late_ms}), '<', 5000, 'late by little');
 is($st->{renditions}[0]{channels}, 2, 'channels');
 cmp_ok($st->{session}{audio_frames}, '>', 50, 'audio frames');
 cmp_ok($st->{session}{video_messages}, '>', 5, 'video is counted');

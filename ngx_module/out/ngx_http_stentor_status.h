@@ -4,8 +4,9 @@
 /*
  * What the files of the status share: how texts and metrics are written, and
  * what is added to both formats by ngx_http_stentor_status_cluster.c (the
- * other nodes, leases, and how streams come from there) and by
- * ngx_http_stentor_status_audience.c (the verdict, and who listens).
+ * other nodes, leases, and how streams come from there), by
+ * ngx_http_stentor_status_audience.c (the verdict, and who listens), and by
+ * ngx_http_stentor_status_process.c (what the workers take).
  */
 
 #ifndef _NGX_HTTP_STENTOR_STATUS_H_INCLUDED_
@@ -54,6 +55,17 @@ void ngx_http_stentor_status_listeners(ngx_stentor_store_t *store,
 
 /* The same as metrics. */
 void ngx_http_stentor_status_audience_metrics(ngx_stentor_store_t *store,
+    stn_buf_t *out);
+
+
+/* ngx_http_stentor_status_process.c */
+
+/* Appends "processes": [...], the workers. */
+void ngx_http_stentor_status_processes(ngx_stentor_store_t *store,
+    stn_buf_t *out);
+
+/* The same as metrics, in sum. */
+void ngx_http_stentor_status_process_metrics(ngx_stentor_store_t *store,
     stn_buf_t *out);
 
 

@@ -109,6 +109,7 @@ ngx_http_stentor_status_figures(stn_verdict_figures_t *f, stn_buf_t *out)
         { "asked", f->asked },
         { "connections_used", f->places / 1000.0 },
         { "late_ms", f->late_ms },
+        { "wake_late_ms", f->wake_us / 1000.0 },
         { "busy", f->cpu / 1000.0 },
         { "streams", f->streams },
         { "lost", f->lost },
@@ -186,6 +187,11 @@ ngx_http_stentor_status_verdict_metrics(ngx_stentor_store_t *store,
     ngx_http_stentor_status_metric(out, "stentor_late_seconds", "gauge",
                                    "How long an event loop was held up");
     stn_buf_printf(out, "stentor_late_seconds %.3f\n", f.late_ms / 1000.0);
+
+    ngx_http_stentor_status_metric(out, "stentor_wake_late_seconds", "gauge",
+                                   "How long a worker took to notice a part");
+    stn_buf_printf(out, "stentor_wake_late_seconds %.6f\n",
+                   f.wake_us / 1000000.0);
 
     ngx_http_stentor_status_metric(out, "stentor_busy_ratio", "gauge",
                                    "CPU of the busiest event loop");

@@ -345,6 +345,7 @@ ngx_http_stentor_status_json(ngx_stentor_conf_t *scf, stn_buf_t *out)
                    (unsigned long long) n);
 
     ngx_http_stentor_status_verdict(store, out);
+    ngx_http_stentor_status_processes(store, out);
     ngx_http_stentor_status_group(store, "ingest", out);
     ngx_http_stentor_status_group(store, "hls", out);
     ngx_http_stentor_status_group(store, "events", out);
@@ -563,6 +564,7 @@ static void
 ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
     ngx_stentor_rendition_t *rend, stn_buf_t *out)
 {
+    int64_t               edge;
     uint32_t              rate;
     ngx_atomic_uint_t     head;
     ngx_stentor_init_t    init;
@@ -592,15 +594,18 @@ ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
                    rend->bandwidth, rend->average, (uint32_t) init.id);
 
     rate = ngx_max(last.rate, 1);    /* it may be being opened anew */
+    edge = (last.pos + last.duration) / rate * 1000
+           + (last.pos + last.duration) % rate * 1000 / rate;
 
     stn_buf_printf(out, "\"first_msn\": %llu, \"msn\": %llu, \"part\": %d, "
-                   "\"edge_ms\": %lld, \"window_bytes\": %zu}",
+                   "\"edge_ms\": %lld, \"late_ms\": %lld, "
+                   "\"window_bytes\": %zu}",
                    (unsigned long long) first.msn,
                    (unsigned long long) last.msn,
                    head ? (int) last.part : -1,
-                   (long long) ((last.pos + last.duration) / rate * 1000
-                                + (last.pos + last.duration) % rate
-                                  * 1000 / rate),
+                   (long long) edge,
+                   last.made_us ? (long long) (last.made_us / 1000 - edge)
+                                : 0ll,
                    rend->ring.size);
 }
 
@@ -659,6 +664,7 @@ ngx_http_stentor_status_prometheus(ngx_stentor_conf_t *scf, stn_buf_t *out)
 
     ngx_http_stentor_status_streams(store, out);
     ngx_http_stentor_status_audience_metrics(store, out);
+    ngx_http_stentor_status_process_metrics(store, out);
     ngx_http_stentor_status_cluster_metrics(scf, out);
 }
 

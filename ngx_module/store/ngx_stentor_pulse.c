@@ -498,6 +498,9 @@ ngx_stentor_pulse_levels(ngx_stentor_pulse_t *p, stn_verdict_figures_t *f)
         f->late_ms = ngx_max(f->late_ms, (uint32_t)
                              __atomic_exchange_n(&slot->late_ms, 0,
                                                  __ATOMIC_RELAXED));
+        f->wake_us = ngx_max(f->wake_us, (uint32_t)
+            __atomic_exchange_n(&ngx_stentor_store_slot(p->store, i)->wake_us,
+                                0, __ATOMIC_RELAXED));
     }
 }
 
@@ -662,6 +665,19 @@ ngx_stentor_pulse_read(ngx_stentor_store_t *store, stn_verdict_t *verdict,
     }
 
     return NGX_DECLINED;
+}
+
+
+void
+ngx_stentor_pulse_worker(ngx_stentor_store_t *store, ngx_uint_t slot,
+    ngx_uint_t *cpu, ngx_uint_t *places)
+{
+    ngx_stentor_pulse_slot_t  *place;
+
+    place = &ngx_stentor_pulse_all(store)->slots[slot];
+
+    *cpu = ngx_stentor_load(&place->cpu);
+    *places = ngx_stentor_load(&place->places);
 }
 
 
