@@ -23,7 +23,8 @@ import {Streams} from './streams.js';
 import {Control} from './control.js';
 import {Nodes} from './nodes.js';
 import {backoff} from './player.js';
-import {DASH, put, rounded, short, bits, size, time, ms} from './words.js';
+import {DASH, put, rounded, clock, exactClock, short, count, bits, size, time,
+        ms} from './words.js';
 
 const root = document.documentElement;
 const at = (id) => document.getElementById(id);
@@ -40,6 +41,7 @@ const CONTROL_MS = 30000;
 /* Rates are the mean of so long. */
 const RATE_MS = 4500;
 
+const LEAST_MS = 2 * 60000;       /* that are shown */
 const PEAK_MS = 12 * 3600 * 1000;
 
 const STATUS = address('status');
@@ -235,7 +237,8 @@ function showHead() {
 
     put(at('verdict'), state === 'none' ? 'Asking' : state);
     put(at('since'), v ? 'for ' + time(v.since_s) : '');
-    put(at('text'), alive ? (v ? v.text : '') : excuse());
+    put(at('text'), !alive ? excuse()
+                    : v ? v.text.replace(state + ': ', '') : '');
     put(at('listeners'), alive ? status.hls.listeners.toLocaleString('en')
                                : DASH);
 
@@ -262,7 +265,7 @@ function excuse() {
     }
 
     return 'The last figures are of '
-           + new Date(answered.t).toLocaleTimeString() + ', '
+           + exactClock(answered.t) + ', '
            + time(age() / 1000) + ' ago, and not shown any more'
            + (trouble ? ': ' + trouble : '') + '. ' + retry(again);
 }
@@ -285,23 +288,25 @@ function tiles() {
 
     return {
         in: ['Coming in', known(f.in, bits),
-             status.ingest.sessions + ' broadcasters, '
-             + status.relay.pulls + ' streams from other nodes'],
+             count(status.ingest.sessions, 'broadcaster') + ', '
+             + count(status.relay.pulls, 'stream') + ' from other nodes'],
         out: ['Going out', known(f.out, bits), status.hls.joining
               + ' joining, ' + status.hls.trying + ' trying, '
               + status.hls.leaving + ' leaving'],
         refused: ['Refused', known(f.refused, (n) => n.toFixed(n < 10 ? 1 : 0)
                                                     + ' /s'),
-                  'in all ' + short(r.listeners) + ' listeners, '
-                  + short(r.broadcasters) + ' broadcasters'
+                  'in all ' + count(r.listeners, 'listener') + ', '
+                  + count(r.broadcasters, 'broadcaster')
                   + (r.why.length ? ' (' + r.why.join(', ') + ')' : '')],
-        late: ['Parts late', known(f.late, ms), 'workers told of them within '
-               + known(f.wake, ms) + ', event loops held up '
+        late: ['Parts late', known(f.late, ms), 'made so long after their '
+               + 'last sample, the latest of all streams'],
+        wake: ['Wake-ups late', known(f.wake, ms), 'till a worker sees that '
+               + 'there is a part; event loops held up '
                + known(f.loop, ms)],
         cpu: ['CPU', known(f.cpu, (n) => n.toFixed(0) + ' %'),
-              'of a core, the busiest event loop; ' + status.workers
-              + ' workers take ' + known(f.cores, (n) => n.toFixed(2))
-              + ' cores'],
+              'of a core, the busiest event loop; '
+              + count(status.workers, 'worker') + ' and their threads: '
+              + known(f.cores, (n) => n.toFixed(2)) + ' cores'],
         memory: ['Memory', known(f.memory, size), 'of all workers; zone '
                  + size(zone - status.store.free_bytes) + ' of ' + size(zone)
                  + ' in use'],
@@ -330,8 +335,8 @@ function showTiles(view) {
 
         put(tile.querySelector('.figure'), fresh() ? figure : DASH);
         put(tile.querySelector('.more'), fresh() ? more : '');
-        spark(tile.querySelector('svg'), history.points(name, span, view.to),
-              view);
+        spark(tile.querySelector('svg'),
+              history.points(name, view.to - view.from, view.to), view);
     }
 }
 
@@ -339,23 +344,32 @@ function showTiles(view) {
 /* --- all of it */
 
 function showPlots(view) {
-    const points = history.points('listeners', span, view.to);
+    const shown = view.to - view.from;
+    const points = history.points('listeners', shown, view.to);
     const peak = history.points('listeners', PEAK_MS, view.to)
                         .filter((p) => p.low !== null)
                         .reduce((most, p) => !most || p.high > most.high
                                              ? p : most, null);
 
     plot(at('plot'), points, view);
-    bar(at('verdicts'), history.periods('verdict', span, view.to), view, true);
+    bar(at('verdicts'), history.periods('verdict', shown, view.to), view, true);
 
     put(at('peak'), peak ? 'most ' + peak.high.toLocaleString('en') + ', at '
-                           + new Date(peak.t).toLocaleTimeString([], {
-                               hour: '2-digit', minute: '2-digit'}) : '');
+                           + clock(peak.t) : '');
+}
+
+
+/* As long a time as was chosen, or as is remembered. */
+function viewNow() {
+    const to = Date.now();
+    const known = to - history.oldest('listeners', to);
+
+    return {from: to - Math.min(span, Math.max(known, LEAST_MS)), to};
 }
 
 
 function show() {
-    const view = {from: Date.now() - span, to: Date.now()};
+    const view = viewNow();
 
     showHead();
 

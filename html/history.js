@@ -121,6 +121,15 @@ export class History {
         return series ? series.points(span, now) : [];
     }
 
+    /* Of what the first thing that is remembered is; now if there is none. */
+    oldest(name, now) {
+        const series = this.series.get(name);
+        const {step} = TIERS[TIERS.length - 1];
+        const first = series && series.tiers[TIERS.length - 1][0];
+
+        return first ? Math.min(first[0] * step, now) : now;
+    }
+
     mark(name, t, state) {
         const track = this.tracks.get(name) || [];
 

@@ -8,7 +8,7 @@
  * them, and a view {from, to} in Unix milliseconds.
  */
 
-import {short} from './words.js';
+import {clock, short} from './words.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -56,12 +56,8 @@ function niceStep(most, n) {
 }
 
 
-const clock = new Intl.DateTimeFormat([], {hour: '2-digit',
-                                           minute: '2-digit',
-                                           hourCycle: 'h23'});
-
-
-function timeAxis(svg, view, x, y, width) {
+function timeAxis(svg, view, x, y, right) {
+    const width = right - LEFT;
     const span = view.to - view.from;
     const step = TIME_STEPS.find((s) => span / s * TIME_LABEL <= width)
                  || TIME_STEPS[TIME_STEPS.length - 1];
@@ -73,7 +69,9 @@ function timeAxis(svg, view, x, y, width) {
     {
         make(svg, 'line', {class: 'grid', x1: x(t), x2: x(t), y1: TOP, y2: y});
         make(svg, 'text', {class: 'tick', x: x(t), y: y + 16,
-                           'text-anchor': 'middle'}, clock.format(t));
+                           'text-anchor': x(t) > right - 20 ? 'end'
+                                                            : 'middle'},
+             clock(t));
     }
 }
 
@@ -112,7 +110,7 @@ export function plot(svg, points, view) {
     const y = (v) => bottom - v / most * (bottom - TOP);
     const step = niceStep(most, 5);
 
-    timeAxis(svg, view, x, bottom, w - LEFT);
+    timeAxis(svg, view, x, bottom, w);
 
     for (let v = 0; v <= most; v += step) {
         make(svg, 'line', {class: v ? 'grid' : 'axis', x1: LEFT, x2: w,

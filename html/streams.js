@@ -8,7 +8,7 @@
  */
 
 import {spark, bar} from './plot.js';
-import {DASH, put, rounded, short, bits, time, ms} from './words.js';
+import {DASH, put, rounded, short, bits, count, time, ms} from './words.js';
 
 /* More cards than that nobody can look through. */
 const CARDS = 100;
@@ -64,6 +64,9 @@ function relist(parent, key, nodes) {
 
 
 const minus = (n, digits) => n.toFixed(digits).replace('-', '\u2212');
+
+/* Nothing is below -120 dB: that is none at all. */
+const loud = (n) => n > -119 ? minus(n, 1) : '\u2212\u221e';
 
 
 /* A row a channel, and the true peak of both. */
@@ -129,9 +132,9 @@ function factsOf(st, status) {
     }
 
     if (st.level) {
-        facts.push(['Loudness', 'now ' + minus(st.level.momentary_lufs, 1)
-                    + ', in all ' + minus(st.level.integrated_lufs, 1)
-                    + ' LUFS; peak ' + minus(st.level.true_peak_db, 1)
+        facts.push(['Loudness', 'now ' + loud(st.level.momentary_lufs)
+                    + ', in all ' + loud(st.level.integrated_lufs)
+                    + ' LUFS; peak ' + loud(st.level.true_peak_db)
                     + ' dBTP']);
     }
 
@@ -141,13 +144,14 @@ function factsOf(st, status) {
                         + (st.opened_by === 'broadcaster' ? 'its broadcaster'
                            : 'the ' + (st.opened_by === 'config'
                                        ? 'configuration' : 'operator'))]);
-    facts.push(['Listened', short(st.unique) + ' different ones'
+    facts.push(['Listened', 'by ' + short(st.unique)
                 + (st.unique_cluster === null ? ''
-                   : ', ' + short(st.unique_cluster) + ' on all nodes')]);
+                   : ', ' + short(st.unique_cluster) + ' on all nodes')
+                + ' so far']);
 
     if (repaired || r.dead_airs) {
-        facts.push(['Repaired', short(repaired) + ' frames; dead air '
-                                + r.dead_airs + ' times']);
+        facts.push(['Repaired', count(repaired, 'frame') + '; '
+                                + count(r.dead_airs, 'dead air')]);
     }
 
     if (REPLAYS[st.replay]) {
@@ -255,7 +259,7 @@ export class Streams {
         put($('.pill'), alive ? state : 'not known');
         put($('.listeners'), alive ? st.listeners.toLocaleString('en') : DASH);
         put($('.rate'), alive && rate !== null ? bits(rate) : DASH);
-        put($('.lufs'), known ? minus(st.level.short_term_lufs, 1) : DASH);
+        put($('.lufs'), known ? loud(st.level.short_term_lufs) : DASH);
 
         showMeters($('.meters'), known ? st.level : null);
         spark($('.spark'), this.history.points(name + ' listeners', span,

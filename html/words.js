@@ -9,6 +9,20 @@
 export const DASH = '\u2013';
 
 
+const minutes = new Intl.DateTimeFormat([], {
+    hour: '2-digit', minute: '2-digit', hourCycle: 'h23'
+});
+
+const seconds = new Intl.DateTimeFormat([], {
+    hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'
+});
+
+
+/* The time of day, to the minute or the second. */
+export const clock = (t) => minutes.format(t);
+export const exactClock = (t) => seconds.format(t);
+
+
 /* Writes only what changed: a live region reads out what is written. */
 export function put(node, text) {
     if (node.textContent !== text) {
@@ -59,4 +73,12 @@ export function time(seconds) {
 }
 
 
-export const ms = (n) => n < 10 ? n.toFixed(1) + ' ms' : n.toFixed(0) + ' ms';
+export function ms(n) {
+    return n.toFixed(Math.abs(n) < 1 ? 2 : Math.abs(n) < 10 ? 1 : 0) + ' ms';
+}
+
+
+/* 1, 'stream' -> '1 stream'; 2 -> '2 streams' */
+export function count(n, thing) {
+    return short(n) + ' ' + thing + (n === 1 ? '' : 's');
+}

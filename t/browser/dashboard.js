@@ -15,6 +15,7 @@
  *     ["type", selector, text]
  *     ["shot", file, whole]       a picture, of the whole page or the window
  *     ["errors"]                  what the console has had, and forgets it
+ *     ["quit"]                    ends it
  */
 
 'use strict';
@@ -41,6 +42,22 @@ function watch(page, errors) {
 }
 
 
+/* Not waitForFunction(): that evaluates in the page, whose policy forbids it. */
+async function wait(page, expression, ms) {
+    const end = Date.now() + ms;
+
+    while (!await page.evaluate(expression)) {
+        if (Date.now() > end) {
+            throw new Error('it does not come true');
+        }
+
+        await page.waitForTimeout(200);
+    }
+
+    return true;
+}
+
+
 function verbs(page, errors) {
     const timeout = PATIENCE_MS;
 
@@ -48,8 +65,7 @@ function verbs(page, errors) {
         open: (url) => page.goto(url, {timeout}).then(() => true),
         size: (width, height) => page.setViewportSize({width, height}),
         scheme: (colorScheme) => page.emulateMedia({colorScheme}),
-        wait: (expression, ms) => page.waitForFunction(expression, null,
-            {timeout: ms || timeout, polling: 100}).then(() => true),
+        wait: (expression, ms) => wait(page, expression, ms || timeout),
         eval: (expression) => page.evaluate(expression),
         click: (selector) => page.locator(selector).first().click({timeout}),
         type: (selector, text) => page.locator(selector).fill(text, {timeout}),
@@ -77,6 +93,10 @@ async function main() {
         const [name, ...args] = JSON.parse(line);
         let answer;
 
+        if (name === 'quit') {
+            break;
+        }
+
         try {
             const value = await verb[name](...args);
 
@@ -88,6 +108,7 @@ async function main() {
         process.stdout.write(JSON.stringify(answer) + '\n');
     }
 
+    process.stdin.destroy();
     await browser.close();
 }
 
