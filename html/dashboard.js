@@ -7,7 +7,8 @@
  * else.  What the node said too long ago is not shown: figures become dashes
  * until it answers again, and what the page remembers of it stays.
  *
- * For tests and for the curious, window.stentor is read-only:
+ * For tests and for the curious, window.stentor is read-only and
+ * as shown:
  *
  *     verdict    the state of the node, 'no answer', or 'none' at first
  *     fresh      whether what is shown is of now
@@ -463,9 +464,9 @@ setInterval(() => control.check(), CONTROL_MS);
 setInterval(show, SHOW_MS);
 
 window.stentor = {
-    get verdict() { return verdict(); },
-    get fresh() { return fresh(); },
-    get listeners() { return fresh() ? status.hls.listeners : null; },
+    get verdict() { return root.dataset.verdict; },
+    get fresh() { return !root.hasAttribute('data-stale'); },
+    get listeners() { return this.fresh ? status.hls.listeners : null; },
     get streams() { return streams.shown; },
     get samples() { return samples; },
     get control() { return control.allowed; }
