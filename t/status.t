@@ -19,6 +19,7 @@ use Stentor::Kit;
 need('ffmpeg');
 
 use JSON::PP;
+use Time::HiRes qw(time sleep);
 
 my $node = Stentor::Node->new();
 
@@ -240,6 +241,27 @@ $c->request('HEAD', '/status');
 is($c->response()->{status}, 200, 'HEAD');
 $c->request('POST', '/status', 'Content-Length' => 0);
 is($c->response()->{status}, 405, 'POST');
+
+# --- lateness
+
+$l = listener($node, edge => 1);
+ok($l->parts(3), 'a listener has workers woken');
+ok($node->wait_status(sub ($s) {
+    return $s->{verdict}{figures}{wake_late_ms} > 0;
+}), 'that they take a moment to notice is seen');
+cmp_ok($node->status()->{verdict}{figures}{late_ms}, '<', 60000,
+       'event loops are not late by hours');
+
+# stopped for longer than a tick of the pulse
+my ($stopped) = $node->worker_pids();
+my $until = time() + 0.5;
+kill('STOP', $stopped);
+sleep(0.02) while time() < $until;
+kill('CONT', $stopped);
+ok($node->wait_status(sub ($s) {
+    return $s->{verdict}{figures}{late_ms} >= 300
+           && $s->{verdict}{state} eq 'crowded';
+}), 'an event loop that was held up is seen, and the node is crowded');
 
 # --- without him
 
