@@ -38,6 +38,7 @@ const STALE_MS = 4000;
 const SHOW_MS = 500;
 const SAVE_MS = 15000;
 const CONTROL_MS = 30000;
+const NODES_MS = 5000;
 
 /* Rates are the mean of so long. */
 const RATE_MS = 4500;
@@ -85,7 +86,7 @@ const control = new Control(root.dataset.control ? address('control') : null,
                             at('said'), at('confirm'), () => ask());
 const streams = new Streams({list: at('streams'), template: at('stream'),
                              history, rates, control});
-const nodes = new Nodes(at);
+const nodes = new Nodes(at, root.dataset.nodes);
 
 let status = null;                /* the last good answer, */
 let answered = null;              /* and when it came, by both clocks */
@@ -227,6 +228,12 @@ function verdict() {
 }
 
 
+/* Without what is above it in large letters. */
+function inShort(text, state) {
+    return text.replace(state + ': ', '').replace(/(; )?\d+ listeners$/, '');
+}
+
+
 function showHead() {
     const state = verdict();
     const alive = fresh();
@@ -239,7 +246,7 @@ function showHead() {
     put(at('verdict'), state === 'none' ? 'Asking' : state);
     put(at('since'), v ? 'for ' + time(v.since_s) : '');
     put(at('text'), !alive ? excuse()
-                    : v ? v.text.replace(state + ': ', '') : '');
+                    : v ? inShort(v.text, state) : '');
     put(at('listeners'), alive ? status.hls.listeners.toLocaleString('en')
                                : DASH);
 
@@ -433,9 +440,6 @@ function choose(group, key, otherwise, act) {
 
 choose(at('spans'), 'stentor-dashboard span', '60', (minutes) => {
     span = minutes * 60000;
-    put(at('memory-note'), 'This page\u2019s own memory: the node keeps none.'
-        + ' A look a second, thinned after 7 min to 10 s and after an hour to'
-        + ' a minute.');
 });
 
 choose(at('themes'), 'stentor-dashboard theme', '', (theme) => {
@@ -461,6 +465,7 @@ setInterval(() => {
 }, SAVE_MS);
 
 setInterval(() => control.check(), CONTROL_MS);
+setInterval(() => nodes.ask(fresh() ? status : null), NODES_MS);
 setInterval(show, SHOW_MS);
 
 window.stentor = {

@@ -29,7 +29,7 @@ const GRAVITY = ['source lost', 'dead air', 'hold', 'live', 'closed'];
 
 
 /* The state in a word: what is the matter goes before what is heard. */
-function stateOf(st) {
+export function stateOf(st) {
     const alarms = st.level ? st.level.alarms : [];
 
     return st.state === 'closed' ? 'closed'

@@ -3,9 +3,9 @@
 # Copyright (c) 2026, the Stentor authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-# The dashboard of a node among others: all nodes with their listeners, the way
-# that a stream comes, the streams that are elsewhere, and Redis when it is
-# gone.
+# The dashboard of a node among others: all nodes with their listeners and
+# verdicts, the way that a stream comes, the streams that are elsewhere, and
+# Redis when it is gone.
 
 use v5.36;
 
@@ -36,12 +36,17 @@ my $c = Stentor::Cluster->new(origins => 1, shields => 1, edges => 1,
     part_duration => '200ms', workers => 1);
 my $edge = $c->edge(1);
 
-# the page beside the node's own site, which a proxy might do as well
+# a site of its own that has the statuses of all nodes, as docs/dashboard.md
+# says
 my $files = Stentor::Node->new(plain => 1, http_port => $html,
     http => 'include /etc/nginx/mime.types;',
     http_server => "root $top/build/html; location = /dashboard {"
-        . " try_files /dashboard.html =404; } location = /status {"
-        . " proxy_pass " . $edge->url('/status') . "; }");
+        . " try_files /dashboard.html =404;"
+        . " sub_filter 'data-nodes=\"\"'"
+        . " 'data-nodes=\"nodes/{node}/status\"'; }"
+        . " location = /status { proxy_pass " . $edge->url('/status') . "; }"
+        . join('', map { " location = /nodes/$_->{id}/status { proxy_pass "
+                         . $_->url('/status') . '; }' } $c->nodes()));
 
 my $b = broadcaster($c->origin(1));
 broadcaster($c->origin(1), name => 'other');
@@ -60,6 +65,11 @@ like($page->text('#nodes [data-here]'), qr/^\Q$id\E \(this one\)edge/,
      'one of them is this');
 like($page->text('.stream dl'), qr/Way\S+ \x{2192} \S+ \x{2192} \Q$id\E/,
      'a stream comes by way of the others');
+$page->becomes('[...document.querySelectorAll("#nodes tr")].every((tr) =>'
+               . ' tr.lastChild.textContent === "healthy")',
+               'each node has a verdict');
+like($page->text('#elsewhere'), qr{live/other, at origin-1: 0 listeners live},
+     'streams of other nodes');
 $page->becomes('document.querySelector("#listening").textContent'
                . ' === "listening here, 12 on all nodes"',
                'listeners of all nodes', 30);
