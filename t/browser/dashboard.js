@@ -42,13 +42,22 @@ function watch(page, errors) {
 }
 
 
-/* Not waitForFunction(): that evaluates in the page, whose policy forbids it. */
+/*
+ * Not waitForFunction(): that evaluates in the page, whose policy forbids it.
+ * What cannot be said yet, for its script has not run, is not true yet.
+ */
 async function wait(page, expression, ms) {
     const end = Date.now() + ms;
 
-    while (!await page.evaluate(expression)) {
+    let why = 'it is not true';
+    const look = () => page.evaluate(expression).catch((e) => {
+        why = String(e.message).split('\n')[0];
+        return false;
+    });
+
+    while (!await look()) {
         if (Date.now() > end) {
-            throw new Error('it does not come true');
+            throw new Error(why);
         }
 
         await page.waitForTimeout(200);

@@ -53,8 +53,9 @@ sub becomes($self, $expression, $what, $seconds = 15) {
     my $ok = eval { $self->ask('wait', $expression, 1000 * $seconds) };
 
     return Test::More::ok($ok, $what)
-        || Test::More::diag("$expression; the page says: "
-                            . $self->value('document.body.innerText'));
+        || Test::More::diag("$expression: $@" . join("\n",
+               @{ $self->ask('errors') }, 'the page says:',
+               $self->value('document.body.innerText')));
 }
 
 
