@@ -19,12 +19,13 @@ use Stentor::Kit;
 need('ffmpeg');
 
 use JSON::PP;
+use Time::HiRes qw(time sleep);
 
 my $node = Stentor::Node->new();
 
 my %FIELDS = (
-    '' => [qw(version uptime_s workers store verdict ingest hls events relay
-        cluster streams)],
+    '' => [qw(version uptime_s workers store verdict processes ingest hls events
+        relay cluster streams)],
     store => [qw(zone_bytes free_bytes streams_max streams)],
     ingest => [qw(connections sessions handshake_failures protocol_errors
         timeouts refused_application refused_name refused_codec refused_closed
@@ -48,7 +49,8 @@ my %FIELDS = (
         malformed_per_s bad_per_s not_found_per_s joins_per_s refused_per_s
         ended_playlists_per_s ended_media_per_s inits_per_s
         steerings_per_s options_per_s
-        connections_used late_ms busy streams lost silent)],
+        connections_used late_ms wake_late_ms busy streams lost silent)],
+    process => [qw(pid busy connections_used cpu_s threads rss_bytes)],
     stream => [qw(name state opened_by opened_s epoch owner_pid parts
         segments bytes waiters listeners unique unique_cluster verdict wakes
         repairs lease_epoch relay level session renditions)],
@@ -59,7 +61,7 @@ my %FIELDS = (
     session => [qw(id protocol address encoder since_s bytes audio_frames
         video_messages video_bytes)],
     rendition => [qw(name codecs rate channels bandwidth init msn part
-        first_msn window_bytes average_bandwidth edge_ms)],
+        first_msn window_bytes average_bandwidth edge_ms late_ms)],
 );
 
 
@@ -88,6 +90,15 @@ has_fields('the verdict', $judged->{verdict}, $FIELDS{verdict});
 has_fields('its figures', $judged->{verdict}{figures}, $FIELDS{figures});
 is($judged->{verdict}{state}, 'healthy', 'it is healthy');
 is_deeply($judged->{verdict}{attacks}, [], 'nobody attacks it');
+cmp_ok($judged->{verdict}{figures}{wake_late_ms}, '<', 5000,
+       'workers notice that they are woken');
+
+my @workers = @{ $s->{processes} };
+is_deeply([ sort { $a <=> $b } map { $_->{pid} } @workers ],
+          [ $node->worker_pids() ], 'its processes are the workers');
+has_fields('a process', $workers[0], $FIELDS{process});
+cmp_ok($_->{threads}, '>=', 1, "threads of $_->{pid}") for @workers;
+cmp_ok($_->{rss_bytes}, '>', 1 << 20, "memory of $_->{pid}") for @workers;
 cmp_ok($s->{store}{free_bytes}, '<=', $s->{store}{zone_bytes}, 'free bytes');
 
 # --- on the air
@@ -119,6 +130,7 @@ like($st->{session}{encoder}, qr/^x"y\\z[^\x00-\x1f]+<script>$/,
      'what the encoder says about itself is escaped');
 is($st->{renditions}[0]{codecs}, 'mp4a.40.2', 'codecs');
 is($st->{renditions}[0]{rate}, 48000, 'rate');
+cmp_ok(abs($st->{renditions}[0]{late_ms}), '<', 5000, 'late by little');
 is($st->{renditions}[0]{channels}, 2, 'channels');
 cmp_ok($st->{session}{audio_frames}, '>', 50, 'audio frames');
 cmp_ok($st->{session}{video_messages}, '>', 5, 'video is counted');
@@ -236,6 +248,27 @@ $c->request('HEAD', '/status');
 is($c->response()->{status}, 200, 'HEAD');
 $c->request('POST', '/status', 'Content-Length' => 0);
 is($c->response()->{status}, 405, 'POST');
+
+# --- lateness
+
+$l = listener($node, edge => 1);
+ok($l->parts(3), 'a listener has workers woken');
+ok($node->wait_status(sub ($s) {
+    return $s->{verdict}{figures}{wake_late_ms} > 0;
+}), 'that they take a moment to notice is seen');
+cmp_ok($node->status()->{verdict}{figures}{late_ms}, '<', 60000,
+       'event loops are not late by hours');
+
+# stopped for longer than a tick of the pulse
+my ($stopped) = $node->worker_pids();
+my $until = time() + 0.5;
+kill('STOP', $stopped);
+sleep(0.02) while time() < $until;
+kill('CONT', $stopped);
+ok($node->wait_status(sub ($s) {
+    return $s->{verdict}{figures}{late_ms} >= 300
+           && $s->{verdict}{state} eq 'crowded';
+}), 'an event loop that was held up is seen, and the node is crowded');
 
 # --- without him
 

@@ -6,7 +6,8 @@
  * is copied out of the store for both formats, and what is added to them by
  * ngx_http_stentor_status_cluster.c (the other nodes, leases, and how streams
  * come from there), by ngx_http_stentor_status_audience.c (the verdict, and who
- * listens), and by ngx_http_stentor_status_metrics.c (gauges for Prometheus).
+ * listens), by ngx_http_stentor_status_process.c (what the workers take), and
+ * by ngx_http_stentor_status_metrics.c (gauges for Prometheus).
  */
 
 #ifndef _NGX_HTTP_STENTOR_STATUS_H_INCLUDED_
@@ -100,6 +101,17 @@ void ngx_http_stentor_status_gauges(ngx_stentor_store_t *store,
 /* Appends gauges of the node, n of them. */
 void ngx_http_stentor_status_list(const ngx_http_stentor_status_gauge_t *g,
     ngx_uint_t n, stn_buf_t *out);
+
+
+/* ngx_http_stentor_status_process.c */
+
+/* Appends "processes": [...], the workers. */
+void ngx_http_stentor_status_processes(ngx_stentor_store_t *store,
+    stn_buf_t *out);
+
+/* The same as metrics, in sum. */
+void ngx_http_stentor_status_process_metrics(ngx_stentor_store_t *store,
+    stn_buf_t *out);
 
 
 #endif /* _NGX_HTTP_STENTOR_STATUS_H_INCLUDED_ */

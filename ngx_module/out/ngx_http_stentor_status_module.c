@@ -348,6 +348,7 @@ ngx_http_stentor_status_json(ngx_stentor_conf_t *scf, stn_buf_t *out)
                    (unsigned long long) n);
 
     ngx_http_stentor_status_verdict(store, out);
+    ngx_http_stentor_status_processes(store, out);
     ngx_http_stentor_status_group(store, "ingest", out);
     ngx_http_stentor_status_group(store, "hls", out);
     ngx_http_stentor_status_group(store, "events", out);
@@ -603,10 +604,13 @@ ngx_http_stentor_status_rendition(ngx_stentor_store_t *store,
                    rend->bandwidth, rend->average, (uint32_t) init.id);
 
     stn_buf_printf(out, "\"first_msn\": %llu, \"msn\": %llu, \"part\": %d, "
-                   "\"edge_ms\": %lld, \"window_bytes\": %zu}",
+                   "\"edge_ms\": %lld, \"late_ms\": %lld, "
+                   "\"window_bytes\": %zu}",
                    (unsigned long long) first.msn,
                    (unsigned long long) last.msn,
                    edge ? (int) last.part : -1, (long long) edge,
+                   last.made_us ? (long long) (last.made_us / 1000 - edge)
+                                : 0ll,
                    rend->ring.size);
 }
 
@@ -688,6 +692,7 @@ ngx_http_stentor_status_prometheus(ngx_stentor_conf_t *scf, stn_buf_t *out)
     ngx_http_stentor_status_stream_totals(store, out);
     ngx_http_stentor_status_gauges(store, out);
     ngx_http_stentor_status_verdict_metrics(store, out);
+    ngx_http_stentor_status_process_metrics(store, out);
     ngx_http_stentor_status_cluster_metrics(scf, out);
 }
 

@@ -42,6 +42,7 @@ struct ngx_stentor_pulse_s {
     ngx_cycle_t              *cycle;
     ngx_stentor_pulse_look_pt look;
     ngx_event_t               timer;
+    ngx_msec_t                due;       /* the next tick */
     ngx_uint_t                ticks;
     ngx_uint_t                next;      /* connection to look at */
     ngx_uint_t                kinds[NGX_STENTOR_PULSE_KINDS];   /* so far */
@@ -61,6 +62,7 @@ extern ngx_atomic_t  *ngx_stat_requests __attribute__((weak));
 static ngx_stentor_pulses_t *ngx_stentor_pulse_all(
     ngx_stentor_store_t *store);
 static void ngx_stentor_pulse_tick(ngx_event_t *ev);
+static void ngx_stentor_pulse_again(ngx_stentor_pulse_t *p);
 static void ngx_stentor_pulse_late(ngx_stentor_pulse_t *p);
 static void ngx_stentor_pulse_look(ngx_stentor_pulse_t *p);
 static int64_t ngx_stentor_pulse_clock(void);
@@ -74,6 +76,7 @@ static void ngx_stentor_pulse_rates(ngx_stentor_pulse_t *p,
     ngx_stentor_sample_t *to, stn_verdict_figures_t *f);
 static void ngx_stentor_pulse_levels(ngx_stentor_pulse_t *p,
     stn_verdict_figures_t *f);
+static uint32_t ngx_stentor_pulse_most(uint32_t most, ngx_atomic_t *mine);
 static uint64_t ngx_stentor_pulse_used(ngx_stentor_pulse_t *p);
 static void ngx_stentor_pulse_streams(ngx_stentor_pulse_t *p,
     stn_verdict_figures_t *f);
@@ -161,7 +164,7 @@ ngx_stentor_pulse_start(ngx_cycle_t *cycle, ngx_stentor_wake_t *wake,
     p->timer.log = cycle->log;
     p->timer.cancelable = 1;
 
-    ngx_add_timer(&p->timer, NGX_STENTOR_PULSE_TICK_MS);
+    ngx_stentor_pulse_again(p);
 
     /* whoever was here before may have left it full */
 
@@ -198,18 +201,27 @@ ngx_stentor_pulse_tick(ngx_event_t *ev)
         }
     }
 
-    ngx_add_timer(ev, NGX_STENTOR_PULSE_TICK_MS);
+    ngx_stentor_pulse_again(p);
 }
 
 
-/* When it was due is still in the timer. */
+/* When that was due nginx has forgotten by then. */
+
+static void
+ngx_stentor_pulse_again(ngx_stentor_pulse_t *p)
+{
+    p->due = ngx_current_msec + NGX_STENTOR_PULSE_TICK_MS;
+
+    ngx_add_timer(&p->timer, NGX_STENTOR_PULSE_TICK_MS);
+}
+
 
 static void
 ngx_stentor_pulse_late(ngx_stentor_pulse_t *p)
 {
     ngx_msec_int_t  late;
 
-    late = (ngx_msec_int_t) (ngx_current_msec - p->timer.timer.key);
+    late = (ngx_msec_int_t) (ngx_current_msec - p->due);
 
     if (late > (ngx_msec_int_t) p->slot->late_ms) {
         ngx_stentor_save(&p->slot->late_ms, (ngx_atomic_uint_t) late);
@@ -495,10 +507,23 @@ ngx_stentor_pulse_levels(ngx_stentor_pulse_t *p, stn_verdict_figures_t *f)
 
         f->cpu = ngx_max(f->cpu, (uint32_t) slot->cpu);
         f->places = ngx_max(f->places, (uint32_t) slot->places);
-        f->late_ms = ngx_max(f->late_ms, (uint32_t)
-                             __atomic_exchange_n(&slot->late_ms, 0,
-                                                 __ATOMIC_RELAXED));
+        f->late_ms = ngx_stentor_pulse_most(f->late_ms, &slot->late_ms);
+        f->wake_us = ngx_stentor_pulse_most(f->wake_us,
+                          &ngx_stentor_store_slot(p->store, i)->wake_us);
     }
+}
+
+
+/* The greater one; what is a worker's begins anew. */
+
+static uint32_t
+ngx_stentor_pulse_most(uint32_t most, ngx_atomic_t *mine)
+{
+    uint32_t  n;
+
+    n = (uint32_t) __atomic_exchange_n(mine, 0, __ATOMIC_RELAXED);
+
+    return ngx_max(most, n);
 }
 
 
@@ -662,6 +687,19 @@ ngx_stentor_pulse_read(ngx_stentor_store_t *store, stn_verdict_t *verdict,
     }
 
     return NGX_DECLINED;
+}
+
+
+void
+ngx_stentor_pulse_worker(ngx_stentor_store_t *store, ngx_uint_t slot,
+    ngx_uint_t *cpu, ngx_uint_t *places)
+{
+    ngx_stentor_pulse_slot_t  *place;
+
+    place = &ngx_stentor_pulse_all(store)->slots[slot];
+
+    *cpu = ngx_stentor_load(&place->cpu);
+    *places = ngx_stentor_load(&place->places);
 }
 
 

@@ -131,6 +131,11 @@ void ngx_stentor_pulse_exit(ngx_stentor_pulse_t *pulse);
 ngx_int_t ngx_stentor_pulse_read(ngx_stentor_store_t *store,
     stn_verdict_t *verdict, stn_verdict_figures_t *figures);
 
+/* What a worker says of itself: of the event loop, thousandths of a core, and
+ * of its connections those in use. */
+void ngx_stentor_pulse_worker(ngx_stentor_store_t *store, ngx_uint_t slot,
+    ngx_uint_t *cpu, ngx_uint_t *places);
+
 /* Times that an attack of that kind was told. */
 uint64_t ngx_stentor_pulse_told(ngx_stentor_store_t *store,
     stn_attack_e kind);

@@ -188,6 +188,10 @@ typedef struct {
     size_t                   waiters;    /* offset: a uint32_t per stream */
     size_t                   listeners;  /* likewise, */
     size_t                   present;    /* and likewise */
+    ngx_atomic_t             woken_us;   /* monotonic: the first wake-up that
+                                            it has not noticed; 0: none */
+    ngx_atomic_t             wake_us;    /* so long it took to notice one, at
+                                            most since the last sample */
     uint64_t                 counters[NGX_STENTOR_COUNTERS];
 } ngx_stentor_slot_t;
 

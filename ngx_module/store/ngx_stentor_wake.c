@@ -11,7 +11,9 @@
 #include <sys/eventfd.h>
 
 
+static uint64_t ngx_stentor_wake_now(void);
 static void ngx_stentor_wake_handler(ngx_event_t *rev);
+static void ngx_stentor_wake_noticed(ngx_stentor_slot_t *slot);
 static ngx_int_t ngx_stentor_wake_claim(ngx_stentor_wake_t *wake);
 static void ngx_stentor_wake_forget(ngx_stentor_wake_t *wake);
 static void ngx_stentor_wake_call(ngx_stentor_wake_t *wake,
@@ -115,6 +117,8 @@ ngx_stentor_wake_claim(ngx_stentor_wake_t *wake)
         if (ngx_atomic_cmp_set(&slot->pid, pid, (ngx_atomic_uint_t) ngx_pid)) {
             wake->slot = i;
             slot->exiting = 0;
+            slot->woken_us = 0;
+            slot->wake_us = 0;
             ngx_stentor_wake_forget(wake);
 
             ngx_memzero(ngx_stentor_store_waiters(wake->store, i),
@@ -254,7 +258,22 @@ ngx_stentor_wake_part(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
 void
 ngx_stentor_wake_slot(ngx_stentor_store_t *store, ngx_uint_t slot)
 {
+    (void) ngx_atomic_cmp_set(&ngx_stentor_store_slot(store, slot)->woken_us,
+                              0, ngx_stentor_wake_now());
     ngx_stentor_wake_write(store->head->fds[slot]);
+}
+
+
+/* Of a clock that all processes share, and nobody sets; never 0. */
+
+static uint64_t
+ngx_stentor_wake_now(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000 + 1;
 }
 
 
@@ -298,6 +317,7 @@ ngx_stentor_wake_handler(ngx_event_t *rev)
     wake = c->data;
 
     ngx_stentor_wake_read(c->fd);
+    ngx_stentor_wake_noticed(ngx_stentor_store_slot(wake->store, wake->slot));
 
     ngx_stentor_store_count(wake->store, wake->slot, NGX_STENTOR_HLS_WAKES,
                             1);
@@ -317,6 +337,29 @@ ngx_stentor_wake_handler(ngx_event_t *rev)
     }
 
     ngx_stentor_wake_call(wake, NULL);
+}
+
+
+/* Who wakes says so before he writes: what was read here has been said, and
+ * what has been said meanwhile is noticed now. */
+
+static void
+ngx_stentor_wake_noticed(ngx_stentor_slot_t *slot)
+{
+    uint64_t           us;
+    ngx_atomic_uint_t  since;
+
+    since = __atomic_exchange_n(&slot->woken_us, 0, __ATOMIC_SEQ_CST);
+
+    if (since == 0) {
+        return;
+    }
+
+    us = ngx_stentor_wake_now() - since;
+
+    if (us > slot->wake_us) {
+        ngx_stentor_save(&slot->wake_us, us);
+    }
 }
 
 

@@ -96,6 +96,7 @@ typedef struct {
     uint32_t     places;         /* thousandths of all connections that there
                                     may be, at the worker that has most */
     uint32_t     late_ms;        /* the event loop that was held up most */
+    uint32_t     wake_us;        /* the worker that noticed a new part last */
     uint32_t     cpu;            /* thousandths of a core, the busiest worker */
     uint32_t     streams;        /* open */
     uint32_t     lost;           /* of them, source lost */
