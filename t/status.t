@@ -25,7 +25,7 @@ my $node = Stentor::Node->new();
 
 my %FIELDS = (
     '' => [qw(version uptime_s workers store verdict processes ingest hls events
-        relay cluster streams)],
+        relay replay cluster streams)],
     store => [qw(zone_bytes free_bytes streams_max streams)],
     ingest => [qw(connections sessions handshake_failures protocol_errors
         timeouts refused_application refused_name refused_codec refused_closed
@@ -42,6 +42,7 @@ my %FIELDS = (
     events => [qw(sent retries failed dropped)],
     relay => [qw(requests refused sessions parts_out bytes_out pulls connects
         failures switches parts_in bytes_in)],
+    replay => [qw(parts bytes lost failures ended removed writers failing)],
     verdict => [qw(state attacks text since_s figures)],
     figures => [qw(accepted_per_s requests_per_s open mute reading asked
         firsts_per_s connects_per_s playlists_per_s media_per_s audio_per_s
@@ -53,7 +54,7 @@ my %FIELDS = (
     process => [qw(pid busy connections_used cpu_s threads rss_bytes)],
     stream => [qw(name state opened_by opened_s epoch owner_pid parts
         segments bytes waiters listeners unique unique_cluster verdict wakes
-        repairs lease_epoch relay level session renditions)],
+        repairs lease_epoch relay level session replay renditions)],
     repairs => [qw(gaps_filled stale_dropped resyncs hold_frames live_frames
         drift_repairs broken formats adoptions takeovers fights dead_airs)],
     level => [qw(rms_db true_peak_db max_true_peak_db momentary_lufs
@@ -81,7 +82,8 @@ like($r->{headers}{'cache-control'} // '', qr/no-store|no-cache/,
      'is not kept');
 my $s = decode_json($r->{body});
 has_fields('status', $s, $FIELDS{''});
-has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls events relay);
+has_fields($_, $s->{$_}, $FIELDS{$_}) for qw(store ingest hls events relay
+    replay);
 is_deeply($s->{streams}, [], 'no streams yet');
 is($s->{workers}, 2, 'workers');
 
