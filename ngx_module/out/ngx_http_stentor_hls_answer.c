@@ -46,6 +46,11 @@ static ngx_int_t ngx_http_stentor_hls_missing(ngx_http_request_t *r,
 static ngx_int_t ngx_http_stentor_hls_playlist(ngx_http_request_t *r,
     ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
     ngx_http_stentor_target_t *t);
+static ngx_int_t ngx_http_stentor_hls_playlist_page(ngx_http_request_t *r,
+    ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
+    ngx_http_stentor_target_t *t);
+static ngx_http_stentor_page_e ngx_http_stentor_hls_which(
+    ngx_stentor_reader_t *rd, ngx_http_stentor_target_t *t);
 static const char *ngx_http_stentor_hls_absurd(ngx_stentor_view_t *v,
     ngx_http_stentor_target_t *t);
 static ngx_uint_t ngx_http_stentor_hls_listed(ngx_stentor_reader_t *rd,
@@ -262,44 +267,48 @@ static ngx_int_t
 ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     ngx_stentor_view_t *v, ngx_http_stentor_target_t *t)
 {
-    ngx_int_t                       rc;
-    const char                     *reason;
-    ngx_stentor_bytes_t            *b;
-    ngx_http_stentor_head_t         head;
-    ngx_http_stentor_page_e         page;
-    ngx_http_stentor_hls_worker_t  *w;
-
-    w = ngx_http_stentor_hls_worker();
+    ngx_int_t    rc;
+    const char  *reason;
 
     rc = ngx_http_stentor_admit(r, rd, t);
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    if (t->ask.kind == STN_TARGET_INDEX) {
-        page = t->ask.classic ? NGX_HTTP_STENTOR_PAGE_INDEX_CLASSIC
-                          : NGX_HTTP_STENTOR_PAGE_INDEX;
+    /* the directives are those of low-latency playlists */
 
-    } else if (t->ask.classic) {
-        page = NGX_HTTP_STENTOR_PAGE_CLASSIC;
+    if (t->ask.kind == STN_TARGET_PLAYLIST && !t->ask.classic) {
 
-    } else {
         reason = rd->ended ? NULL : ngx_http_stentor_hls_absurd(v, t);
 
         if (reason) {
-            ngx_http_stentor_hls_count(w, NGX_STENTOR_HLS_BAD_REQUESTS);
+            ngx_http_stentor_hls_count(ngx_http_stentor_hls_worker(),
+                                       NGX_STENTOR_HLS_BAD_REQUESTS);
             return ngx_http_stentor_hls_error(r, NGX_HTTP_BAD_REQUEST, reason);
         }
 
         if (!ngx_http_stentor_hls_listed(rd, v, t)) {
             return ngx_http_stentor_hls_hold(r, rd, t);
         }
-
-        page = (t->ask.skip && !rd->ended) ? NGX_HTTP_STENTOR_PAGE_DELTA
-                                       : NGX_HTTP_STENTOR_PAGE_FULL;
     }
 
-    b = ngx_http_stentor_hls_page(rd, v, page, t->gzip);
+    return ngx_http_stentor_hls_playlist_page(r, rd, v, t);
+}
+
+
+static ngx_int_t
+ngx_http_stentor_hls_playlist_page(ngx_http_request_t *r,
+    ngx_stentor_reader_t *rd, ngx_stentor_view_t *v,
+    ngx_http_stentor_target_t *t)
+{
+    ngx_stentor_bytes_t            *b;
+    ngx_http_stentor_head_t         head;
+    ngx_http_stentor_hls_worker_t  *w;
+
+    w = ngx_http_stentor_hls_worker();
+
+    b = ngx_http_stentor_hls_page(rd, v, ngx_http_stentor_hls_which(rd, t),
+                                  t->gzip);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -325,6 +334,24 @@ ngx_http_stentor_hls_playlist(ngx_http_request_t *r, ngx_stentor_reader_t *rd,
     }
 
     return ngx_http_stentor_hls_send(r, &head, &b, 1);
+}
+
+
+static ngx_http_stentor_page_e
+ngx_http_stentor_hls_which(ngx_stentor_reader_t *rd,
+    ngx_http_stentor_target_t *t)
+{
+    if (t->ask.kind == STN_TARGET_INDEX) {
+        return t->ask.classic ? NGX_HTTP_STENTOR_PAGE_INDEX_CLASSIC
+                              : NGX_HTTP_STENTOR_PAGE_INDEX;
+    }
+
+    if (t->ask.classic) {
+        return NGX_HTTP_STENTOR_PAGE_CLASSIC;
+    }
+
+    return (t->ask.skip && !rd->ended) ? NGX_HTTP_STENTOR_PAGE_DELTA
+                                       : NGX_HTTP_STENTOR_PAGE_FULL;
 }
 
 

@@ -22,6 +22,14 @@
 #define SECOND  1000
 
 
+/* A node that is judged, as of now (ms). */
+
+typedef struct {
+    stn_verdict_t  v;
+    int64_t        now;
+} judged_t;
+
+
 /* What a crowd of n players of that many parts a second looks like, each with
  * so many connections. */
 
@@ -48,18 +56,27 @@ crowd(unsigned n, double pace, unsigned connections)
 }
 
 
+/* Nothing is known of a node yet, and its clock says so. */
+
+static void
+begin(judged_t *j, int64_t now)
+{
+    memset(j, 0, sizeof(judged_t));
+    j->now = now;
+}
+
+
 /* So many seconds of the same; returns all attacks that were seen. */
 
 static unsigned
-lasts(stn_verdict_t *v, const stn_verdict_figures_t *f, int64_t *now,
-    unsigned seconds)
+lasts(judged_t *j, const stn_verdict_figures_t *f, unsigned seconds)
 {
     unsigned  i, seen;
 
     for (seen = 0, i = 0; i < seconds; i++) {
-        *now += SECOND;
-        (void) stn_verdict_next(v, f, *now);
-        seen |= v->attacks;
+        j->now += SECOND;
+        (void) stn_verdict_next(&j->v, f, j->now);
+        seen |= j->v.attacks;
     }
 
     return seen;
@@ -72,30 +89,28 @@ lasts(stn_verdict_t *v, const stn_verdict_figures_t *f, int64_t *now,
 static void
 flood(const stn_verdict_figures_t *f, stn_attack_e kind)
 {
-    int64_t                now;
     unsigned               bit;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  calm;
 
-    now = 5000;
     bit = 1u << kind;
     calm = crowd(100, 1, 2);
-    memset(&v, 0, sizeof(v));
+    begin(&j, 5000);
 
-    assert_int_equal(lasts(&v, &calm, &now, 20), 0);
-    assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+    assert_int_equal(lasts(&j, &calm, 20), 0);
+    assert_int_equal(j.v.state, STN_VERDICT_HEALTHY);
 
-    assert_int_equal(lasts(&v, f, &now, 4), 0);
-    assert_int_equal(lasts(&v, f, &now, 1), bit);
-    assert_int_equal(v.state, STN_VERDICT_ATTACK);
-    assert_int_equal(v.since_ms, now);
-    assert_int_equal(lasts(&v, f, &now, 20), bit);
+    assert_int_equal(lasts(&j, f, 4), 0);
+    assert_int_equal(lasts(&j, f, 1), bit);
+    assert_int_equal(j.v.state, STN_VERDICT_ATTACK);
+    assert_int_equal(j.v.since_ms, j.now);
+    assert_int_equal(lasts(&j, f, 20), bit);
 
-    assert_int_equal(lasts(&v, &calm, &now, 5), bit);
-    assert_int_equal(v.attacks, bit);
-    (void) lasts(&v, &calm, &now, 1);
-    assert_int_equal(v.attacks, 0);
-    assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+    assert_int_equal(lasts(&j, &calm, 5), bit);
+    assert_int_equal(j.v.attacks, bit);
+    (void) lasts(&j, &calm, 1);
+    assert_int_equal(j.v.attacks, 0);
+    assert_int_equal(j.v.state, STN_VERDICT_HEALTHY);
 }
 
 
@@ -103,8 +118,7 @@ static void
 calls_connections_that_never_ask(void **state)
 {
     char                   text[STN_VERDICT_TEXT_MAX];
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
@@ -114,16 +128,15 @@ calls_connections_that_never_ask(void **state)
     f.open += 4210;
     flood(&f, STN_ATTACK_CONNECT_ONLY);
 
-    now = 1;
-    memset(&v, 0, sizeof(v));
-    (void) lasts(&v, &f, &now, 10);
-    stn_verdict_text(&v, &f, text);
+    begin(&j, 1);
+    (void) lasts(&j, &f, 10);
+    stn_verdict_text(&j.v, &f, text);
     assert_string_equal(text, "under attack: 4210 connections never ask (a "
                         "crowd like this: below 500); 100 listeners");
 
     f = crowd(100, 1, 2);
-    (void) lasts(&v, &f, &now, 1);
-    stn_verdict_text(&v, &f, text);
+    (void) lasts(&j, &f, 1);
+    stn_verdict_text(&j.v, &f, text);
     assert_string_equal(text, "under attack: connect-only a moment ago; 100 "
                         "listeners");
 }
@@ -225,50 +238,46 @@ calls_hammering_on_a_part(void **state)
 static void
 calls_floods_within_a_crowd(void **state)
 {
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(20000, 5, 2);
-    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+    assert_int_equal(lasts(&j, &f, 10), 0);
 
     f.repeats = 20000;
     f.media += 20000;
     f.trying = 100;
     f.connections += 100;
-    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_HAMMERING);
+    assert_int_equal(lasts(&j, &f, 10), 1u << STN_ATTACK_HAMMERING);
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(20000, 1, 2);
-    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+    assert_int_equal(lasts(&j, &f, 10), 0);
 
     f.playlists += 30000;
     f.trying = 300;
     f.connections += 300;
-    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
+    assert_int_equal(lasts(&j, &f, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
 
     /* and not when it has gone, an hour ago or a moment */
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(20000, 1, 2);
-    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+    assert_int_equal(lasts(&j, &f, 10), 0);
 
     f = crowd(10, 1, 2);
-    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+    assert_int_equal(lasts(&j, &f, 60), 0);
 
     f.playlists += 1000;
     f.trying = 300;
     f.connections += 300;
-    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
+    assert_int_equal(lasts(&j, &f, 10), 1u << STN_ATTACK_PLAYLIST_ONLY);
 }
 
 
@@ -307,9 +316,8 @@ calls_what_is_no_request(void **state)
 static void
 calm_crowds_are_healthy(void **state)
 {
-    int64_t                now;
     unsigned               n;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
@@ -321,10 +329,9 @@ calm_crowds_are_healthy(void **state)
         f.mute = 2 * n;
         f.open = 6 * n;
 
-        now = 0;
-        memset(&v, 0, sizeof(v));
-        assert_int_equal(lasts(&v, &f, &now, 60), 0);
-        assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+        begin(&j, 0);
+        assert_int_equal(lasts(&j, &f, 60), 0);
+        assert_int_equal(j.v.state, STN_VERDICT_HEALTHY);
     }
 }
 
@@ -334,17 +341,15 @@ calm_crowds_are_healthy(void **state)
 static void
 join_storms_are_no_attack(void **state)
 {
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(3000, 1, 2);
-    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+    assert_int_equal(lasts(&j, &f, 10), 0);
 
     f.accepted = 15000;
     f.grown = 9000;
@@ -361,8 +366,8 @@ join_storms_are_no_attack(void **state)
     f.mute = 9000;
     f.late_ms = 900;
     f.cpu = 1000;
-    assert_int_equal(lasts(&v, &f, &now, 6), 0);
-    assert_int_equal(v.state, STN_VERDICT_CROWDED);
+    assert_int_equal(lasts(&j, &f, 6), 0);
+    assert_int_equal(j.v.state, STN_VERDICT_CROWDED);
 
     f = crowd(18000, 1, 2);
     f.mute = 15000;
@@ -372,8 +377,8 @@ join_storms_are_no_attack(void **state)
     f.connects = 6000;
     f.firsts = 6000;
     f.accepted = 6000;
-    assert_int_equal(lasts(&v, &f, &now, 30), 0);
-    assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+    assert_int_equal(lasts(&j, &f, 30), 0);
+    assert_int_equal(j.v.state, STN_VERDICT_HEALTHY);
 }
 
 
@@ -383,17 +388,15 @@ join_storms_are_no_attack(void **state)
 static void
 reconnect_waves_are_no_attack(void **state)
 {
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(5000, 1, 2);
-    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+    assert_int_equal(lasts(&j, &f, 10), 0);
 
     f.listeners = 1000;
     f.leaving = 4000;
@@ -404,11 +407,11 @@ reconnect_waves_are_no_attack(void **state)
     f.playlists = 12000;
     f.media = 5000;
     f.requests = 20000;
-    assert_int_equal(lasts(&v, &f, &now, 3), 0);
+    assert_int_equal(lasts(&j, &f, 3), 0);
 
     f = crowd(5000, 1, 2);
     f.media *= 2;
-    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+    assert_int_equal(lasts(&j, &f, 20), 0);
 }
 
 
@@ -417,31 +420,29 @@ reconnect_waves_are_no_attack(void **state)
 static void
 paused_players_are_no_attack(void **state)
 {
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(4000, 5, 2);
-    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+    assert_int_equal(lasts(&j, &f, 10), 0);
 
     /* what they had ahead is played, or would be, first */
 
     f.media = 100 * 5;
     f.audio = 100;
-    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+    assert_int_equal(lasts(&j, &f, 20), 0);
 
     f.listeners = 100;
     f.leaving = 3900;
-    assert_int_equal(lasts(&v, &f, &now, 10), 0);
+    assert_int_equal(lasts(&j, &f, 10), 0);
 
     f.leaving = 0;
     f.trying = 3900;
-    assert_int_equal(lasts(&v, &f, &now, 3000), 0);
+    assert_int_equal(lasts(&j, &f, 3000), 0);
 }
 
 
@@ -451,14 +452,12 @@ static void
 refused_players_are_no_attack(void **state)
 {
     char                   text[STN_VERDICT_TEXT_MAX];
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(5000, 1, 2);
     f.refused = 3000;
@@ -472,10 +471,10 @@ refused_players_are_no_attack(void **state)
     f.connections += 10000;
     f.asked += 10000;
     f.open += 30000;
-    assert_int_equal(lasts(&v, &f, &now, 60), 0);
-    assert_int_equal(v.state, STN_VERDICT_CROWDED);
+    assert_int_equal(lasts(&j, &f, 60), 0);
+    assert_int_equal(j.v.state, STN_VERDICT_CROWDED);
 
-    stn_verdict_text(&v, &f, text);
+    stn_verdict_text(&j.v, &f, text);
     assert_string_equal(text, "crowded: over a hard limit, 3000 refused a "
                         "second, event loop 0 ms late, a worker 0% busy, "
                         "connections 0% used; 5000 listeners");
@@ -489,16 +488,14 @@ refused_players_are_no_attack(void **state)
 static void
 crowds_beyond_all_places_are_no_attack(void **state)
 {
-    int64_t                now;
     unsigned               i;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f, after;
 
     (void) state;
 
     for (i = 0; i < 2; i++) {
-        now = 0;
-        memset(&v, 0, sizeof(v));
+        begin(&j, 0);
 
         after = crowd(4000, 1, 2);
         after.accepted = 2500;
@@ -508,14 +505,14 @@ crowds_beyond_all_places_are_no_attack(void **state)
         f.places = i ? 500 : 1000;
         f.late_ms = i ? 800 : 20;
 
-        assert_int_equal(lasts(&v, &f, &now, 60), 0);
-        assert_int_equal(v.state, STN_VERDICT_CROWDED);
-        assert_int_equal(lasts(&v, &after, &now, 5), 0);
+        assert_int_equal(lasts(&j, &f, 60), 0);
+        assert_int_equal(j.v.state, STN_VERDICT_CROWDED);
+        assert_int_equal(lasts(&j, &after, 5), 0);
 
         /* it is no excuse for what cannot be read */
 
         f.malformed = 1000;
-        assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_MALFORMED);
+        assert_int_equal(lasts(&j, &f, 10), 1u << STN_ATTACK_MALFORMED);
     }
 }
 
@@ -526,14 +523,12 @@ crowds_beyond_all_places_are_no_attack(void **state)
 static void
 late_crowds_are_no_attack(void **state)
 {
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(0, 1, 1);
     f.connects = 120;
@@ -545,7 +540,7 @@ late_crowds_are_no_attack(void **state)
     f.media = 60 * 20;
     f.audio = 60 * 20 * 2;
     f.listeners = 1000;
-    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+    assert_int_equal(lasts(&j, &f, 60), 0);
 
     f.connects = 0;
     f.accepted = 0;
@@ -554,14 +549,14 @@ late_crowds_are_no_attack(void **state)
     f.playlists = 0;
     f.ended_media = 500;
     f.media = 500;
-    assert_int_equal(lasts(&v, &f, &now, 60), 0);
+    assert_int_equal(lasts(&j, &f, 60), 0);
 
     /* a part of it may be hammered on as well */
 
     f.connects = 500;
     f.accepted = 500;
     f.firsts = 500;
-    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_HAMMERING);
+    assert_int_equal(lasts(&j, &f, 10), 1u << STN_ATTACK_HAMMERING);
 }
 
 
@@ -571,18 +566,16 @@ late_crowds_are_no_attack(void **state)
 static void
 odd_players_are_no_attack(void **state)
 {
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(2000, 5, 1);
     f.playlists /= 3;
-    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+    assert_int_equal(lasts(&j, &f, 20), 0);
 
     /* gone back to the beginning, where they have been before */
 
@@ -590,13 +583,13 @@ odd_players_are_no_attack(void **state)
     f.repeats = f.media;
     f.listeners = 0;
     f.trying = 2000;
-    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+    assert_int_equal(lasts(&j, &f, 20), 0);
 
     f = crowd(2000, 1, 1);
     f.connects = f.requests;
     f.accepted = f.requests;
     f.firsts = f.requests;
-    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+    assert_int_equal(lasts(&j, &f, 20), 0);
 
     /* they ask for leave before each request; and the format changes now and
      * then, for all of them */
@@ -604,7 +597,7 @@ odd_players_are_no_attack(void **state)
     f = crowd(20000, 1, 1);
     f.options = f.requests;
     f.inits = 20000 / 4;
-    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+    assert_int_equal(lasts(&j, &f, 20), 0);
 
     /* they ask every second for what has not begun */
 
@@ -616,7 +609,7 @@ odd_players_are_no_attack(void **state)
     f.asked = 9000;
     f.open = 9000;
     f.mute = 200;
-    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+    assert_int_equal(lasts(&j, &f, 20), 0);
 }
 
 
@@ -625,31 +618,29 @@ odd_players_are_no_attack(void **state)
 static void
 needs_some_seconds(void **state)
 {
-    int64_t                now;
     unsigned               i;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f, calm;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     calm = crowd(100, 1, 2);
     f = calm;
     f.malformed = 300;
 
     for (i = 0; i < 20; i++) {
-        assert_int_equal(lasts(&v, &f, &now, 3), 0);
-        assert_int_equal(lasts(&v, &calm, &now, 1), 0);
+        assert_int_equal(lasts(&j, &f, 3), 0);
+        assert_int_equal(lasts(&j, &calm, 1), 0);
     }
 
-    (void) lasts(&v, &f, &now, 10);
+    (void) lasts(&j, &f, 10);
 
     for (i = 0; i < 20; i++) {
-        (void) lasts(&v, &calm, &now, 3);
-        assert_int_equal(v.attacks, 1u << STN_ATTACK_MALFORMED);
-        (void) lasts(&v, &f, &now, 1);
+        (void) lasts(&j, &calm, 3);
+        assert_int_equal(j.v.attacks, 1u << STN_ATTACK_MALFORMED);
+        (void) lasts(&j, &f, 1);
     }
 }
 
@@ -657,36 +648,35 @@ needs_some_seconds(void **state)
 static void
 tells_changes_once(void **state)
 {
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
     f = crowd(10, 1, 1);
 
-    assert_int_equal(stn_verdict_next(&v, &f, 1000), 0);
-    assert_int_equal(v.since_ms, 1000);
+    assert_int_equal(stn_verdict_next(&j.v, &f, 1000), 0);
+    assert_int_equal(j.v.since_ms, 1000);
 
     f.lost = 1;
-    assert_int_equal(stn_verdict_next(&v, &f, 2000), 1);
-    assert_int_equal(v.state, STN_VERDICT_SOURCE_LOST);
-    assert_int_equal(v.since_ms, 2000);
-    assert_int_equal(stn_verdict_next(&v, &f, 3000), 0);
-    assert_int_equal(v.since_ms, 2000);
+    assert_int_equal(stn_verdict_next(&j.v, &f, 2000), 1);
+    assert_int_equal(j.v.state, STN_VERDICT_SOURCE_LOST);
+    assert_int_equal(j.v.since_ms, 2000);
+    assert_int_equal(stn_verdict_next(&j.v, &f, 3000), 0);
+    assert_int_equal(j.v.since_ms, 2000);
 
     /* an attack beside it is told, and changes no state */
 
     f.malformed = 1000;
 
-    for (now = 4000; now < 8000; now += SECOND) {
-        assert_int_equal(stn_verdict_next(&v, &f, now), 0);
+    for (j.now = 4000; j.now < 8000; j.now += SECOND) {
+        assert_int_equal(stn_verdict_next(&j.v, &f, j.now), 0);
     }
 
-    assert_int_equal(stn_verdict_next(&v, &f, now), 1);
-    assert_int_equal(v.state, STN_VERDICT_SOURCE_LOST);
-    assert_int_equal(v.attacks, 1u << STN_ATTACK_MALFORMED);
+    assert_int_equal(stn_verdict_next(&j.v, &f, j.now), 1);
+    assert_int_equal(j.v.state, STN_VERDICT_SOURCE_LOST);
+    assert_int_equal(j.v.attacks, 1u << STN_ATTACK_MALFORMED);
 }
 
 
@@ -694,34 +684,32 @@ static void
 puts_what_is_heard_first(void **state)
 {
     char                   text[STN_VERDICT_TEXT_MAX];
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(10, 1, 1);
     f.cpu = 950;
-    (void) lasts(&v, &f, &now, 1);
-    assert_int_equal(v.state, STN_VERDICT_CROWDED);
+    (void) lasts(&j, &f, 1);
+    assert_int_equal(j.v.state, STN_VERDICT_CROWDED);
 
     f.malformed = 1000;
-    (void) lasts(&v, &f, &now, 10);
-    assert_int_equal(v.state, STN_VERDICT_ATTACK);
+    (void) lasts(&j, &f, 10);
+    assert_int_equal(j.v.state, STN_VERDICT_ATTACK);
 
     f.streams = 3;
     f.silent = 2;
-    (void) lasts(&v, &f, &now, 1);
-    assert_int_equal(v.state, STN_VERDICT_SILENT);
+    (void) lasts(&j, &f, 1);
+    assert_int_equal(j.v.state, STN_VERDICT_SILENT);
 
     f.lost = 1;
-    (void) lasts(&v, &f, &now, 1);
-    assert_int_equal(v.state, STN_VERDICT_SOURCE_LOST);
+    (void) lasts(&j, &f, 1);
+    assert_int_equal(j.v.state, STN_VERDICT_SOURCE_LOST);
 
-    stn_verdict_text(&v, &f, text);
+    stn_verdict_text(&j.v, &f, text);
     assert_string_equal(text, "source lost: 1 of 3 streams without a source; "
                         "2 of 3 streams silent; 1000 requests a second make no "
                         "sense (a crowd like this: below 50); 0 refused a "
@@ -733,25 +721,23 @@ puts_what_is_heard_first(void **state)
 static void
 stays_crowded_for_some_seconds(void **state)
 {
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
     f = crowd(10, 1, 1);
 
     f.late_ms = 300;
-    (void) lasts(&v, &f, &now, 1);
-    assert_int_equal(v.state, STN_VERDICT_CROWDED);
+    (void) lasts(&j, &f, 1);
+    assert_int_equal(j.v.state, STN_VERDICT_CROWDED);
 
     f.late_ms = 0;
-    (void) lasts(&v, &f, &now, 4);
-    assert_int_equal(v.state, STN_VERDICT_CROWDED);
-    (void) lasts(&v, &f, &now, 1);
-    assert_int_equal(v.state, STN_VERDICT_HEALTHY);
+    (void) lasts(&j, &f, 4);
+    assert_int_equal(j.v.state, STN_VERDICT_CROWDED);
+    (void) lasts(&j, &f, 1);
+    assert_int_equal(j.v.state, STN_VERDICT_HEALTHY);
 }
 
 
@@ -804,23 +790,21 @@ judges_streams(void **state)
 static void
 does_without_nginx_figures(void **state)
 {
-    int64_t                now;
-    stn_verdict_t          v;
+    judged_t               j;
     stn_verdict_figures_t  f;
 
     (void) state;
 
-    now = 0;
-    memset(&v, 0, sizeof(v));
+    begin(&j, 0);
 
     f = crowd(100, 1, 2);
     f.known = 0;
     f.requests = 0;
     f.accepted = 0;
-    assert_int_equal(lasts(&v, &f, &now, 20), 0);
+    assert_int_equal(lasts(&j, &f, 20), 0);
 
     f.mute = 1000;
-    assert_int_equal(lasts(&v, &f, &now, 10), 1u << STN_ATTACK_CONNECT_ONLY);
+    assert_int_equal(lasts(&j, &f, 10), 1u << STN_ATTACK_CONNECT_ONLY);
 }
 
 

@@ -168,9 +168,13 @@ sub size($pid) {
 }
 
 
+# Workers keep parts for as long again after they have left the playlist: a
+# short window is full, and what they have settled, before it is looked at.
+
 sub held($o) {
-    my $node = Bench::Node->new(long($o), workers => 4, ports => 3,
-                                zone => '128m', log => 'warn');
+    my $node = Bench::Node->new(long($o), segment_parts => 2, window => '48s',
+                                workers => 4, ports => 3, zone => '128m',
+                                log => 'warn');
     my @ports = ($node->port_http(), map { $node->port_more($_) } 0 .. 2);
     my $n = $o->{waiters};
     my $all = $n * @ports;
@@ -178,6 +182,9 @@ sub held($o) {
     my @wakes = map { waiters($node, $ports[$_], "bench$_", $n,
                               '-c', 1000000, '-t', $o->{held} + 300) }
                 0 .. $#ports;
+
+    $node->wait_until(sub { waiting($node) == $all }, 120);
+    sleep($o->{fill});
 
     my @samples = samples($node, $all, $o->{held});
     my @dead = grep { waitpid($_->{pid}, POSIX::WNOHANG()) } @wakes;
@@ -211,8 +218,6 @@ sub held($o) {
 
 sub samples($node, $all, $seconds) {
     my @samples;
-
-    $node->wait_until(sub { waiting($node) == $all }, 120);
     my $until = time() + $seconds;
 
     while (time() < $until) {
