@@ -8,7 +8,7 @@
 # in a clean one, and what README.md says of installing is done there, to the
 # letter.  nginx is started as its unit does.  ffmpeg pushes from outside, with
 # a key and without; a listener hears it; the workers are nobody's root; and
-# from another address neither status nor control answers.
+# from another address neither status, control nor dashboard answers.
 #
 # It needs root, debootstrap, a mirror and some minutes.
 
@@ -262,10 +262,12 @@ sub check($suite, $c) {
     my $page = $node->get('/listen/live/studio1');
     is($page->{status}, 200, 'there is a listener page');
     is($node->get('/vendor/hls.min.js')->{status}, 200, 'with its library');
+    is($node->get('/dashboard')->{status}, 200, 'and a dashboard');
     is(asked_from_elsewhere('/live/studio1/index.m3u8'), 200,
        'from elsewhere: listeners are served');
     is(asked_from_elsewhere($_), 403, "not $_")
-        for qw(/status /metrics /control/streams);
+        for qw(/status /metrics /control/streams
+               /dashboard /dashboard.html);
     isnt(asked_from_elsewhere('/relay/live/studio1'), 200, 'nor a relay');
 
     # --- reloaded as the unit does, and stopped
