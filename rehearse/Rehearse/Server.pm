@@ -102,16 +102,16 @@ sub memory($self) {
 }
 
 
-# For what Rehearse::Play's cost() says, and so many connections at the most.
+# For what Rehearse::Play's cost() says, and so many who came, players and bots.
 
-sub report($self, $cost, $connections) {
+sub report($self, $cost, $came) {
     my $r = { counts => $self->{counts}, cpu_us => undef, kb => undef };
 
-    if ($self->{pid} && $cost->{heard} > 0 && $connections > 0) {
+    if ($self->{pid} && $cost->{heard} > 0 && $came > 0) {
         $r->{cpu_s} = $self->cpu() - $self->{cpu_before};
         $r->{cpu_us} = 1e6 * $cost->{server} / $cost->{heard};
         $r->{kb} = ($self->{memory} - $self->{memory_before}) / 1024
-                   / $connections;
+                   / $came;
     }
 
     return $r;
