@@ -33,6 +33,7 @@ sub start($class, %o) {
                                        LocalAddr => '127.0.0.1')
         or die "listen: $!\n";
     my $self = bless { %o, port => $server->sockport() }, $class;
+    my $parent = $$;
 
     $self->{pid} = fork() // die "fork: $!\n";
     return $self if $self->{pid};
@@ -40,15 +41,19 @@ sub start($class, %o) {
     local $SIG{CHLD} = 'IGNORE';
     local $SIG{PIPE} = 'IGNORE';
 
-    while (1) {
-        my $c = $server->accept() or next;
+    my $select = IO::Select->new($server);
+
+    while (getppid() == $parent) {
+        my $c = $select->can_read(0.2) && $server->accept() or next;
         my $pid = fork() // next;
         next if $pid;
 
         close($server);
         eval { $self->answer($c) };
-        POSIX::_exit(0);
+        last;
     }
+
+    POSIX::_exit(0);
 }
 
 
