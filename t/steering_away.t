@@ -22,10 +22,6 @@ use POSIX ();
 
 need(qw(redis-server cc));
 
-plan(skip_all => 'this version knows no limits of listeners')
-    if !Stentor::Node->knows('max_listeners',
-                             stentor => 'max_listeners hard=1;');
-
 my $top = $Stentor::Node::TOP;
 my $URL = '/live/studio1';
 
