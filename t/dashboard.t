@@ -160,8 +160,8 @@ my $storm = Stentor::Crowd->new([ $node->port_http() ], listeners => 400,
                                 rate => 100);
 $page->becomes('document.querySelector("#verdict").textContent === "crowded"',
                'a storm is seen', 30);
-$page->becomes('document.querySelector("#tile-refused .figure").textContent'
-               . ' > "1"', 'so is who is refused');
+$page->becomes('parseFloat(document.querySelector("#tile-refused .figure")'
+               . '.textContent) >= 1', 'so is who is refused');
 $page->becomes('document.querySelectorAll("#verdicts [data-state=crowded]")'
                . '.length > 0', 'it is on the time bar');
 is_deeply([ faint() ], [], 'and can be read');
