@@ -16,11 +16,11 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 
 use Stentor::Node;
-
-our $MAGIC = "StnRelay\1\0\0\0";
+use Stentor::Relay;
 
 my ($RATE, $PART, $PARTS) = (48000, 9216, 6);
-my %TYPE = (stream => 1, init => 2, part => 3, edge => 4, beat => 5, end => 6);
+my @TYPES = @Stentor::Relay::TYPES;
+my %TYPE = map { $TYPES[$_] => $_ } 1 .. $#TYPES;
 
 
 # start(dir => where its log is, scripts => { 'live/name' => sub ($say) }):
@@ -167,7 +167,8 @@ sub window(%o) {
     my @parts = map { my $msn = $_; map { part($msn, $_) } 0 .. $PARTS - 1 }
                 1 .. 7;
 
-    return $MAGIC . stream(%o) . init() . join('', @parts) . record('edge', '');
+    return $Stentor::Relay::MAGIC . stream(%o) . init() . join('', @parts)
+           . record('edge', '');
 }
 
 
