@@ -19,6 +19,7 @@ use Rehearse::Crowds;
 use Rehearse::Limits;
 use Rehearse::Scenario;
 
+use Stentor::Authority;
 use Stentor::Kit;
 use Stentor::TcpProxy;
 
@@ -112,16 +113,13 @@ like($doc, qr/`$_`/, "so are $_ listeners") for @Rehearse::Scenario::KINDS;
 
 # --- the real ones
 
-system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-       . " -addext subjectAltName=IP:127.0.0.1 -keyout $dir/key.pem"
-       . " -out $dir/cert.pem 2> $dir/openssl.log") == 0
-    or die Stentor::Node::slurp("$dir/openssl.log");
-
+my $authority = Stentor::Authority->new(dir => $dir);
+my ($pem, $key) = $authority->issue('127.0.0.1');
 my $tls = Stentor::Node::free_port();
 my ($node, $b) = on_air(connections => 4000, http_server => <<"END");
 listen 127.0.0.1:$tls ssl http2;
-        ssl_certificate $dir/cert.pem;
-        ssl_certificate_key $dir/key.pem;
+        ssl_certificate $pem;
+        ssl_certificate_key $key;
 END
 
 my $proxy = Stentor::TcpProxy->new(port => $node->port_http());
@@ -255,7 +253,7 @@ is($r->{players}{errors}{tls} > 0 && $status, 1,
    'a certificate that nobody knows');
 
 {
-    local $ENV{SSL_CERT_FILE} = "$dir/cert.pem";
+    local $ENV{SSL_CERT_FILE} = $authority->{pem};
     ($status, $r, $said) = rehearse(@common);
     is($status, 0, 'one that is known') or diag($said);
 }
