@@ -23,6 +23,9 @@ use Stentor::Authority;
 use Stentor::Kit;
 use Stentor::TcpProxy;
 
+use POSIX ();
+use Time::HiRes qw(time sleep);
+
 need('cc', 'make', 'openssl');
 
 my $top = $Stentor::Node::TOP;
@@ -238,6 +241,36 @@ $proxy->stop();
     $plain =~ s/studio1/nothere/r, '--listeners 3');
 is($status, 1, 'a stream that is not there fails');
 is(failed($r), 'first_audio_p99 heard', 'nobody hears it');
+
+
+# --- who changes his mind while the demo's node starts
+
+SKIP: {
+    skip('that node is one without sanitizers', 3) if $ENV{STENTOR_ASAN};
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open(STDERR, '>', "$dir/demo.log");
+        exec("$top/scripts/rehearse", qw(steady --demo --quiet))
+            or POSIX::_exit(127);
+    }
+
+    my $run = "$top/build/rehearse-$pid";
+    my $deadline = time() + 6 * $Stentor::Node::PATIENCE;
+    sleep(0.01) while !-s "$run/nginx.pid" && time() < $deadline;
+    chomp(my $nginx = Stentor::Node::slurp("$run/nginx.pid") // '');
+
+    kill('INT', $pid);
+    my $ended = 0;
+    sleep(0.01) while !($ended = waitpid($pid, POSIX::WNOHANG()))
+                      && time() < $deadline;
+
+    ok($ended == $pid && $? >> 8 == 2, 'Ctrl-C ends it')
+        or diag(Stentor::Node::slurp("$dir/demo.log"));
+    ok($nginx && !kill(0, $nginx), 'and its node');
+    ok(!-e $run, 'and leaves nothing');
+}
 
 
 # --- TLS, HTTP/2, resumption, several processes and addresses
