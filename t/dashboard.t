@@ -19,17 +19,10 @@ use Stentor::Crowd;
 use Stentor::Kit;
 use Stentor::Page;
 
-need(qw(ffmpeg node chromium cc));
+need(qw(ffmpeg cc));
+need_page();
 
 my $top = $Stentor::Node::TOP;
-
-for my $path ("$top/build/html/dashboard.html",
-              "$top/node_modules/playwright-core/package.json")
-{
-    next if -e $path;
-    die "no $path\n" if $ENV{CI};
-    plan(skip_all => "needs $path: scripts/build-html --dev");
-}
 
 my $dir = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $shots = $ENV{STENTOR_SHOTS} // $dir;
