@@ -92,6 +92,11 @@ $(BUILD)/asan/lib/%.o: %.c $(LIB_HDRS)
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -O1 -g $(SAN) $(WARN) $(CPPFLAGS) -c $< -o $@
 
+# The library's headers are not all that these have.
+
+$(foreach d,lib asan/lib,$(TRIED:%.c=$(BUILD)/$(d)/%.o) \
+    $(BUILD)/$(d)/t/unit/test_crowd_http.o): $(wildcard rehearse/*.h)
+
 $(BUILD)/unit/test_crowd_http: $(TRIED:%.c=$(BUILD)/lib/%.o)
 
 $(BUILD)/asan/unit/test_crowd_http: $(TRIED:%.c=$(BUILD)/asan/lib/%.o)

@@ -9,18 +9,10 @@
  */
 
 import {stateOf} from './streams.js';
-import {DASH, put, count} from './words.js';
+import {DASH, element, put, count} from './words.js';
 
 const TIMEOUT_MS = 4000;
 const STALE_MS = 12000;
-
-
-function element(name, text) {
-    const node = document.createElement(name);
-
-    node.textContent = text;
-    return node;
-}
 
 
 /* A node's own dashboard, where it says where listeners find it. */

@@ -8,7 +8,9 @@
  */
 
 import {spark, bar} from './plot.js';
-import {DASH, put, rounded, short, bits, count, time, ms} from './words.js';
+import {
+    DASH, element, put, rounded, short, bits, count, time, ms
+} from './words.js';
 
 /* More cards than that nobody can look through. */
 const CARDS = 100;
@@ -37,19 +39,6 @@ export function stateOf(st) {
            : alarms.includes('dead_air') || st.verdict === 'silent'
              ? 'dead air'
            : st.state;
-}
-
-
-function element(name, text, attributes) {
-    const node = document.createElement(name);
-
-    node.textContent = text;
-
-    for (const [key, value] of Object.entries(attributes || {})) {
-        node.setAttribute(key, value);
-    }
-
-    return node;
 }
 
 

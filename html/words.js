@@ -31,6 +31,20 @@ export function put(node, text) {
 }
 
 
+/* A new element with that text. */
+export function element(name, text, attributes) {
+    const node = document.createElement(name);
+
+    node.textContent = text;
+
+    for (const [key, value] of Object.entries(attributes || {})) {
+        node.setAttribute(key, value);
+    }
+
+    return node;
+}
+
+
 /* Three digits are enough to be remembered; null stays. */
 export function rounded(n) {
     return n === null || Number.isInteger(n) ? n : Number(n.toPrecision(3));

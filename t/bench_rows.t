@@ -17,7 +17,7 @@ use lib "$FindBin::Bin/lib";
 use Stentor::Kit;
 
 
-need('gcc', 'openssl', 'taskset');
+need('gcc', 'openssl', 'taskset', 'h2load');
 
 plan(skip_all => 'the benchmarks are for the module as it is built')
     if $ENV{STENTOR_ASAN};
@@ -27,18 +27,14 @@ my $bench = "$Stentor::Node::TOP/t/bench/bench";
 my @names = map { /^(\S+)/ } `$bench --list`;
 cmp_ok(scalar(@names), '>', 20, 'there are rows');
 
-# h2load is not among what tests need
-my $h2load = Stentor::Node::which('h2load');
-my @rows = grep { $h2load || !/^(?:tls|h2)-(?:part|playlist)/ } @names;
-
-my $said = join(' ', map { "--row $_" } @rows);
+my $said = join(' ', map { "--row $_" } @names);
 my $json = `$bench --quick --json $said`;
 is($?, 0, 'a quick run of all of them') or diag($json);
 
 my %row = map { $_->{name} => $_ }
           @{ (eval { JSON::PP::decode_json($json) } // {})->{rows} // [] };
 
-for my $name (@rows) {
+for my $name (@names) {
     my $r = $row{$name} // {};
 
     ok(defined $r->{figure} && !@{ $r->{failed} }, "$name has a figure")

@@ -80,6 +80,46 @@ for my $role (qw(origin shield edge)) {
 }
 
 
+# --- beside what else Debian's nginx serves
+
+# What Debian's nginx.conf has, and both files where it includes them.
+
+sub debian(%edit) {
+    my %text = map { $_ => Stentor::Example::text("debian/$_") }
+               qw(stentor site);
+
+    $text{$_} = $edit{$_}->($text{$_}) for keys %edit;
+
+    return Stentor::Example::local(<<"END", $dir);
+load_module none;
+user www-data;
+pid none;
+error_log none;
+$text{stentor}
+events {
+}
+
+http {
+$text{site}
+}
+END
+}
+
+
+my ($rc, $said) = nginx_says(debian());
+is($rc, 0, 'debian: nginx takes both') or diag($said);
+unlike($said, qr/\[warn\]/, 'debian: without a warning');
+
+for my $wrong ([ stentor => 'stentor_rtmp' ], [ site => 'stentor_hls' ]) {
+    my ($file, $directive) = @$wrong;
+
+    ($rc, $said) = nginx_says(debian(
+        $file => sub ($text) { $text =~ s/\b$directive;/${directive}s;/r }));
+    isnt($rc, 0, "debian/$file.conf: not if a directive is wrong");
+    like($said, qr/unknown directive "${directive}s"/, 'and it is that one');
+}
+
+
 # --- what is edited has to be there
 
 my $text = "one 1;\nblock a {\n    two 2;\n}\n";

@@ -19,6 +19,7 @@ use Stentor::Kit;
 use Stentor::Webhook;
 
 use List::Util ();
+use POSIX ();
 use Time::HiRes qw(time sleep);
 
 
@@ -47,10 +48,11 @@ sub told($event) {
 # An encoder that knows no better: comes back until it is killed.
 
 sub encoder($media) {
+    my $parent = $$;
     my $pid = fork() // die "fork: $!\n";
     return $pid if $pid;
 
-    while (1) {
+    while (getppid() == $parent) {
         eval {
             my $s = Stentor::RTMP->open(port => $node->port_rtmp(),
                                         asc => $media->{asc});
@@ -65,6 +67,8 @@ sub encoder($media) {
             $s->close();
         };
     }
+
+    POSIX::_exit(0);
 }
 
 

@@ -18,17 +18,10 @@ use Stentor::Kit;
 use Stentor::Ear;
 
 
-need(qw(ffmpeg gst-launch-1.0 timeout node chromium));
+need(qw(ffmpeg gst-launch-1.0 timeout));
+need_page();
 
 my $top = $Stentor::Node::TOP;
-
-for my $path ("$top/build/html/vendor/hls.min.js",
-              "$top/node_modules/playwright-core/package.json")
-{
-    next if -e $path;
-    die "no $path\n" if $ENV{CI};
-    plan(skip_all => "needs $path: scripts/build-html --dev");
-}
 
 my %TONES = (first => 440, second => 880);
 my %MEDIA = (

@@ -16,17 +16,10 @@ use lib "$FindBin::Bin/lib";
 
 use Stentor::Kit;
 
-need(qw(ffmpeg node chromium));
+need('ffmpeg');
+need_page();
 
 my $top = $Stentor::Node::TOP;
-
-for my $path ("$top/build/html/vendor/hls.min.js",
-              "$top/node_modules/playwright-core/package.json")
-{
-    next if -e $path;
-    die "no $path\n" if $ENV{CI};
-    plan(skip_all => "needs $path: scripts/build-html --dev");
-}
 
 my $HZ = 660;
 my $media = Stentor::Media::fixture(freq => $HZ);

@@ -183,7 +183,7 @@ sub say_to($socket, $out) {
 
 # The child: hostile from its first USR1 to the next; says then what it did.
 
-sub liar($say) {
+sub liar($parent, $say) {
     my $listener = IO::Socket::INET->new(Listen => 16, ReuseAddr => 1,
                                          LocalAddr => "127.0.0.1:$port");
     my $select = IO::Select->new($listener);
@@ -195,7 +195,7 @@ sub liar($say) {
     };
     print {$say} "ready\n";
 
-    while (1) {
+    while (getppid() == $parent) {
         for my $s ($select->can_read(0.02)) {
             if ($s == $listener) {
                 my %new = pair($s->accept() // next);
@@ -231,10 +231,11 @@ sub liar($say) {
 
 pipe(my $said, my $say) or die "pipe: $!\n";
 $say->autoflush(1);
+my $parent = $$;
 my $liar = fork() // die "fork: $!\n";
 
 if ($liar == 0) {
-    eval { liar($say) } or warn($@);
+    eval { liar($parent, $say); 1 } or warn($@);
     POSIX::_exit(1);
 }
 

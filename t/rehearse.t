@@ -19,8 +19,12 @@ use Rehearse::Crowds;
 use Rehearse::Limits;
 use Rehearse::Scenario;
 
+use Stentor::Authority;
 use Stentor::Kit;
 use Stentor::TcpProxy;
+
+use POSIX ();
+use Time::HiRes qw(time sleep);
 
 need('cc', 'make', 'openssl');
 
@@ -112,16 +116,13 @@ like($doc, qr/`$_`/, "so are $_ listeners") for @Rehearse::Scenario::KINDS;
 
 # --- the real ones
 
-system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-       . " -addext subjectAltName=IP:127.0.0.1 -keyout $dir/key.pem"
-       . " -out $dir/cert.pem 2> $dir/openssl.log") == 0
-    or die Stentor::Node::slurp("$dir/openssl.log");
-
+my $authority = Stentor::Authority->new(dir => $dir);
+my ($pem, $key) = $authority->issue('127.0.0.1');
 my $tls = Stentor::Node::free_port();
 my ($node, $b) = on_air(connections => 4000, http_server => <<"END");
 listen 127.0.0.1:$tls ssl http2;
-        ssl_certificate $dir/cert.pem;
-        ssl_certificate_key $dir/key.pem;
+        ssl_certificate $pem;
+        ssl_certificate_key $key;
 END
 
 my $proxy = Stentor::TcpProxy->new(port => $node->port_http());
@@ -242,6 +243,36 @@ is($status, 1, 'a stream that is not there fails');
 is(failed($r), 'first_audio_p99 heard', 'nobody hears it');
 
 
+# --- who changes his mind while the demo's node starts
+
+SKIP: {
+    skip('that node is one without sanitizers', 3) if $ENV{STENTOR_ASAN};
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open(STDERR, '>', "$dir/demo.log");
+        exec("$top/scripts/rehearse", qw(steady --demo --quiet))
+            or POSIX::_exit(127);
+    }
+
+    my $run = "$top/build/rehearse-$pid";
+    my $deadline = time() + 6 * $Stentor::Node::PATIENCE;
+    sleep(0.01) while !-s "$run/nginx.pid" && time() < $deadline;
+    chomp(my $nginx = Stentor::Node::slurp("$run/nginx.pid") // '');
+
+    kill('INT', $pid);
+    my $ended = 0;
+    sleep(0.01) while !($ended = waitpid($pid, POSIX::WNOHANG()))
+                      && time() < $deadline;
+
+    ok($ended == $pid && $? >> 8 == 2, 'Ctrl-C ends it')
+        or diag(Stentor::Node::slurp("$dir/demo.log"));
+    ok($nginx && !kill(0, $nginx), 'and its node');
+    ok(!-e $run, 'and leaves nothing');
+}
+
+
 # --- TLS, HTTP/2, resumption, several processes and addresses
 
 my $short = scenario('length 3s', 'join 0s..1s 100%', 'at 1500ms cut 200ms',
@@ -255,7 +286,7 @@ is($r->{players}{errors}{tls} > 0 && $status, 1,
    'a certificate that nobody knows');
 
 {
-    local $ENV{SSL_CERT_FILE} = "$dir/cert.pem";
+    local $ENV{SSL_CERT_FILE} = $authority->{pem};
     ($status, $r, $said) = rehearse(@common);
     is($status, 0, 'one that is known') or diag($said);
 }

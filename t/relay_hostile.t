@@ -25,7 +25,7 @@ use Time::HiRes qw(sleep);
 
 need('ffmpeg');
 
-my $MAGIC = $Stentor::Upstream::MAGIC;
+my $MAGIC = $Stentor::Relay::MAGIC;
 
 # What AddressSanitizer keeps of what was freed.
 my $SPARE = $ENV{STENTOR_ASAN} ? 600e6 : 0;

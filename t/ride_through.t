@@ -22,17 +22,10 @@ use Stentor::Ear;
 use File::Temp ();
 
 
-need(qw(ffmpeg node chromium));
+need('ffmpeg');
+need_page();
 
 my $top = $Stentor::Node::TOP;
-
-for my $path ("$top/build/html/vendor/hls.min.js",
-              "$top/node_modules/playwright-core/package.json")
-{
-    next if -e $path;
-    die "no $path\n" if $ENV{CI};
-    plan(skip_all => "needs $path: scripts/build-html --dev");
-}
 
 my %TONES = (hold => 330, live => 880);
 my $stereo = Stentor::Media::fixture(freq => $TONES{live});

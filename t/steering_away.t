@@ -17,14 +17,9 @@ use lib "$FindBin::Bin/lib";
 use Stentor::Kit;
 use Stentor::Cluster;
 use Stentor::Crowd;
-
-use POSIX ();
+use Stentor::Steered;
 
 need(qw(redis-server cc));
-
-plan(skip_all => 'this version knows no limits of listeners')
-    if !Stentor::Node->knows('max_listeners',
-                             stentor => 'max_listeners hard=1;');
 
 my $top = $Stentor::Node::TOP;
 my $URL = '/live/studio1';
@@ -86,34 +81,18 @@ cmp_ok($one->status()->{hls}{steered}, '>', 1, 'it is counted');
 # --- a browser
 
 SKIP: {
-    my @need = ("$top/build/html/vendor/hls.min.js",
-                "$top/node_modules/playwright-core/package.json",
-                map { Stentor::Node::which($_) // '' } qw(node chromium));
-    skip('needs node, chromium and scripts/build-html --dev', 2)
-        if !Stentor::Node::has(!(grep { !-e } @need), 'a browser');
+    skip('needs node, chromium and scripts/build-html --dev', 4)
+        if !has_page();
 
-    pipe(my $stdin, my $over) or die "pipe: $!\n";
-    my $page = $one->url('/?stream=live/studio1');
+    my $page = Stentor::Steered->new($one->url('/?stream=live/studio1'));
     my $port = $two->port_http();
-    my $pid = open(my $out, '-|') // die "fork: $!\n";
 
-    if ($pid == 0) {
-        close($over);
-        open(STDIN, '<&', $stdin);
-        exec('node', "$top/t/browser/steering.js", $page)
-            or POSIX::_exit(127);
-    }
-
-    my $said = '';
-
-    while (my $line = readline($out)) {
-        $said .= $line;
-        close($over) if $said =~ /from/ && $line =~ /^# \d+ live$/;
-    }
-
-    like($said, qr/^# \d+ from 127\.0\.0\.1:$port$/m,
-         'a browser plays from the other node') or diag($said);
-    unlike($said, qr/from 127\.0\.0\.1:(?!$port)/, 'and from no other');
+    $page->hears(qr/^# \d+ from 127\.0\.0\.1:$port$/m, 30,
+                 'a browser plays from the other node');
+    $page->hears(qr/^# \d+ live$/m, 30, 'it is heard');
+    $page->seen();
+    unlike($page->said(), qr/from 127\.0\.0\.1:(?!$port)/,
+           'and from no other');
 }
 
 

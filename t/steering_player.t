@@ -14,26 +14,17 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use IPC::Open2;
-use IO::Select;
-use JSON::PP ();
 use Time::HiRes qw(time);
 
 use Stentor::Kit;
 use Stentor::Cluster;
 use Stentor::Crowd;
+use Stentor::Steered;
 
-need(qw(ffmpeg node chromium redis-server cc));
+need(qw(ffmpeg redis-server cc));
+need_page();
 
 my $top = $Stentor::Node::TOP;
-
-for my $path ("$top/build/html/vendor/hls.min.js",
-              "$top/node_modules/playwright-core/package.json")
-{
-    next if -e $path;
-    die "no $path\n" if $ENV{CI};
-    plan(skip_all => "needs $path: scripts/build-html --dev");
-}
 
 # a listener's clock may be late to be seen to move, but not for long
 my $STILL_MS = 400;
@@ -55,56 +46,21 @@ my ($one, $two) = map { '127.0.0.1:' . $c->edge($_)->port_http() } 1, 2;
 # Opens edge 1's page and waits until it plays from there.
 
 sub page() {
-    my $pid = open2(my $out, my $in, 'node', "$top/t/browser/steering.js",
-                    $c->edge(1)->url('/?stream=live/studio1'));
-    my $page = { pid => $pid, out => $out, in => $in, said => '', text => '' };
+    my $page = Stentor::Steered->new($c->edge(1)->url('/?stream=live/studio1'));
 
-    $out->blocking(0);
-    hears($page, qr/^# \d+ from \Q$one\E$/m, 30, 'plays from the first edge');
-    hears($page, qr/^# \d+ live$/m, 30, 'it is heard');
+    $page->hears(qr/^# \d+ from \Q$one\E$/m, 30, 'plays from the first edge');
+    $page->hears(qr/^# \d+ live$/m, 30, 'it is heard');
 
     return $page;
 }
 
 
-sub hears($page, $like, $seconds, $what) {
-    my $deadline = time() + $seconds;
-    my $s = IO::Select->new($page->{out});
-
-    while ($page->{said} !~ $like && time() < $deadline) {
-        next if !$s->can_read(0.2);
-        sysread($page->{out}, $page->{said}, 65536, length($page->{said}))
-            // next;
-        last if $s->can_read(0) && eof($page->{out});
-    }
-
-    my $ok = $page->{said} =~ $like;
-    ok($ok, $what) or diag($page->{said});
-
-    return $ok;
-}
-
-
-# Ends it; what it has seen.
-
-sub seen($page) {
-    close($page->{in});
-    hears($page, qr/^\{.*\}$/m, 20, 'the browser ends');
-    waitpid($page->{pid}, 0);
-
-    my ($json) = $page->{said} =~ /^(\{.*\})$/m;
-    diag($page->{said}) if $ENV{STENTOR_KEEP};
-
-    return $json ? JSON::PP::decode_json($json) : {};
-}
-
-
 sub unbroken($page, $seen, $what) {
     cmp_ok($seen->{still_ms} // 1e9, '<', $STILL_MS, "$what: it never stops")
-        or diag($page->{said});
+        or diag($page->said());
     is_deeply([ grep { $_->[1] } @{ $seen->{errors} // [] } ], [],
               "$what: no fatal error");
-    unlike($page->{said}, qr/^# \d+ (?:stalled|off air)$/m,
+    unlike($page->said(), qr/^# \d+ (?:stalled|off air)$/m,
            "$what: the page says nothing of it");
     is($seen->{state}, 'live', "$what: it plays in the end");
     cmp_ok($seen->{level} // -120, '>', -60, "$what: and is heard");
@@ -116,13 +72,13 @@ sub unbroken($page, $seen, $what) {
 my $page = page();
 
 $c->edge(1)->kill_it();
-hears($page, qr/^# \d+ from \Q$two\E$/m, 20, 'goes on from the other edge');
+$page->hears(qr/^# \d+ from \Q$two\E$/m, 20, 'goes on from the other edge');
 
 # long enough for what was buffered to be over
 my $from = time();
 $c->edge(2)->wait_until(sub { time() - $from > 6 }, 10);
 
-unbroken($page, seen($page), 'an edge dies');
+unbroken($page, $page->seen(), 'an edge dies');
 
 
 # --- the edge is full
@@ -137,12 +93,12 @@ $page = page();
 
 my $crowd = Stentor::Crowd->new([ $c->edge(1)->port_http() ],
                                 listeners => 24, hold_back => 3);
-hears($page, qr/^# \d+ from \Q$two\E$/m, 30, 'is sent to the other edge');
+$page->hears(qr/^# \d+ from \Q$two\E$/m, 30, 'is sent to the other edge');
 
 $from = time();
 $c->edge(2)->wait_until(sub { time() - $from > 6 }, 10);
 
-my $seen = seen($page);
+my $seen = $page->seen();
 unbroken($page, $seen, 'an edge is full');
 is_deeply($seen->{errors}, [], 'without any error');
 is($seen->{pathways}[-1], 'edge-2', 'and the other edge keeps it');

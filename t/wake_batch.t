@@ -17,6 +17,7 @@ use lib "$FindBin::Bin/lib";
 
 use IO::Select;
 use POSIX ();
+use Time::HiRes qw(time);
 
 use Stentor::Kit;
 
@@ -39,13 +40,16 @@ my $before = $node->status()->{hls};
 
 
 # Who asks all the while how many have been answered: how often it was told of
-# some, when it is told of all.
+# some, when it is told of all; 0 when that takes too long.
 
 sub ask_on() {
+    my $deadline = time() + 3 * $Stentor::Node::PATIENCE;
     my $c = $node->http();
     my ($n, $between) = (0, 0);
 
     while ($n < $MANY) {
+        return 0 if time() > $deadline;
+
         $c->request('GET', '/status');
         my $r = $c->response() // return 0;
         my $hls = JSON::PP::decode_json($r->{body})->{hls};
@@ -98,8 +102,9 @@ cmp_ok($between, '>=', 1, 'others had their turn between them');
 # --- and they go again
 
 $_->close() for values %waits;
-ok($node->wait_status(sub ($s) { !$s->{waiters} && !$s->{hls}{pending} }),
-   'nobody waits any more');
+ok($node->wait_status(sub ($s) {
+    return !$s->{hls}{waiters} && !$s->{hls}{pending};
+}), 'nobody waits any more');
 
 $node->done('TERM');
 done_testing();

@@ -110,6 +110,14 @@ sub said(@command) {
 }
 
 
+# The cores that this process may run on.
+
+sub cores() {
+    my ($list) = slurp('/proc/self/status') =~ /^Cpus_allowed_list:\s*(\S+)/m;
+    return map { /^(\d+)-(\d+)$/ ? $1 .. $2 : $_ } split(/,/, $list // '0');
+}
+
+
 # Keeps this process, and what it starts from now on, on one core.
 
 sub pin($core) {

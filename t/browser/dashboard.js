@@ -20,11 +20,8 @@
 
 'use strict';
 
-const FLAGS = [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update',
-    '--disable-sync', '--disable-default-apps', '--disable-extensions'
-];
+const {PATH, FLAGS} = require('./chromium.js');
+
 
 const PATIENCE_MS = 15000;
 
@@ -88,7 +85,7 @@ function verbs(page, errors) {
 async function main() {
     const {chromium} = require('playwright-core');
     const browser = await chromium.launch({
-        executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+        executablePath: PATH,
         args: FLAGS
     });
     const page = await browser.newPage();

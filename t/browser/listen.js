@@ -17,6 +17,8 @@
 
 'use strict';
 
+const {PATH, FLAGS} = require('./chromium.js');
+
 const USAGE = `usage: node t/browser/listen.js [options] URL FREQUENCY
     --wait-state STATE       the state to wait for after the click (live)
     --then-wait-state STATE  then this one; may be given several times
@@ -33,17 +35,11 @@ const QUIET_DB = -60;
 const LISTENS = 9;                /* spectra looked at, 150 ms apart */
 const PATIENCE_MS = 10000;
 
-const FLAGS = [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update',
-    '--disable-sync', '--disable-default-apps', '--disable-extensions'
-];
-
 
 function readOptions(argv) {
     const o = {waits: ['live'], timeout: 30, maxLatency: 5, click: true,
                screenshot: null, viewport: '1280x800', scheme: 'light',
-               chromium: process.env.CHROMIUM || '/usr/bin/chromium',
+               chromium: PATH,
                rest: []};
     const take = {
         '--wait-state': (v) => { o.waits[0] = v; },

@@ -15,14 +15,7 @@
 
 'use strict';
 
-const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
-
-const FLAGS = [
-    '--no-sandbox', '--disable-gpu', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update',
-    '--disable-sync', '--disable-default-apps', '--disable-extensions',
-    '--autoplay-policy=no-user-gesture-required'
-];
+const {PATH, FLAGS} = require('./chromium.js');
 
 
 /* Runs in the page. */
@@ -97,8 +90,10 @@ async function main(argv) {
         return 2;
     }
 
-    const browser = await chromium.launch({executablePath: CHROMIUM,
-                                           args: FLAGS});
+    const browser = await chromium.launch({
+        executablePath: PATH,
+        args: [...FLAGS, '--autoplay-policy=no-user-gesture-required']
+    });
 
     try {
         const page = await browser.newPage();

@@ -16,14 +16,10 @@
 
 'use strict';
 
+const {PATH, FLAGS} = require('./chromium.js');
+
 const TIMEOUT_MS = 30000;
 const LOOK_MS = 20;
-
-const FLAGS = [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update',
-    '--disable-sync', '--disable-default-apps', '--disable-extensions'
-];
 
 
 /* Runs in the page before its own scripts: gets hold of what it makes. */
@@ -126,8 +122,7 @@ async function main() {
         return 2;
     }
 
-    const path = process.env.CHROMIUM || '/usr/bin/chromium';
-    const browser = await chromium.launch({executablePath: path, args: FLAGS});
+    const browser = await chromium.launch({executablePath: PATH, args: FLAGS});
 
     try {
         const page = await browser.newPage();

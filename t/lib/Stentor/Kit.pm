@@ -21,11 +21,39 @@ use Stentor::Node;
 use Stentor::Playlist;
 use Stentor::RTMP;
 
-our @EXPORT = qw(need on_air broadcaster listener playlist capture
-                 conforms find_run find_best fetch_all heard
+our @EXPORT = qw(need need_page has_page on_air broadcaster listener playlist
+                 capture conforms find_run find_best fetch_all heard
                  replay_child);
 
 sub need(@programs) { return Stentor::Node::need(@programs) }
+
+
+# The same for the pages that nginx serves, and a real browser to open them in.
+
+sub need_page() {
+    need(qw(node chromium));
+
+    my $path = missing_page() // return;
+    die "no $path, and CI is set\n" if $ENV{CI};
+    Test::More::plan(skip_all => "needs $path: scripts/build-html --dev");
+}
+
+
+# Whether they are there, for a part of a test.
+
+sub has_page() {
+    my @missing = grep { !Stentor::Node::which($_) } qw(node chromium);
+    return Stentor::Node::has(!@missing && !defined missing_page(),
+                              'a browser and scripts/build-html --dev');
+}
+
+
+sub missing_page() {
+    my ($path) = grep { !-e } map { "$Stentor::Node::TOP/$_" }
+        'build/html/dashboard.html', 'build/html/vendor/hls.min.js',
+        'node_modules/playwright-core/package.json';
+    return $path;
+}
 
 
 # A broadcaster on a node, on the air: (the status says live).

@@ -160,15 +160,6 @@ sub check($class, %o) {
 }
 
 
-# Whether this nginx knows a directive, which stands in the snippets given: a
-# test of what the next version has can say so instead of failing.
-
-sub knows($class, $directive, %o) {
-    my (undef, $said) = $class->check(%o);
-    return $said !~ /unknown directive "\Q$directive\E"/;
-}
-
-
 # What nginx needs in its environment.
 
 sub environment($self) {

@@ -23,9 +23,9 @@ use Time::HiRes qw(time);
 
 our $PATIENCE = $ENV{STENTOR_ASAN} ? 30 : 10;
 
-my @TYPES = (undef, qw(stream init part edge beat end));
+our @TYPES = (undef, qw(stream init part edge beat end));
 our @REASONS = qw(stream absent lost exit again);
-my $MAGIC = "StnRelay\1\0\0\0";
+our $MAGIC = "StnRelay\1\0\0\0";
 
 
 # new(port =>, name => 'live/studio1', prefix => '/relay/', node => 'edge-1',

@@ -16,11 +16,11 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 
 use Stentor::Node;
-
-our $MAGIC = "StnRelay\1\0\0\0";
+use Stentor::Relay;
 
 my ($RATE, $PART, $PARTS) = (48000, 9216, 6);
-my %TYPE = (stream => 1, init => 2, part => 3, edge => 4, beat => 5, end => 6);
+my @TYPES = @Stentor::Relay::TYPES;
+my %TYPE = map { $TYPES[$_] => $_ } 1 .. $#TYPES;
 
 
 # start(dir => where its log is, scripts => { 'live/name' => sub ($say) }):
@@ -33,6 +33,7 @@ sub start($class, %o) {
                                        LocalAddr => '127.0.0.1')
         or die "listen: $!\n";
     my $self = bless { %o, port => $server->sockport() }, $class;
+    my $parent = $$;
 
     $self->{pid} = fork() // die "fork: $!\n";
     return $self if $self->{pid};
@@ -40,15 +41,19 @@ sub start($class, %o) {
     local $SIG{CHLD} = 'IGNORE';
     local $SIG{PIPE} = 'IGNORE';
 
-    while (1) {
-        my $c = $server->accept() or next;
+    my $select = IO::Select->new($server);
+
+    while (getppid() == $parent) {
+        my $c = $select->can_read(0.2) && $server->accept() or next;
         my $pid = fork() // next;
         next if $pid;
 
         close($server);
         eval { $self->answer($c) };
-        POSIX::_exit(0);
+        last;
     }
+
+    POSIX::_exit(0);
 }
 
 
@@ -162,7 +167,8 @@ sub window(%o) {
     my @parts = map { my $msn = $_; map { part($msn, $_) } 0 .. $PARTS - 1 }
                 1 .. 7;
 
-    return $MAGIC . stream(%o) . init() . join('', @parts) . record('edge', '');
+    return $Stentor::Relay::MAGIC . stream(%o) . init() . join('', @parts)
+           . record('edge', '');
 }
 
 
