@@ -4,7 +4,8 @@
 /*
  * How full the node and its applications are (see ngx_stentor_crowd.h).  A
  * look is a walk over the slots, and over the streams that there are where an
- * application or bandwidth is limited: it happens once a join.
+ * application or bandwidth is limited: it happens once a join.  All whom a
+ * full node sends away in a turn of the loop are sent away by one.
  */
 
 #include "ngx_stentor_crowd.h"
@@ -47,10 +48,15 @@ struct ngx_stentor_crowd_s {
     ngx_atomic_uint_t            opens;      /* the list below is as old */
     ngx_uint_t                   nused;
     uint32_t                    *used;       /* records that are in use */
+    ngx_msec_t                  *full;       /* when the node, and then each
+                                                application, was found so; 0:
+                                                it was not */
 };
 
 
 static ngx_stentor_level_e ngx_stentor_crowd_find(ngx_stentor_crowd_t *crowd,
+    ngx_stentor_app_t *app);
+static ngx_stentor_level_e ngx_stentor_crowd_count(ngx_stentor_crowd_t *crowd,
     ngx_stentor_app_t *app);
 static void ngx_stentor_crowd_living(ngx_stentor_crowd_t *crowd);
 static void ngx_stentor_crowd_node(ngx_stentor_crowd_t *crowd,
@@ -99,7 +105,10 @@ ngx_stentor_crowd_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
     crowd->used = ngx_pcalloc(cycle->pool,
                               scf->store->nstreams * sizeof(uint32_t));
 
-    return (crowd->streams && crowd->used) ? crowd : NULL;
+    crowd->full = ngx_pcalloc(cycle->pool,
+                              (1 + scf->apps.nelts) * sizeof(ngx_msec_t));
+
+    return (crowd->streams && crowd->used && crowd->full) ? crowd : NULL;
 }
 
 
@@ -130,6 +139,27 @@ ngx_stentor_crowd_look_app(ngx_stentor_crowd_t *crowd, ngx_stentor_app_t *app)
 
 static ngx_stentor_level_e
 ngx_stentor_crowd_find(ngx_stentor_crowd_t *crowd, ngx_stentor_app_t *app)
+{
+    ngx_msec_t           *full;
+    ngx_stentor_level_e   level;
+
+    full = &crowd->full[app ? 1 + (app - (ngx_stentor_app_t *)
+                                         crowd->scf->apps.elts)
+                            : 0];
+
+    if (*full && *full == ngx_current_msec) {
+        return NGX_STENTOR_FULL;
+    }
+
+    level = ngx_stentor_crowd_count(crowd, app);
+    *full = (level == NGX_STENTOR_FULL) ? ngx_current_msec : 0;
+
+    return level;
+}
+
+
+static ngx_stentor_level_e
+ngx_stentor_crowd_count(ngx_stentor_crowd_t *crowd, ngx_stentor_app_t *app)
 {
     ngx_stentor_level_e     was, listeners, bandwidth;
     ngx_stentor_limits_t   *limits;
