@@ -80,7 +80,7 @@ typedef struct {
 
     ngx_stentor_door_refusal_e   refusal;
     ngx_stentor_counter_e        counter;     /* what has counted it */
-    char                         reason[NGX_STENTOR_ASK_REASON_MAX + 1];
+    char                         reason[STN_ANSWER_REASON_MAX + 1];
 
     /* the door's own */
 

@@ -338,7 +338,7 @@ ngx_http_stentor_relay_node(ngx_str_t *node)
 
     last = node->data + node->len;
 
-    if (node->len >= NGX_STENTOR_NODE_MAX
+    if (node->len >= STN_NODE_MAX
         || ngx_strlchr(node->data, last, '/'))
     {
         return NGX_DECLINED;
