@@ -121,28 +121,26 @@ ngx_stentor_door_check_name(ngx_stentor_door_t *door)
 static ngx_int_t
 ngx_stentor_door_check_query(ngx_stentor_door_t *door)
 {
-    ngx_str_t   query, key, value;
-    stn_str_t   name, app;
+    stn_str_t   query, app, rest, name, value;
     ngx_uint_t  n;
 
     if (door->brought) {
         return ngx_stentor_door_track(door, &door->brought->track);
     }
 
-    query = door->query;
+    query = ngx_stentor_access_str(&door->query);
+    app = ngx_stentor_access_str(&door->app_query);
+    rest = query;
 
-    for (n = 0; ngx_stentor_door_param(&query, &key, &value) == NGX_OK; n++) {
+    for (n = 0; stn_params_pair(&rest, &name, &value); n++) {
         /* void */
     }
-
-    name = ngx_stentor_access_str(&door->query);
-    app = ngx_stentor_access_str(&door->app_query);
 
     stn_params_init(&door->read);
 
     if (door->query.len > NGX_STENTOR_DOOR_QUERY_MAX
         || n > NGX_STENTOR_DOOR_PARAMS_MAX
-        || stn_params_read(&door->read, &name) != STN_OK
+        || stn_params_read(&door->read, &query) != STN_OK
         || stn_params_read(&door->read, &app) != STN_OK)
     {
         return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_BAD_NAME,
