@@ -135,7 +135,7 @@ test: setup-test
 	@scripts/build-html --dev $(BUILD)/html
 	@scripts/test $(JOBS) $(UNITS:%=$(BUILD)/unit/%) t/*.t
 
-# For t/srt_threads.t.  That fences mean nothing to it, it says of each.
+# For t/*_threads.t.  That fences mean nothing to it, it says of each.
 $(BUILD)/tsan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
 	+scripts/build-module $(BUILD)/tsan \
 	    "$(WARN) -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan"
