@@ -9,7 +9,9 @@
 #   make bench   what it costs, ratios first, beside nginx itself
 #   make rehearse  the listeners of scripts/rehearse
 #   make deb     a package for this system (build/deb)
-#   make fuzz    a minute of libFuzzer for each parser (needs clang)
+#   make valgrind  the unit tests under memcheck
+#   make fuzz    a minute of libFuzzer for each parser (FUZZ_SECONDS=60)
+#   make fuzz-coverage  which lines of the parsers its corpus reaches
 #   make check   the house style
 #   make clean
 
@@ -20,7 +22,7 @@ WARN     = -Wall -Wextra -Werror -Wno-unused-parameter
 SAN      = -fsanitize=address,undefined -fno-omit-frame-pointer \
            -fno-sanitize-recover=undefined
 LIBS     = -lavformat -lavcodec -lavutil -lswresample -lebur128 \
-           -lcrypto -lz -lm
+           -ljansson -lcrypto -lz -lm
 CPPFLAGS = -D_GNU_SOURCE -Isegmenter -It/unit
 
 LIB_SRCS := $(wildcard segmenter/*.c segmenter/*/*.c)
@@ -32,8 +34,9 @@ CROWD    := $(wildcard rehearse/*.c)
 TRIED    := rehearse/crowd_http.c rehearse/crowd_wheel.c
 FUZZERS  := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
 
-.PHONY: all module html rehearse run demo test asan bench deb fuzz check \
-        clean setup-run setup-test setup-bench setup-deb units
+.PHONY: all module html rehearse run demo test asan valgrind bench deb fuzz \
+        fuzz-merge fuzz-coverage check clean setup-run setup-test setup-bench \
+        setup-deb setup-valgrind setup-fuzz units
 
 all: module
 
@@ -75,6 +78,12 @@ setup-bench:
 
 setup-deb:
 	@scripts/setup deb
+
+setup-valgrind:
+	@scripts/setup valgrind
+
+setup-fuzz:
+	@scripts/setup fuzz
 
 deb: setup-deb html
 	scripts/build-deb $(BUILD)/deb
@@ -126,7 +135,7 @@ test: setup-test
 	@scripts/build-html --dev $(BUILD)/html
 	@scripts/test $(JOBS) $(UNITS:%=$(BUILD)/unit/%) t/*.t
 
-# For t/srt_threads.t.  That fences mean nothing to it, it says of each.
+# For t/*_threads.t.  That fences mean nothing to it, it says of each.
 $(BUILD)/tsan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
 	+scripts/build-module $(BUILD)/tsan \
 	    "$(WARN) -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan"
@@ -152,20 +161,53 @@ asan: setup-test
 	STENTOR_ASAN=1 STENTOR_MODULE=$(BUILD)/asan/ngx_stentor_module.so \
 	    ASAN_OPTIONS=detect_leaks=0 scripts/test $(JOBS) t/*.t t/asan/*.t
 
+# Told time is as long, but takes twenty times as long: less of it.
+valgrind: setup-valgrind
+	@$(MAKE) -s -j2 $(UNITS:%=$(BUILD)/unit/%)
+	STENTOR_SHORT=1 prove --timer --exec 'valgrind -q --leak-check=full \
+	    --error-exitcode=9' $(UNITS:%=$(BUILD)/unit/%)
+
 bench: setup-bench module
 	t/bench/bench
 
-$(BUILD)/fuzz/%: t/fuzz/%.c $(LIB_SRCS) $(LIB_HDRS)
-	@mkdir -p $(@D)
-	clang -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined $(CPPFLAGS) \
-	      $< $(LIB_SRCS) $(LIBS) -o $@
+# The library once more, by clang: for libFuzzer, and to count what its corpus
+# reaches.
 
-fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
-	@for f in $(FUZZERS); do \
-	    mkdir -p $(BUILD)/fuzz/new-$$f; \
-	    $(BUILD)/fuzz/$$f -max_total_time=60 -print_final_stats=1 \
-	        $(BUILD)/fuzz/new-$$f t/fuzz/corpus/$${f#fuzz_} || exit 1; \
-	done
+FUZZ_SECONDS = 60
+FUZZSAN  = address,undefined -fno-sanitize-recover=undefined
+COVER    = -fprofile-instr-generate -fcoverage-mapping
+
+$(BUILD)/fuzz/lib/%.o: %.c $(LIB_HDRS)
+	@mkdir -p $(@D)
+	clang -std=c11 -O1 -g -fsanitize=fuzzer-no-link,$(FUZZSAN) \
+	      $(CPPFLAGS) -c $< -o $@
+
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/lib/t/fuzz/fuzz_%.o \
+                      $(LIB_SRCS:%.c=$(BUILD)/fuzz/lib/%.o)
+	@mkdir -p $(@D)
+	clang -fsanitize=fuzzer,$(FUZZSAN) $^ $(LIBS) -o $@
+
+$(BUILD)/cover/lib/%.o: %.c $(LIB_HDRS)
+	@mkdir -p $(@D)
+	clang -std=c11 -O1 -g $(COVER) $(CPPFLAGS) -c $< -o $@
+
+$(BUILD)/cover/fuzz_%: $(BUILD)/cover/lib/t/fuzz/fuzz_%.o \
+                       $(BUILD)/cover/lib/t/fuzz/replay_main.o \
+                       $(LIB_SRCS:%.c=$(BUILD)/cover/lib/%.o)
+	@mkdir -p $(@D)
+	clang $(COVER) $^ $(LIBS) -o $@
+
+fuzz: setup-fuzz
+	@$(MAKE) -s -j2 $(FUZZERS:%=$(BUILD)/fuzz/%)
+	scripts/fuzz run $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZERS:fuzz_%=%)
+
+# What was found and reaches something new goes into t/fuzz/corpus.
+fuzz-merge:
+	scripts/fuzz merge $(BUILD)/fuzz $(FUZZERS:fuzz_%=%)
+
+fuzz-coverage: setup-fuzz
+	@$(MAKE) -s -j2 $(FUZZERS:%=$(BUILD)/cover/%)
+	@scripts/fuzz coverage $(BUILD)/cover $(FUZZERS:fuzz_%=%)
 
 check:
 	scripts/check-style

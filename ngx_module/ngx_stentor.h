@@ -15,11 +15,13 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "stn_name.h"
+
 
 #define NGX_STENTOR_VERSION  "0.1.0"
 
 /* The longest "application/name" of a stream. */
-#define NGX_STENTOR_NAME_MAX  128
+#define NGX_STENTOR_NAME_MAX  STN_NAME_MAX
 
 /* Limits of part_duration, segment_parts and window. */
 #define NGX_STENTOR_PART_MIN_MS   200
@@ -252,11 +254,7 @@ ngx_stentor_app_t *ngx_stentor_app(ngx_stentor_conf_t *scf, ngx_str_t *name);
 ngx_stentor_app_t *ngx_stentor_app_split(ngx_stentor_conf_t *scf,
     const ngx_str_t *full, ngx_str_t *name);
 
-/*
- * Whether name is fit to be a stream's: 1..64 letters, digits, '.', '_', '-'
- * a level, levels split by '/', none of them all dots.  Returns NGX_OK or
- * NGX_DECLINED.
- */
+/* stn_name_is_fit(): returns NGX_OK or NGX_DECLINED. */
 ngx_int_t ngx_stentor_name_check(ngx_str_t *name);
 
 

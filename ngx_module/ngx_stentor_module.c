@@ -29,9 +29,6 @@
 
 #define NGX_STENTOR_ZONE_MIN  (8 * 1024 * 1024)
 
-/* Characters in a level of a stream's name. */
-#define NGX_STENTOR_LEVEL_MAX  64
-
 
 static void *ngx_stentor_create_conf(ngx_cycle_t *cycle);
 static char *ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf);
@@ -354,41 +351,12 @@ ngx_stentor_app_split(ngx_stentor_conf_t *scf, const ngx_str_t *full,
 ngx_int_t
 ngx_stentor_name_check(ngx_str_t *name)
 {
-    u_char      ch;
-    size_t      i, level, dots;
+    stn_str_t  text;
 
-    level = 0;
-    dots = 0;
+    text.data = (char *) name->data;
+    text.len = name->len;
 
-    for (i = 0; i < name->len; i++) {
-        ch = name->data[i];
-
-        if (ch == '/') {
-            if (level == dots) {
-                return NGX_DECLINED;
-            }
-
-            level = 0;
-            dots = 0;
-            continue;
-        }
-
-        if (!(ch >= '0' && ch <= '9') && !(ch >= 'a' && ch <= 'z')
-            && !(ch >= 'A' && ch <= 'Z')
-            && ch != '.' && ch != '_' && ch != '-')
-        {
-            return NGX_DECLINED;
-        }
-
-        level++;
-        dots += (ch == '.');
-
-        if (level > NGX_STENTOR_LEVEL_MAX) {
-            return NGX_DECLINED;
-        }
-    }
-
-    return level == dots ? NGX_DECLINED : NGX_OK;
+    return stn_name_is_fit(&text) ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -18,26 +18,16 @@ use Stentor::Encoder;
 use Stentor::Kit;
 use Stentor::SrtCaller;
 use Stentor::Tone;
+use Stentor::Tsan;
 
 
-plan(skip_all => 'one sanitizer at a time') if $ENV{STENTOR_ASAN};
-
-need('ffmpeg', $Stentor::Node::TSAN_MODULE);
-
-# some kernels lay out memory as it cannot have it
-my $tsan = Stentor::Node::libtsan();
-Stentor::Node::has(system("LD_PRELOAD=$tsan true") == 0, 'ThreadSanitizer')
-    or plan(skip_all => 'ThreadSanitizer does not run here');
+need('ffmpeg');
+Stentor::Tsan::need();
 
 my $dir = File::Temp::tempdir('stentor-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $file = Stentor::Tone::file("$dir/tone.m4a", 660, 120);
-my $node = Stentor::Node->new(window => '10s', linger => '20s', tsan => 1,
+my $node = Stentor::Tsan->new(window => '10s', linger => '20s',
                               srt => ['media_timeout=1s']);
-
-for my $pid ($node->worker_pids()) {
-    like(Stentor::Node::slurp("/proc/$pid/maps"), qr/libtsan\.so/,
-         "worker $pid is watched");
-}
 
 
 sub encoder() {
@@ -69,19 +59,6 @@ sub caller_to($name) {
 sub wait_sessions($n, $what) {
     ok($node->wait_status(sub ($s) { $s->{ingest}{sessions} == $n },
                           2 * $Stentor::Node::PATIENCE, 'sessions'), $what);
-}
-
-
-# Where both accesses of a report are: each begins a paragraph, with what was
-# called under it; the first that is no part of the sanitizer counts.
-
-sub places($report) {
-    my @stacks = grep { /\A\W*(?:\w+ ){0,3}(?:read|write) of size/im }
-                 map { s/^WARNING:.*\n//mr } split(/\n\n/, $report);
-
-    return map {
-        (grep { !/libsanitizer|libtsan/ } /^ +#\d+ .*$/mg)[0] // ()
-    } @stacks;
 }
 
 
@@ -122,13 +99,7 @@ $third->stop();
 
 $node->stop('TERM');
 
-# the zone, which all processes read as it is, is not what this is about
-
-my @bad = grep {
-    !/zero \(deleted\)/ && grep { m{/ngx_module/|/segmenter/} } places($_)
-} $node->races();
-
-is(scalar(@bad), 0, 'no race') or diag($bad[0]);
+Stentor::Tsan::quiet($node);
 $node->done('TERM');
 
 done_testing();

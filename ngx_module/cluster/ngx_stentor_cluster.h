@@ -54,7 +54,7 @@ typedef struct {
 
 struct ngx_stentor_cluster_conf_s {
     ngx_str_t                node;       /* id; its host's name by default */
-    ngx_stentor_role_e       role;
+    stn_node_role_e          role;
     ngx_str_t                region;
     ngx_str_t                relay_url;  /* ends with '/'; what others are told,
                                             may be empty */
@@ -109,10 +109,10 @@ ngx_int_t ngx_stentor_cluster_check_id(ngx_str_t *id);
 /* Somebody to ask for a stream. */
 
 typedef struct {
-    char                     node[NGX_STENTOR_NODE_MAX];   /* empty: a static
+    char                     node[STN_NODE_MAX];   /* empty: a static
                                                               origin */
-    char                     relay[NGX_STENTOR_URL_MAX];
-    ngx_stentor_role_e       role;
+    char                     relay[STN_NODE_URL_MAX];
+    stn_node_role_e          role;
 } ngx_stentor_upstream_t;
 
 

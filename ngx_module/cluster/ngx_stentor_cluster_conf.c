@@ -278,7 +278,7 @@ ngx_stentor_cluster_check_id(ngx_str_t *id)
     u_char      ch;
     ngx_uint_t  i;
 
-    if (id->len == 0 || id->len >= NGX_STENTOR_NODE_MAX) {
+    if (id->len == 0 || id->len >= STN_NODE_MAX) {
         return NGX_ERROR;
     }
 
@@ -311,13 +311,13 @@ ngx_stentor_cluster_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (ngx_strcmp(value[1].data, "origin") == 0) {
-        cc->role = NGX_STENTOR_ORIGIN;
+        cc->role = STN_NODE_ORIGIN;
 
     } else if (ngx_strcmp(value[1].data, "shield") == 0) {
-        cc->role = NGX_STENTOR_SHIELD;
+        cc->role = STN_NODE_SHIELD;
 
     } else if (ngx_strcmp(value[1].data, "edge") == 0) {
-        cc->role = NGX_STENTOR_EDGE;
+        cc->role = STN_NODE_EDGE;
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -378,7 +378,7 @@ ngx_stentor_cluster_url_read(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *url)
         return "has no valid http:// or https:// URL";
     }
 
-    if (value->len + 2 > NGX_STENTOR_URL_MAX) {
+    if (value->len + 2 > STN_NODE_URL_MAX) {
         return "has a URL of more than 254 characters";
     }
 
@@ -614,7 +614,7 @@ ngx_stentor_cluster_defaults(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc)
     }
 
     if (cc->role == 0) {
-        cc->role = NGX_STENTOR_ORIGIN;
+        cc->role = STN_NODE_ORIGIN;
     }
 
     if (cc->region.len == 0) {
@@ -674,19 +674,19 @@ ngx_stentor_cluster_times(ngx_stentor_cluster_conf_t *cc)
 static char *
 ngx_stentor_cluster_fits(ngx_conf_t *cf, ngx_stentor_cluster_conf_t *cc)
 {
-    if (cc->role != NGX_STENTOR_ORIGIN && cc->redis.nelts == 0
+    if (cc->role != STN_NODE_ORIGIN && cc->redis.nelts == 0
         && cc->origins.nelts == 0)
     {
         return "of a shield or an edge needs \"redis\" or \"origin\"";
     }
 
-    if (cc->role == NGX_STENTOR_SHIELD && cc->redis.nelts
+    if (cc->role == STN_NODE_SHIELD && cc->redis.nelts
         && cc->relay_url.len == 0)
     {
         return "of a shield needs \"relay\": nobody would find it";
     }
 
-    if (cc->role == NGX_STENTOR_ORIGIN && cc->redis.nelts
+    if (cc->role == STN_NODE_ORIGIN && cc->redis.nelts
         && cc->relay_url.len == 0)
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,

@@ -427,12 +427,12 @@ ngx_stentor_leader_beaten(void *data, redisReply *reply)
 static void
 ngx_stentor_leader_nodes(ngx_stentor_leader_t *leader, redisReply *reply)
 {
-    size_t               i;
-    ngx_uint_t           n;
-    redisReply          *id, *text;
-    ngx_stentor_node_t  *nodes;
+    size_t       i;
+    ngx_uint_t   n;
+    redisReply  *id, *text;
+    stn_node_t  *nodes;
 
-    nodes = ngx_alloc(NGX_STENTOR_NODES * sizeof(ngx_stentor_node_t),
+    nodes = ngx_alloc(NGX_STENTOR_NODES * sizeof(stn_node_t),
                       leader->log);
     if (nodes == NULL) {
         return;
@@ -445,9 +445,8 @@ ngx_stentor_leader_nodes(ngx_stentor_leader_t *leader, redisReply *reply)
         text = reply->element[i + 1];
 
         if (id->str && text->str
-            && ngx_stentor_leader_node_read(&nodes[n], id->str, text->str,
-                                            text->len)
-               == NGX_OK)
+            && stn_node_read(&nodes[n], id->str, text->str, text->len)
+               == STN_OK)
         {
             n++;
         }

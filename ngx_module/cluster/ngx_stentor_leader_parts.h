@@ -162,15 +162,5 @@ void ngx_stentor_leader_unique_scan(ngx_stentor_leader_t *leader);
 /* What this node tells of itself, as JSON; free() it.  NULL out of memory. */
 char *ngx_stentor_leader_node_text(ngx_stentor_cluster_t *cl);
 
-/* Reads what a node told.  Returns NGX_OK, or NGX_DECLINED: it makes no
- * sense. */
-ngx_int_t ngx_stentor_leader_node_read(ngx_stentor_node_t *node,
-    const char *id, const char *text, size_t len);
-
-/* Whether a text is printable and has no blanks, as an id has; whether it is
- * empty, or a URL of ours.  NGX_OK or NGX_DECLINED. */
-ngx_int_t ngx_stentor_leader_word(const char *text);
-ngx_int_t ngx_stentor_leader_url(const char *url);
-
 
 #endif /* _NGX_STENTOR_LEADER_PARTS_H_INCLUDED_ */

@@ -3,13 +3,13 @@
 
 /*
  * What the leader is told of leases: verdicts of the script, what is under
- * their keys, and messages of the channel.  Texts of words with blanks between
+ * their keys, and messages of the channel.  Texts of words (told/stn_lease.h)
  * go in; the records of the map are changed by them, and only the names that
  * the texts are about.  Texts are others': nothing of them is believed.
  */
 
 #include "ngx_stentor_leader_parts.h"
-#include "relay/stn_relay.h"
+#include "told/stn_lease.h"
 
 
 /* Before a lease is over for Redis, it is over for us. */
@@ -23,19 +23,6 @@
 /* As much of an error is logged. */
 #define NGX_STENTOR_LEASE_SAID       128
 
-/* Words of a verdict. */
-#define NGX_STENTOR_LEASE_WORDS      5
-
-
-/* Texts that end with a zero: of a verdict, split at its blanks. */
-
-typedef struct {
-    ngx_uint_t                    n;
-    char                         *word[NGX_STENTOR_LEASE_WORDS];
-    char                          text[NGX_STENTOR_NODE_MAX
-                                       + NGX_STENTOR_URL_MAX + 64];
-} ngx_stentor_words_t;
-
 
 static ngx_uint_t ngx_stentor_leader_verdict_held(ngx_stentor_batch_t *batch,
     ngx_stentor_batch_item_t *item, uint64_t epoch);
@@ -44,12 +31,9 @@ static ngx_uint_t ngx_stentor_leader_verdict_late(
 static void ngx_stentor_leader_verdict_ours(ngx_stentor_leader_t *leader,
     ngx_stentor_lease_t *lease, uint64_t epoch);
 static ngx_uint_t ngx_stentor_leader_verdict_lost(ngx_stentor_batch_t *batch,
-    ngx_stentor_batch_item_t *item, ngx_stentor_words_t *words);
+    ngx_stentor_batch_item_t *item, stn_lease_t *told);
 static ngx_uint_t ngx_stentor_leader_verdict_owner(ngx_stentor_lease_t *lease,
-    ngx_stentor_words_t *words, ngx_uint_t first);
-static uint64_t ngx_stentor_leader_verdict_epoch(const char *word);
-static void ngx_stentor_leader_verdict_words(ngx_stentor_words_t *words,
-    const char *text);
+    stn_lease_t *told);
 
 
 ngx_uint_t
@@ -57,24 +41,25 @@ ngx_stentor_leader_verdict_told(ngx_stentor_leader_t *leader, const char *text,
     size_t len)
 {
     ngx_str_t                   name;
+    const char                 *about;
+    stn_lease_t                 told;
     ngx_stentor_lease_t        *lease;
-    ngx_stentor_words_t         words;
     ngx_stentor_leader_name_t  *own;
 
-    if (len >= sizeof(words.text)) {
+    if (len >= sizeof(told.text)) {
         return 0;
     }
 
-    ngx_stentor_leader_verdict_words(&words, text);
+    about = stn_lease_message(&told, text);
 
-    if (words.n != 4
-        || ngx_strcmp(words.word[3], leader->cl->conf->node.data) == 0)
+    if (about == NULL
+        || ngx_strcmp(told.node, leader->cl->conf->node.data) == 0)
     {
         return 0;
     }
 
-    name.data = (u_char *) words.word[1];
-    name.len = ngx_strlen(words.word[1]);
+    name.data = (u_char *) about;
+    name.len = ngx_strlen(about);
 
     lease = ngx_stentor_map_find(leader->map, &name);
 
@@ -94,9 +79,8 @@ ngx_uint_t
 ngx_stentor_leader_verdict(ngx_stentor_batch_t *batch, ngx_uint_t i,
     const char *text)
 {
-    uint64_t                   epoch;
+    stn_lease_t                told;
     ngx_stentor_lease_t       *lease;
-    ngx_stentor_words_t        words;
     ngx_stentor_batch_item_t  *item;
 
     item = &batch->items[i];
@@ -106,34 +90,29 @@ ngx_stentor_leader_verdict(ngx_stentor_batch_t *batch, ngx_uint_t i,
         return 0;
     }
 
-    if (text && ngx_strncmp(text, "error ", 6) == 0
-        && item->verb != NGX_STENTOR_VERB_WHO)
-    {
-        return ngx_stentor_leader_verdict_wrong(batch, i, text + 6);
-    }
-
-    ngx_stentor_leader_verdict_words(&words, text ? text : "");
-
     if (item->verb == NGX_STENTOR_VERB_WHO) {
-        return ngx_stentor_leader_verdict_owner(lease, &words, 0);
+        stn_lease_read(&told, text);
+        return ngx_stentor_leader_verdict_owner(lease, &told);
     }
 
-    epoch = words.n == 2 ? ngx_stentor_leader_verdict_epoch(words.word[1]) : 0;
+    switch (stn_lease_verdict(&told, text)) {
 
-    if (epoch && ngx_strcmp(words.word[0], "held") == 0) {
-        return ngx_stentor_leader_verdict_held(batch, item, epoch);
-    }
+    case STN_LEASE_HELD:
+        return ngx_stentor_leader_verdict_held(batch, item, told.epoch);
 
-    if (words.n >= 2 && ngx_strcmp(words.word[0], "other") == 0) {
-        return ngx_stentor_leader_verdict_lost(batch, item, &words);
-    }
+    case STN_LEASE_OTHER:
+        return ngx_stentor_leader_verdict_lost(batch, item, &told);
 
-    if (words.n == 1 && ngx_strcmp(words.word[0], "quit") == 0) {
+    case STN_LEASE_QUIT:
         ngx_stentor_lease_set_owner(lease, NULL, NULL, item->epoch);
         return 1;
-    }
 
-    return ngx_stentor_leader_verdict_wrong(batch, i, "no verdict");
+    case STN_LEASE_TROUBLE:
+        return ngx_stentor_leader_verdict_wrong(batch, i, told.said);
+
+    default: /* STN_LEASE_NONSENSE */
+        return ngx_stentor_leader_verdict_wrong(batch, i, "no verdict");
+    }
 }
 
 
@@ -238,7 +217,7 @@ ngx_stentor_leader_verdict_late(ngx_stentor_leader_t *leader,
 
 static ngx_uint_t
 ngx_stentor_leader_verdict_lost(ngx_stentor_batch_t *batch,
-    ngx_stentor_batch_item_t *item, ngx_stentor_words_t *words)
+    ngx_stentor_batch_item_t *item, stn_lease_t *told)
 {
     ngx_str_t                   name;
     ngx_uint_t                  news, ours;
@@ -257,14 +236,14 @@ ngx_stentor_leader_verdict_lost(ngx_stentor_batch_t *batch,
     own->epoch = 0;
     own->wrong = 0;
 
-    if (words->n > 2) {
+    if (told->n > 2) {
         own->spared_ms = 0;
 
     } else if (own->spared_ms == 0) {
         own->spared_ms = batch->sent_ms;
     }
 
-    news = ngx_stentor_leader_verdict_owner(lease, words, 1);
+    news = ngx_stentor_leader_verdict_owner(lease, told);
 
     if (ours) {
         name.data = lease->name;
@@ -332,72 +311,20 @@ ngx_stentor_leader_verdict_wrong(ngx_stentor_batch_t *batch, ngx_uint_t i,
 }
 
 
-/* The words from first on are a lease's, "EPOCH FED NODE URL"; without a node
- * nobody has it.  Returns whether that is news. */
+/* Returns whether what is told of a lease is news. */
 
 static ngx_uint_t
 ngx_stentor_leader_verdict_owner(ngx_stentor_lease_t *lease,
-    ngx_stentor_words_t *words, ngx_uint_t first)
+    stn_lease_t *told)
 {
-    char        *node, *relay;
-    uint64_t     epoch;
-    ngx_uint_t   news;
-
-    epoch = words->n > first
-            ? ngx_stentor_leader_verdict_epoch(words->word[first]) : 0;
-    node = words->n > first + 2 ? words->word[first + 2] : NULL;
-    relay = words->n > first + 3 ? words->word[first + 3] : "";
-
-    if (node && (ngx_strlen(node) >= NGX_STENTOR_NODE_MAX
-                 || ngx_stentor_leader_word(node) != NGX_OK
-                 || ngx_stentor_leader_url(relay) != NGX_OK))
-    {
-        node = NULL;
-    }
+    ngx_uint_t  news;
 
     news = ngx_stentor_load(&lease->known_ms) == 0
-           || lease->taken != (node != NULL)
-           || ngx_stentor_load(&lease->epoch) < epoch
-           || (node && ngx_strcmp(node, lease->owner) != 0);
+           || lease->taken != (told->node != NULL)
+           || ngx_stentor_load(&lease->epoch) < told->epoch
+           || (told->node && ngx_strcmp(told->node, lease->owner) != 0);
 
-    ngx_stentor_lease_set_owner(lease, node, relay, epoch);
+    ngx_stentor_lease_set_owner(lease, told->node, told->relay, told->epoch);
 
     return news;
-}
-
-
-/* One that cannot be would be the highest for ever: 0, which raises nothing. */
-
-static uint64_t
-ngx_stentor_leader_verdict_epoch(const char *word)
-{
-    uint64_t  epoch;
-
-    epoch = strtoull(word, NULL, 10);
-
-    return epoch < STN_RELAY_EPOCHS ? epoch : 0;
-}
-
-
-/* What is longer than any text of ours could be is cut, and then makes no
- * sense. */
-
-static void
-ngx_stentor_leader_verdict_words(ngx_stentor_words_t *words, const char *text)
-{
-    char  *p;
-
-    ngx_cpystrn((u_char *) words->text, (u_char *) text, sizeof(words->text));
-
-    p = words->text;
-    words->n = 0;
-
-    while (*p && words->n < NGX_STENTOR_LEASE_WORDS) {
-        words->word[words->n++] = p;
-        p += strcspn(p, " ");
-
-        if (*p) {
-            *p++ = '\0';
-        }
-    }
 }

@@ -183,7 +183,7 @@ ngx_stentor_lease_orphaned(ngx_stentor_cluster_t *cl,
 static ngx_int_t
 ngx_stentor_lease_whose(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease)
 {
-    char  owner[NGX_STENTOR_NODE_MAX];
+    char  owner[STN_NODE_MAX];
 
     if (ngx_stentor_cluster_redis(cl) == NGX_STENTOR_REDIS_OFF
         || ngx_stentor_lease_owner(lease, owner, NULL, NULL) != NGX_OK)

@@ -24,13 +24,13 @@
 
 
 typedef struct {
-    ngx_stentor_node_t      *nodes;
+    stn_node_t              *nodes;
     ngx_uint_t               n;
     ngx_uint_t               max;
 } ngx_stentor_map_copy_t;
 
 
-static void ngx_stentor_map_copy(void *data, ngx_stentor_node_t *node);
+static void ngx_stentor_map_copy(void *data, stn_node_t *node);
 static void ngx_stentor_map_write(ngx_atomic_t *seq);
 static void ngx_stentor_map_written(ngx_atomic_t *seq);
 static ngx_uint_t ngx_stentor_map_readable(ngx_atomic_t *seq,
@@ -129,7 +129,7 @@ ngx_stentor_map_each(ngx_stentor_map_t *map, ngx_stentor_map_node_pt node,
 
 
 ngx_uint_t
-ngx_stentor_map_nodes(ngx_stentor_map_t *map, ngx_stentor_node_t *nodes,
+ngx_stentor_map_nodes(ngx_stentor_map_t *map, stn_node_t *nodes,
     ngx_uint_t max)
 {
     ngx_stentor_map_copy_t  copy;
@@ -143,7 +143,7 @@ ngx_stentor_map_nodes(ngx_stentor_map_t *map, ngx_stentor_node_t *nodes,
 
 
 static void
-ngx_stentor_map_copy(void *data, ngx_stentor_node_t *node)
+ngx_stentor_map_copy(void *data, stn_node_t *node)
 {
     ngx_stentor_map_copy_t *copy = data;
 
@@ -157,14 +157,14 @@ ngx_stentor_map_copy(void *data, ngx_stentor_node_t *node)
 
 
 void
-ngx_stentor_map_set_nodes(ngx_stentor_map_t *map, ngx_stentor_node_t *nodes,
+ngx_stentor_map_set_nodes(ngx_stentor_map_t *map, stn_node_t *nodes,
     ngx_uint_t n)
 {
     n = ngx_min(n, NGX_STENTOR_NODES);
 
     ngx_stentor_map_write(&map->seq);
 
-    ngx_memcpy(map->nodes, nodes, n * sizeof(ngx_stentor_node_t));
+    ngx_memcpy(map->nodes, nodes, n * sizeof(stn_node_t));
     map->nnodes = n;
 
     ngx_stentor_map_written(&map->seq);
@@ -463,12 +463,12 @@ ngx_stentor_lease_owner(ngx_stentor_lease_t *lease, char *owner, char *relay,
 
         if (owner) {
             ngx_cpystrn((u_char *) owner, (u_char *) lease->owner,
-                        NGX_STENTOR_NODE_MAX);
+                        STN_NODE_MAX);
         }
 
         if (relay) {
             ngx_cpystrn((u_char *) relay, (u_char *) lease->relay,
-                        NGX_STENTOR_URL_MAX);
+                        STN_NODE_URL_MAX);
         }
 
         if (epoch) {
@@ -495,10 +495,10 @@ ngx_stentor_lease_set_owner(ngx_stentor_lease_t *lease, const char *owner,
     lease->taken = (owner != NULL);
 
     ngx_cpystrn((u_char *) lease->owner, (u_char *) (owner ? owner : ""),
-                NGX_STENTOR_NODE_MAX);
+                STN_NODE_MAX);
     ngx_cpystrn((u_char *) lease->relay,
                 (u_char *) (owner && relay ? relay : ""),
-                NGX_STENTOR_URL_MAX);
+                STN_NODE_URL_MAX);
 
     ngx_stentor_lease_raise(lease, epoch);
     ngx_stentor_save(&lease->known_ms, ngx_stentor_map_now());

@@ -20,13 +20,10 @@
 
 
 #include "store/ngx_stentor_store.h"
+#include "told/stn_node.h"
 
 
 #define NGX_STENTOR_NODES       512      /* that may live at once */
-#define NGX_STENTOR_NODE_MAX    64       /* bytes of an id or a region, and a
-                                            zero */
-#define NGX_STENTOR_URL_MAX     256
-#define NGX_STENTOR_VERSION_MAX 16
 
 /* Names that nobody has may be asked for, too: so many leases more than there
  * may be streams. */
@@ -42,30 +39,6 @@
 
 /* Nobody is asked again before that for what nobody had. */
 #define NGX_STENTOR_DENIED_MS  1000
-
-
-typedef enum {
-    NGX_STENTOR_ORIGIN = 1,
-    NGX_STENTOR_SHIELD,
-    NGX_STENTOR_EDGE
-} ngx_stentor_role_e;
-
-
-/* A node, as it tells of itself; texts end with a zero. */
-
-typedef struct {
-    char                     id[NGX_STENTOR_NODE_MAX];
-    char                     region[NGX_STENTOR_NODE_MAX];
-    char                     relay[NGX_STENTOR_URL_MAX];   /* where nodes, */
-    char                     listen[NGX_STENTOR_URL_MAX];  /* and listeners
-                                            find it; may be empty */
-    char                     version[NGX_STENTOR_VERSION_MAX];
-    ngx_stentor_role_e       role;
-    uint32_t                 capacity;   /* listeners; 0: not told */
-    uint32_t                 listeners;
-    uint32_t                 streams;
-    uint32_t                 load;       /* thousandths of its cores */
-} ngx_stentor_node_t;
 
 
 /* Whether this node makes a stream of its own. */
@@ -96,8 +69,8 @@ typedef struct {
     ngx_atomic_t             known_ms;   /* as of then; 0: it was never asked,
                                             or is not so any more */
     ngx_uint_t               taken;      /* boolean: somebody has it */
-    char                     owner[NGX_STENTOR_NODE_MAX];
-    char                     relay[NGX_STENTOR_URL_MAX];
+    char                     owner[STN_NODE_MAX];
+    char                     relay[STN_NODE_URL_MAX];
 
     /* what a live thread here wants; see seek */
 
@@ -154,7 +127,7 @@ typedef struct {
     ngx_atomic_t             seq;        /* of all below; odd: being written */
     char                     trouble[128];   /* what is wrong with Redis */
     ngx_uint_t               nnodes;
-    ngx_stentor_node_t       nodes[NGX_STENTOR_NODES];
+    stn_node_t               nodes[NGX_STENTOR_NODES];
     ngx_uint_t               nleases;    /* places in the table behind it */
     ngx_stentor_lease_t      leases[];
 } ngx_stentor_map_t;
@@ -177,18 +150,18 @@ int64_t ngx_stentor_map_now(void);
  * are gone through again, with a NULL before.  Returns NGX_OK, or NGX_AGAIN
  * when none of several passes was whole: what was seen is not to be trusted.
  */
-typedef void (*ngx_stentor_map_node_pt)(void *data, ngx_stentor_node_t *node);
+typedef void (*ngx_stentor_map_node_pt)(void *data, stn_node_t *node);
 
 ngx_int_t ngx_stentor_map_each(ngx_stentor_map_t *map,
     ngx_stentor_map_node_pt node, void *data);
 
 /* Copies the nodes that live, at most max.  Returns how many. */
 ngx_uint_t ngx_stentor_map_nodes(ngx_stentor_map_t *map,
-    ngx_stentor_node_t *nodes, ngx_uint_t max);
+    stn_node_t *nodes, ngx_uint_t max);
 
 /* The leader's: puts n nodes for those that were. */
 void ngx_stentor_map_set_nodes(ngx_stentor_map_t *map,
-    ngx_stentor_node_t *nodes, ngx_uint_t n);
+    stn_node_t *nodes, ngx_uint_t n);
 
 /* Likewise: what is wrong with Redis; empty: nothing. */
 void ngx_stentor_map_set_trouble(ngx_stentor_map_t *map, const char *text);

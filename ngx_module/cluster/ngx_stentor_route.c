@@ -23,12 +23,12 @@
 /* The nodes of a role that want the stream most, in order. */
 
 typedef struct {
-    ngx_stentor_role_e           role;
+    stn_node_role_e              role;
     char                        *region;     /* NULL: of any */
     stn_str_t                    name;
     ngx_uint_t                   n;
     uint64_t                     scores[NGX_STENTOR_ROUTE_RANKS];
-    ngx_stentor_node_t           nodes[NGX_STENTOR_ROUTE_RANKS];
+    stn_node_t                   nodes[NGX_STENTOR_ROUTE_RANKS];
 } ngx_stentor_ranks_t;
 
 
@@ -44,14 +44,14 @@ typedef struct {
 
 static void ngx_stentor_route_nodes(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_stentor_route_t *route,
-    ngx_stentor_role_e role);
-static void ngx_stentor_route_node(void *data, ngx_stentor_node_t *node);
+    stn_node_role_e role);
+static void ngx_stentor_route_node(void *data, stn_node_t *node);
 static ngx_int_t ngx_stentor_route_owner(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_stentor_route_t *route);
 static ngx_uint_t ngx_stentor_route_unsure(ngx_stentor_cluster_t *cl,
     ngx_stentor_lease_t *lease, ngx_int_t known);
 static void ngx_stentor_route_add(ngx_stentor_route_t *route,
-    const char *node, const char *relay, ngx_stentor_role_e role);
+    const char *node, const char *relay, stn_node_role_e role);
 
 
 ngx_uint_t
@@ -69,8 +69,8 @@ ngx_stentor_cluster_route(ngx_stentor_cluster_t *cl,
     route.n = 0;
     route.max = max;
 
-    if (cl->conf->role == NGX_STENTOR_EDGE) {
-        ngx_stentor_route_nodes(cl, lease, &route, NGX_STENTOR_SHIELD);
+    if (cl->conf->role == STN_NODE_EDGE) {
+        ngx_stentor_route_nodes(cl, lease, &route, STN_NODE_SHIELD);
     }
 
     rc = ngx_stentor_route_owner(cl, lease, &route);
@@ -84,14 +84,14 @@ ngx_stentor_cluster_route(ngx_stentor_cluster_t *cl,
     /* one that stands by may be all that is left of the owner */
 
     if (rc == NGX_OK) {
-        ngx_stentor_route_nodes(cl, lease, &route, NGX_STENTOR_ORIGIN);
+        ngx_stentor_route_nodes(cl, lease, &route, STN_NODE_ORIGIN);
     }
 
     origin = cl->conf->origins.elts;
 
     for (i = 0; i < cl->conf->origins.nelts; i++) {
         ngx_stentor_route_add(&route, "", (char *) origin[i].data,
-                              NGX_STENTOR_ORIGIN);
+                              STN_NODE_ORIGIN);
     }
 
     *absent = (route.n == 0 && rc == NGX_DECLINED);
@@ -104,13 +104,13 @@ ngx_stentor_cluster_route(ngx_stentor_cluster_t *cl,
 
 static void
 ngx_stentor_route_nodes(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
-    ngx_stentor_route_t *route, ngx_stentor_role_e role)
+    ngx_stentor_route_t *route, stn_node_role_e role)
 {
     ngx_uint_t           i;
     ngx_stentor_ranks_t  ranks;
 
     ranks.role = role;
-    ranks.region = (role == NGX_STENTOR_SHIELD)
+    ranks.region = (role == STN_NODE_SHIELD)
                    ? (char *) cl->conf->region.data : NULL;
     ranks.name.data = (char *) lease->name;
     ranks.name.len = lease->name_len;
@@ -132,7 +132,7 @@ ngx_stentor_route_nodes(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
  * ones the lesser id, so that all nodes agree. */
 
 static void
-ngx_stentor_route_node(void *data, ngx_stentor_node_t *node)
+ngx_stentor_route_node(void *data, stn_node_t *node)
 {
     ngx_stentor_ranks_t *s = data;
 
@@ -191,7 +191,7 @@ static ngx_int_t
 ngx_stentor_route_owner(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
     ngx_stentor_route_t *route)
 {
-    char       owner[NGX_STENTOR_NODE_MAX], relay[NGX_STENTOR_URL_MAX];
+    char       owner[STN_NODE_MAX], relay[STN_NODE_URL_MAX];
     ngx_int_t  rc;
 
     if (ngx_stentor_cluster_redis(cl) == NGX_STENTOR_REDIS_OFF) {
@@ -206,7 +206,7 @@ ngx_stentor_route_owner(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
     }
 
     if (rc == NGX_OK) {
-        ngx_stentor_route_add(route, owner, relay, NGX_STENTOR_ORIGIN);
+        ngx_stentor_route_add(route, owner, relay, STN_NODE_ORIGIN);
         return NGX_OK;
     }
 
@@ -254,7 +254,7 @@ ngx_stentor_route_unsure(ngx_stentor_cluster_t *cl, ngx_stentor_lease_t *lease,
 
 static void
 ngx_stentor_route_add(ngx_stentor_route_t *route, const char *node,
-    const char *relay, ngx_stentor_role_e role)
+    const char *relay, stn_node_role_e role)
 {
     ngx_uint_t               i;
     ngx_stentor_upstream_t  *up;

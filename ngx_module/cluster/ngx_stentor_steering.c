@@ -21,17 +21,17 @@
 
 static void ngx_stentor_steering_own(ngx_stentor_steering_t *st);
 static void ngx_stentor_steering_text(char *to, ngx_str_t *text);
-static void ngx_stentor_steering_live(void *data, ngx_stentor_node_t *node);
+static void ngx_stentor_steering_live(void *data, stn_node_t *node);
 static void ngx_stentor_steering_static(ngx_stentor_steering_t *st);
 static ngx_uint_t ngx_stentor_steering_known(ngx_stentor_steering_t *st,
     const char *id);
 static void ngx_stentor_steering_add(ngx_stentor_steering_t *st,
-    ngx_stentor_node_t *node);
+    stn_node_t *node);
 static ngx_int_t ngx_stentor_steering_cmp(ngx_stentor_steering_t *st,
-    ngx_stentor_node_t *one, ngx_stentor_node_t *two);
+    stn_node_t *one, stn_node_t *two);
 static ngx_uint_t ngx_stentor_steering_far(ngx_stentor_steering_t *st,
-    ngx_stentor_node_t *node);
-static ngx_uint_t ngx_stentor_steering_fit(ngx_stentor_node_t *node);
+    stn_node_t *node);
+static ngx_uint_t ngx_stentor_steering_fit(stn_node_t *node);
 static ngx_uint_t ngx_stentor_steering_round(ngx_stentor_steering_t *st,
     stn_steering_node_t *nodes, size_t n);
 static ngx_uint_t ngx_stentor_steering_sure(ngx_stentor_steering_t *st);
@@ -52,9 +52,9 @@ ngx_stentor_steering_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
     st->scf = scf;
 
     st->nodes = ngx_pcalloc(cycle->pool, STN_STEERING_NODES
-                                         * sizeof(ngx_stentor_node_t));
+                                         * sizeof(stn_node_t));
     st->others = ngx_pcalloc(cycle->pool, STN_STEERING_NODES
-                                          * sizeof(ngx_stentor_node_t));
+                                          * sizeof(stn_node_t));
 
     return (st->nodes && st->others) ? st : NULL;
 }
@@ -83,7 +83,7 @@ ngx_uint_t
 ngx_stentor_steering_look(ngx_stentor_steering_t *st)
 {
     ngx_uint_t            i, changed;
-    ngx_stentor_node_t   *swap;
+    stn_node_t           *swap;
     stn_steering_plan_t   plan;
     stn_steering_node_t   nodes[STN_STEERING_NODES];
 
@@ -145,14 +145,14 @@ static void
 ngx_stentor_steering_own(ngx_stentor_steering_t *st)
 {
     ngx_uint_t                   i;
-    ngx_stentor_node_t          *own;
+    stn_node_t                  *own;
     ngx_stentor_pathway_t       *p;
     ngx_stentor_cluster_conf_t  *cc;
 
     own = &st->others[0];
     st->nothers = 1;
 
-    ngx_memzero(own, sizeof(ngx_stentor_node_t));
+    ngx_memzero(own, sizeof(stn_node_t));
 
     own->listeners = ngx_stentor_store_sum(st->scf->store,
                                            NGX_STENTOR_HLS_LISTENERS);
@@ -192,7 +192,7 @@ ngx_stentor_steering_text(char *to, ngx_str_t *text)
  * was being written. */
 
 static void
-ngx_stentor_steering_live(void *data, ngx_stentor_node_t *node)
+ngx_stentor_steering_live(void *data, stn_node_t *node)
 {
     ngx_stentor_steering_t *st = data;
 
@@ -219,14 +219,14 @@ static void
 ngx_stentor_steering_static(ngx_stentor_steering_t *st)
 {
     ngx_uint_t              i;
-    ngx_stentor_node_t      node;
+    stn_node_t              node;
     ngx_stentor_pathway_t  *p;
 
     p = st->scf->steering.pathways.elts;
 
     for (i = 0; i < st->scf->steering.pathways.nelts; i++) {
 
-        ngx_memzero(&node, sizeof(ngx_stentor_node_t));
+        ngx_memzero(&node, sizeof(stn_node_t));
 
         ngx_stentor_steering_text(node.id, &p[i].id);
         ngx_stentor_steering_text(node.region, &p[i].region);
@@ -258,10 +258,10 @@ ngx_stentor_steering_known(ngx_stentor_steering_t *st, const char *id)
 /* Puts it in its place; when there are too many the last one falls out. */
 
 static void
-ngx_stentor_steering_add(ngx_stentor_steering_t *st, ngx_stentor_node_t *node)
+ngx_stentor_steering_add(ngx_stentor_steering_t *st, stn_node_t *node)
 {
-    ngx_uint_t           i;
-    ngx_stentor_node_t  *to;
+    ngx_uint_t   i;
+    stn_node_t  *to;
 
     if (st->nothers < STN_STEERING_NODES) {
         st->nothers++;
@@ -288,8 +288,8 @@ ngx_stentor_steering_add(ngx_stentor_steering_t *st, ngx_stentor_node_t *node)
 
 
 static ngx_int_t
-ngx_stentor_steering_cmp(ngx_stentor_steering_t *st, ngx_stentor_node_t *one,
-    ngx_stentor_node_t *two)
+ngx_stentor_steering_cmp(ngx_stentor_steering_t *st, stn_node_t *one,
+    stn_node_t *two)
 {
     ngx_int_t    far, before;
     const char  *own;
@@ -311,7 +311,7 @@ ngx_stentor_steering_cmp(ngx_stentor_steering_t *st, ngx_stentor_node_t *one,
 /* Where no region is named, all of them are the same. */
 
 static ngx_uint_t
-ngx_stentor_steering_far(ngx_stentor_steering_t *st, ngx_stentor_node_t *node)
+ngx_stentor_steering_far(ngx_stentor_steering_t *st, stn_node_t *node)
 {
     const char  *own;
 
@@ -325,7 +325,7 @@ ngx_stentor_steering_far(ngx_stentor_steering_t *st, ngx_stentor_node_t *node)
  * playlist as they are: others may have told anything. */
 
 static ngx_uint_t
-ngx_stentor_steering_fit(ngx_stentor_node_t *node)
+ngx_stentor_steering_fit(stn_node_t *node)
 {
     ngx_str_t    id;
     const char  *p;

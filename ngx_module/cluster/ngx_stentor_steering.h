@@ -29,8 +29,8 @@ struct ngx_stentor_steering_s {
     stn_steering_round_t     round;
     ngx_uint_t               moving;     /* boolean: it is on */
     stn_steering_plan_t      plan;
-    ngx_stentor_node_t      *nodes;      /* plan.n; the first is this one */
-    ngx_stentor_node_t      *others;     /* room for as many: the next look */
+    stn_node_t              *nodes;      /* plan.n; the first is this one */
+    stn_node_t              *others;     /* room for as many: the next look */
     ngx_uint_t               nothers;
 };
 

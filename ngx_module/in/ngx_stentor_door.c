@@ -28,13 +28,13 @@ static ngx_int_t ngx_stentor_door_check_key(ngx_stentor_door_t *door);
 static ngx_int_t ngx_stentor_door_check_room(ngx_stentor_door_t *door);
 static ngx_int_t ngx_stentor_door_check_webhook(ngx_stentor_door_t *door);
 static void ngx_stentor_door_answered(void *data,
-    const ngx_stentor_ask_answer_t *answer);
+    const stn_answer_t *answer);
 static ngx_int_t ngx_stentor_door_judge(ngx_stentor_door_t *door,
-    const ngx_stentor_ask_answer_t *answer);
+    const stn_answer_t *answer);
 static ngx_int_t ngx_stentor_door_allowed(ngx_stentor_door_t *door,
-    const ngx_stentor_ask_answer_t *answer);
+    const stn_answer_t *answer);
 static ngx_int_t ngx_stentor_door_denied(ngx_stentor_door_t *door,
-    const ngx_stentor_ask_answer_t *answer);
+    const stn_answer_t *answer);
 static ngx_int_t ngx_stentor_door_failed(ngx_stentor_door_t *door,
     const char *reason);
 static ngx_int_t ngx_stentor_door_check_taken(ngx_stentor_door_t *door);
@@ -121,28 +121,26 @@ ngx_stentor_door_check_name(ngx_stentor_door_t *door)
 static ngx_int_t
 ngx_stentor_door_check_query(ngx_stentor_door_t *door)
 {
-    ngx_str_t   query, key, value;
-    stn_str_t   name, app;
+    stn_str_t   query, app, rest, name, value;
     ngx_uint_t  n;
 
     if (door->brought) {
         return ngx_stentor_door_track(door, &door->brought->track);
     }
 
-    query = door->query;
+    query = ngx_stentor_access_str(&door->query);
+    app = ngx_stentor_access_str(&door->app_query);
+    rest = query;
 
-    for (n = 0; ngx_stentor_door_param(&query, &key, &value) == NGX_OK; n++) {
+    for (n = 0; stn_params_pair(&rest, &name, &value); n++) {
         /* void */
     }
-
-    name = ngx_stentor_access_str(&door->query);
-    app = ngx_stentor_access_str(&door->app_query);
 
     stn_params_init(&door->read);
 
     if (door->query.len > NGX_STENTOR_DOOR_QUERY_MAX
         || n > NGX_STENTOR_DOOR_PARAMS_MAX
-        || stn_params_read(&door->read, &name) != STN_OK
+        || stn_params_read(&door->read, &query) != STN_OK
         || stn_params_read(&door->read, &app) != STN_OK)
     {
         return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_BAD_NAME,
@@ -165,7 +163,7 @@ ngx_stentor_door_track(ngx_stentor_door_t *door, const stn_str_t *track)
 
     n = ngx_atoi((u_char *) track->data, track->len);
 
-    if (n == NGX_ERROR || n > NGX_STENTOR_ASK_TRACK_MAX) {
+    if (n == NGX_ERROR || n > STN_ANSWER_TRACK_MAX) {
         return ngx_stentor_door_refuse(door, NGX_STENTOR_DOOR_BAD_NAME,
                                        NGX_STENTOR_INGEST_REFUSED_NAME,
                                        "a track is a number from 0 to 255");
@@ -261,7 +259,7 @@ ngx_stentor_door_check_webhook(ngx_stentor_door_t *door)
 
 
 static void
-ngx_stentor_door_answered(void *data, const ngx_stentor_ask_answer_t *answer)
+ngx_stentor_door_answered(void *data, const stn_answer_t *answer)
 {
     ngx_stentor_door_t *door = data;
 
@@ -283,17 +281,17 @@ ngx_stentor_door_answered(void *data, const ngx_stentor_ask_answer_t *answer)
 
 static ngx_int_t
 ngx_stentor_door_judge(ngx_stentor_door_t *door,
-    const ngx_stentor_ask_answer_t *answer)
+    const stn_answer_t *answer)
 {
     switch (answer->verdict) {
 
-    case NGX_STENTOR_ASK_ALLOW:
+    case STN_ANSWER_ALLOW:
         return ngx_stentor_door_allowed(door, answer);
 
-    case NGX_STENTOR_ASK_DENY:
+    case STN_ANSWER_DENY:
         return ngx_stentor_door_denied(door, answer);
 
-    default: /* NGX_STENTOR_ASK_FAILED */
+    default: /* STN_ANSWER_FAILED */
         return ngx_stentor_door_failed(door, answer->reason);
     }
 }
@@ -301,7 +299,7 @@ ngx_stentor_door_judge(ngx_stentor_door_t *door,
 
 static ngx_int_t
 ngx_stentor_door_allowed(ngx_stentor_door_t *door,
-    const ngx_stentor_ask_answer_t *answer)
+    const stn_answer_t *answer)
 {
     if (answer->name_len
         && ngx_stentor_door_name(door, answer->name, answer->name_len)
@@ -327,7 +325,7 @@ ngx_stentor_door_allowed(ngx_stentor_door_t *door,
 
 static ngx_int_t
 ngx_stentor_door_denied(ngx_stentor_door_t *door,
-    const ngx_stentor_ask_answer_t *answer)
+    const stn_answer_t *answer)
 {
     ngx_log_error(NGX_LOG_INFO, door->log, 0,
                   "broadcaster is refused: %V says so, status %l",

@@ -80,7 +80,7 @@ typedef struct {
 
     ngx_stentor_door_refusal_e   refusal;
     ngx_stentor_counter_e        counter;     /* what has counted it */
-    char                         reason[NGX_STENTOR_ASK_REASON_MAX + 1];
+    char                         reason[STN_ANSWER_REASON_MAX + 1];
 
     /* the door's own */
 
@@ -112,11 +112,6 @@ ngx_int_t ngx_stentor_door_meter(ngx_stentor_door_t *door, size_t n);
 
 /* Why ngx_stentor_admission_enter() has returned that: a static reason. */
 const char *ngx_stentor_door_full(ngx_int_t rc);
-
-/* The next parameter of a query, which is cut off it; both still encoded.
- * Returns NGX_OK, or NGX_DONE when there is none. */
-ngx_int_t ngx_stentor_door_param(ngx_str_t *query, ngx_str_t *key,
-    ngx_str_t *value);
 
 /* What the webhook is asked, as JSON (see docs/directives.md), malloc()ed and
  * ended by a zero; NULL: out of memory. */

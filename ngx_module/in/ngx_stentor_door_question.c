@@ -14,7 +14,7 @@
 
 static json_t *ngx_stentor_door_params(ngx_stentor_door_t *door);
 static json_t *ngx_stentor_door_brought(const stn_params_t *params);
-static json_t *ngx_stentor_door_decoded(ngx_str_t *encoded);
+static json_t *ngx_stentor_door_decoded(const stn_str_t *encoded);
 static json_t *ngx_stentor_door_text(const u_char *data, size_t len);
 
 
@@ -69,13 +69,13 @@ ngx_stentor_door_params(ngx_stentor_door_t *door)
 {
     int         rc;
     json_t     *params, *name;
-    ngx_str_t   query, key, value;
+    stn_str_t   query, key, value;
 
     params = json_object();
-    query = door->query;
+    query = ngx_stentor_access_str(&door->query);
     rc = 0;
 
-    while (ngx_stentor_door_param(&query, &key, &value) == NGX_OK) {
+    while (stn_params_pair(&query, &key, &value)) {
 
         name = ngx_stentor_door_decoded(&key);
 
@@ -141,68 +141,15 @@ ngx_stentor_door_brought(const stn_params_t *params)
 }
 
 
-ngx_int_t
-ngx_stentor_door_param(ngx_str_t *query, ngx_str_t *key, ngx_str_t *value)
-{
-    u_char  *p, *last, *end, *equals;
-
-    p = query->data;
-    last = p + query->len;
-
-    while (p < last && *p == '&') {
-        p++;
-    }
-
-    if (p == last) {
-        return NGX_DONE;
-    }
-
-    end = ngx_strlchr(p, last, '&');
-    end = end ? end : last;
-
-    equals = ngx_strlchr(p, end, '=');
-    equals = equals ? equals : end;
-
-    key->data = p;
-    key->len = equals - p;
-
-    value->data = ngx_min(equals + 1, end);
-    value->len = end - value->data;
-
-    query->data = end;
-    query->len = last - end;
-
-    return NGX_OK;
-}
-
-
-/* Percent-encoding alone (RFC 3986 section 2.1): in a key '+' is itself. */
-
 static json_t *
-ngx_stentor_door_decoded(ngx_str_t *encoded)
+ngx_stentor_door_decoded(const stn_str_t *encoded)
 {
-    u_char      *src, *dst, *last;
-    ngx_int_t    byte;
-    u_char       text[NGX_STENTOR_DOOR_QUERY_MAX];
+    size_t  len;
+    char    text[NGX_STENTOR_DOOR_QUERY_MAX];
 
-    src = encoded->data;
-    last = src + encoded->len;
-    dst = text;
+    len = stn_params_decode(encoded, text);
 
-    while (src < last) {
-        byte = (*src == '%' && last - src > 2) ? ngx_hextoi(src + 1, 2)
-                                               : NGX_ERROR;
-
-        if (byte != NGX_ERROR) {
-            *dst++ = (u_char) byte;
-            src += 3;
-
-        } else {
-            *dst++ = *src++;
-        }
-    }
-
-    return ngx_stentor_door_text(text, dst - text);
+    return ngx_stentor_door_text((u_char *) text, len);
 }
 
 

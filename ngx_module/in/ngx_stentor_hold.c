@@ -43,7 +43,7 @@ struct ngx_stentor_holds_s {
     pthread_mutex_t          mutex;
     ngx_uint_t               n;
     ngx_stentor_hold_t       holds[NGX_STENTOR_HOLDS];
-    volatile int             stop;
+    volatile int             stop;       /* atomic */
     ngx_log_t                log;
 };
 
@@ -85,7 +85,7 @@ ngx_stentor_holds_exit(ngx_stentor_holds_t *holds)
 {
     ngx_uint_t  i;
 
-    holds->stop = 1;
+    __atomic_store_n(&holds->stop, 1, __ATOMIC_RELAXED);
 
     for (i = 0; i < holds->n; i++) {
         pthread_join(holds->holds[i].thread, NULL);
@@ -156,7 +156,9 @@ ngx_stentor_hold_wait(ngx_stentor_holds_t *holds, ngx_str_t *file,
     for (waited = 0; /* void */ ; waited += NGX_STENTOR_HOLD_LOOK_MS) {
         rc = ngx_stentor_hold_ask(holds, file, format, &loop);
 
-        if (rc != NGX_AGAIN || waited >= ms || holds->stop) {
+        if (rc != NGX_AGAIN || waited >= ms
+            || __atomic_load_n(&holds->stop, __ATOMIC_RELAXED))
+        {
             return loop;
         }
 
@@ -230,7 +232,7 @@ ngx_stentor_hold_make(void *data)
 
     reason = ngx_stentor_hold_file(hold);
 
-    if (reason && !hold->holds->stop) {
+    if (reason && !__atomic_load_n(&hold->holds->stop, __ATOMIC_RELAXED)) {
         ngx_log_error(NGX_LOG_ERR, &hold->holds->log, 0,
                       "hold audio \"%V\" %s%s", &hold->file, reason,
                       hold->file.len ? ": comfort plays instead" : "");

@@ -208,7 +208,7 @@ ngx_stentor_keeper_stand_by(ngx_stentor_keeper_t *k, ngx_stentor_stream_t *st)
         || ngx_stentor_load(&st->state) != NGX_STENTOR_OPEN
         || (ngx_stentor_load(&st->relayed)
             && (k->scf->cluster == NULL
-                || k->scf->cluster->role != NGX_STENTOR_ORIGIN)))
+                || k->scf->cluster->role != STN_NODE_ORIGIN)))
     {
         return;
     }

@@ -726,8 +726,10 @@ void
 ngx_stentor_live_fail(ngx_stentor_live_t *live,
     ngx_stentor_live_event_e outcome, const char *reason)
 {
+    pthread_mutex_lock(&live->mutex);
     live->outcome = outcome;
     live->reason = reason;
+    pthread_mutex_unlock(&live->mutex);
 }
 
 

@@ -31,7 +31,7 @@ void
 ngx_stentor_bad_mark(ngx_stentor_bads_t *bads, ngx_stentor_upstream_t *up,
     ngx_msec_t ms, const char *reason)
 {
-    char                label[NGX_STENTOR_URL_MAX];
+    char                label[STN_NODE_URL_MAX];
     uint32_t            key;
     ngx_stentor_bad_t  *bad;
 

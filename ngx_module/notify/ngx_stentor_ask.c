@@ -155,7 +155,7 @@ ngx_stentor_ask_timeout(ngx_event_t *ev)
     ngx_stentor_ask_t   *ask;
     ngx_stentor_ask_pt   handler;
 
-    static const ngx_stentor_ask_answer_t  answer = {
+    static const stn_answer_t  answer = {
         .reason = "no answer in time"
     };
 

@@ -19,6 +19,7 @@
 
 
 #include "store/ngx_stentor_wake.h"
+#include "told/stn_answer.h"
 
 
 /* Questions that are posted at once; others wait for their turn, and beyond
@@ -26,43 +27,15 @@
 #define NGX_STENTOR_ASK_FLYING  64
 #define NGX_STENTOR_ASK_MAX     512
 
-/* The longest answer, and the longest reason in one. */
+/* The longest answer. */
 #define NGX_STENTOR_ASK_ANSWER_MAX  16384
-#define NGX_STENTOR_ASK_REASON_MAX  200
-
-/* What "track" may be: Enhanced RTMP has 8 bits for it. */
-#define NGX_STENTOR_ASK_TRACK_MAX   255
-
-
-typedef enum {
-    NGX_STENTOR_ASK_FAILED = 0,    /* there is no answer, or none of use */
-    NGX_STENTOR_ASK_ALLOW,
-    NGX_STENTOR_ASK_DENY
-} ngx_stentor_ask_verdict_e;
-
-
-typedef struct {
-    ngx_stentor_ask_verdict_e  verdict;
-    long                       status;       /* of HTTP; 0: none */
-
-    /* DENY: what the webhook says, printable ASCII, may be empty; FAILED: why,
-     * fit for a log */
-    char                       reason[NGX_STENTOR_ASK_REASON_MAX + 1];
-
-    /* ALLOW: what is to be otherwise */
-    size_t                     name_len;     /* 0: nothing */
-    u_char                     name[NGX_STENTOR_NAME_MAX];
-    ngx_int_t                  track;        /* -1: nothing */
-    ngx_int_t                  max_bitrate;  /* bit/s; -1: nothing */
-    ngx_uint_t                 yields;       /* boolean: "takeover": false */
-} ngx_stentor_ask_answer_t;
 
 
 typedef struct ngx_stentor_ask_s  ngx_stentor_ask_t;
 
 /* The question is over when it is called; answer is good until it returns. */
 typedef void (*ngx_stentor_ask_pt)(void *data,
-    const ngx_stentor_ask_answer_t *answer);
+    const stn_answer_t *answer);
 
 
 /* Makes the worker's asks, and readies libcurl: before the worker has any

@@ -174,16 +174,16 @@ ngx_stentor_ask_collect(ngx_stentor_asks_t *asks)
 static void
 ngx_stentor_ask_judge(ngx_stentor_ask_t *ask)
 {
-    long                       status;
-    const char                *reason;
-    ngx_stentor_ask_answer_t  *answer;
+    long           status;
+    const char    *reason;
+    stn_answer_t  *answer;
 
     answer = &ask->answer;
     status = ask->post.status;
 
     if (ask->post.rc == CURLE_OK || (status >= 400 && status < 500)) {
-        ngx_stentor_ask_read(answer, status, (char *) ask->text.data,
-                             ask->text.len);
+        stn_answer_read(answer, status, (char *) ask->text.data,
+                        ask->text.len);
         return;
     }
 

@@ -46,7 +46,7 @@ struct ngx_stentor_ask_s {
 
     ngx_stentor_post_t        post;
     stn_buf_t                 text;        /* what came as an answer */
-    ngx_stentor_ask_answer_t  answer;
+    stn_answer_t              answer;
 };
 
 
@@ -72,14 +72,5 @@ struct ngx_stentor_asks_s {
 
 /* The thread's function; its argument is the asks. */
 void *ngx_stentor_ask_run(void *data);
-
-/*
- * Reads an answer of that status, len bytes of text, into answer, which is
- * zero.  2xx allows, 4xx denies, whatever the text is; all else, and a 2xx
- * whose text is not as it should be, has failed.
- */
-void ngx_stentor_ask_read(ngx_stentor_ask_answer_t *answer, long status,
-    const char *text, size_t len);
-
 
 #endif /* _NGX_STENTOR_ASK_THREAD_H_INCLUDED_ */

@@ -16,6 +16,7 @@
 
 #include "store/ngx_stentor_wake.h"
 #include "stn_buf.h"
+#include "told/stn_wish.h"
 
 #include <jansson.h>
 #include <ngx_http.h>
@@ -52,7 +53,7 @@ typedef struct {
     ngx_msec_t                since;
     ngx_event_t               timer;
     ngx_str_t                 name;
-    u_char                    name_data[NGX_STENTOR_NAME_MAX];
+    stn_wish_t                wish;      /* that name */
 } ngx_http_stentor_control_t;
 
 
@@ -68,8 +69,6 @@ static ngx_int_t ngx_http_stentor_control_read(ngx_http_request_t *r,
     u_char *body, size_t *len);
 static ngx_int_t ngx_http_stentor_control_wish(ngx_http_request_t *r,
     u_char *body, size_t len);
-static const char *ngx_http_stentor_control_name(json_t *root,
-    ngx_http_stentor_control_t *ctl);
 static ngx_stentor_app_t *ngx_http_stentor_control_app(
     ngx_stentor_conf_t *scf, ngx_str_t *full);
 static ngx_int_t ngx_http_stentor_control_act(ngx_http_stentor_control_t *ctl,
@@ -440,7 +439,6 @@ ngx_http_stentor_control_read(ngx_http_request_t *r, u_char *body,
 static ngx_int_t
 ngx_http_stentor_control_wish(ngx_http_request_t *r, u_char *body, size_t len)
 {
-    json_t                      *root;
     ngx_str_t                    verb;
     const char                  *reason;
     ngx_stentor_conf_t          *scf;
@@ -463,9 +461,7 @@ ngx_http_stentor_control_wish(ngx_http_request_t *r, u_char *body, size_t len)
                                               "\"close\" to post to");
     }
 
-    root = json_loadb((char *) body, len, JSON_REJECT_DUPLICATES, NULL);
-    reason = ngx_http_stentor_control_name(root, ctl);
-    json_decref(root);
+    reason = stn_wish_read(&ctl->wish, (char *) body, len);
 
     if (reason) {
         return ngx_http_stentor_control_error(r, NGX_HTTP_BAD_REQUEST,
@@ -474,53 +470,12 @@ ngx_http_stentor_control_wish(ngx_http_request_t *r, u_char *body, size_t len)
 
     scf = ngx_stentor_conf((ngx_cycle_t *) ngx_cycle);
 
+    ctl->name.data = ctl->wish.name;
+    ctl->name.len = ctl->wish.len;
     ctl->request = r;
     ctl->store = scf->store;
 
     return ngx_http_stentor_control_act(ctl, scf);
-}
-
-
-/* Returns what is wrong with the request, or NULL. */
-
-static const char *
-ngx_http_stentor_control_name(json_t *root, ngx_http_stentor_control_t *ctl)
-{
-    size_t       len;
-    json_t      *value;
-    const char  *key, *text;
-
-    if (!json_is_object(root)) {
-        return "the request is not a JSON object";
-    }
-
-    text = NULL;
-
-    json_object_foreach(root, key, value) {
-
-        if (ngx_strcmp(key, "stream") != 0) {
-            return "the request has a member that is not known";
-        }
-
-        text = json_string_value(value);
-    }
-
-    if (text == NULL) {
-        return "\"stream\" is not a string";
-    }
-
-    len = ngx_strlen(text);
-
-    if (len > NGX_STENTOR_NAME_MAX || ngx_strchr(text, '/') == NULL) {
-        return "\"stream\" is not application/name";
-    }
-
-    ctl->name.len = len;
-    ctl->name.data = ctl->name_data;
-    ngx_memcpy(ctl->name_data, text, len);
-
-    return ngx_stentor_name_check(&ctl->name) == NGX_OK
-           ? NULL : "\"stream\" has characters that no name has";
 }
 
 

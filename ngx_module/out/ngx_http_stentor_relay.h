@@ -61,7 +61,7 @@ typedef struct {
 typedef struct {
     size_t                    len;        /* 0: from nobody, not even us */
     char                      text[NGX_STENTOR_CHAIN_MAX
-                                   + NGX_STENTOR_NODE_MAX];
+                                   + STN_NODE_MAX];
     stn_str_t                 ids[STN_RELAY_HOPS];
     unsigned                  hops;
     unsigned                  orphan;     /* boolean: it should come from

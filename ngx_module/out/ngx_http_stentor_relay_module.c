@@ -12,6 +12,7 @@
 
 #include "ngx_http_stentor_relay.h"
 #include "relay/stn_relay_auth.h"
+#include "relay/stn_relay_query.h"
 
 
 /* Sessions of a worker, unless "max" says otherwise. */
@@ -45,11 +46,6 @@ static const char *ngx_http_stentor_relay_query(ngx_http_request_t *r,
     ngx_http_stentor_relay_query_t *q);
 static ngx_int_t ngx_http_stentor_relay_name(ngx_http_request_t *r,
     ngx_str_t *name);
-static ngx_int_t ngx_http_stentor_relay_node(ngx_str_t *node);
-static ngx_int_t ngx_http_stentor_relay_after(ngx_str_t *value,
-    ngx_http_stentor_relay_query_t *q);
-static ngx_int_t ngx_http_stentor_relay_number(const char *data, size_t len,
-    uint64_t *n);
 static const char *ngx_http_stentor_relay_forbidden(ngx_http_request_t *r,
     ngx_stentor_cluster_conf_t *conf, ngx_http_stentor_relay_query_t *q);
 static ngx_uint_t ngx_http_stentor_relay_is_local(struct sockaddr *sa);
@@ -269,30 +265,24 @@ static const char *
 ngx_http_stentor_relay_query(ngx_http_request_t *r,
     ngx_http_stentor_relay_query_t *q)
 {
-    ngx_str_t  value;
+    stn_str_t           args;
+    const char         *reason;
+    stn_relay_query_t   asked;
 
-    if (ngx_http_arg(r, (u_char *) "node", 4, &q->node) != NGX_OK
-        || ngx_http_stentor_relay_node(&q->node) != NGX_OK)
-    {
-        return "names no node";
-    }
+    args.data = (char *) r->args.data;
+    args.len = r->args.len;
 
-    if (ngx_http_arg(r, (u_char *) "epoch", 5, &value) == NGX_OK
-        && (ngx_http_stentor_relay_number((char *) value.data, value.len,
-                                          &q->epoch)
-            != NGX_OK
-            || q->epoch >= STN_RELAY_EPOCHS))
-    {
-        return "has an impossible epoch";
-    }
+    reason = stn_relay_query(&asked, &args);
 
-    if (ngx_http_arg(r, (u_char *) "after", 5, &value) == NGX_OK
-        && ngx_http_stentor_relay_after(&value, q) != NGX_OK)
-    {
-        return "has an impossible \"after\"";
-    }
+    q->node.data = (u_char *) asked.node.data;
+    q->node.len = asked.node.len;
+    q->epoch = asked.epoch;
+    q->msn = asked.msn;
+    q->part = asked.part;
+    q->crc = asked.crc;
+    q->after = asked.after;
 
-    return NULL;
+    return reason;
 }
 
 
@@ -326,82 +316,6 @@ ngx_http_stentor_relay_name(ngx_http_request_t *r, ngx_str_t *name)
     }
 
     return ngx_stentor_name_check(name);
-}
-
-
-/* An id is of one level, and fits into a chain of them. */
-
-static ngx_int_t
-ngx_http_stentor_relay_node(ngx_str_t *node)
-{
-    u_char  *last;
-
-    last = node->data + node->len;
-
-    if (node->len >= NGX_STENTOR_NODE_MAX
-        || ngx_strlchr(node->data, last, '/'))
-    {
-        return NGX_DECLINED;
-    }
-
-    return ngx_stentor_name_check(node);
-}
-
-
-/* MSN.PART:CRC */
-
-static ngx_int_t
-ngx_http_stentor_relay_after(ngx_str_t *value,
-    ngx_http_stentor_relay_query_t *q)
-{
-    int        digit;
-    size_t     i;
-    stn_str_t  rest, msn, part;
-
-    rest.data = (char *) value->data;
-    rest.len = value->len;
-
-    if (!stn_str_cut(&rest, '.', &msn, &rest)
-        || !stn_str_cut(&rest, ':', &part, &rest)
-        || rest.len != 8
-        || ngx_http_stentor_relay_number(msn.data, msn.len, &q->msn) != NGX_OK
-        || ngx_http_stentor_relay_number(part.data, part.len, &q->part)
-           != NGX_OK
-        || q->part >= NGX_STENTOR_PARTS_MAX)
-    {
-        return NGX_DECLINED;
-    }
-
-    for (i = 0; i < rest.len; i++) {
-        digit = stn_str_hex(rest.data[i]);
-
-        if (digit < 0) {
-            return NGX_DECLINED;
-        }
-
-        q->crc = q->crc << 4 | (uint32_t) digit;
-    }
-
-    q->after = 1;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_stentor_relay_number(const char *data, size_t len, uint64_t *n)
-{
-    off_t  value;
-
-    value = ngx_atoof((u_char *) data, len);
-
-    if (value == NGX_ERROR || value >= STN_RELAY_BIG) {
-        return NGX_DECLINED;
-    }
-
-    *n = (uint64_t) value;
-
-    return NGX_OK;
 }
 
 

@@ -96,11 +96,11 @@ ngx_http_stentor_status_cluster(ngx_stentor_conf_t *scf, stn_buf_t *out)
 static uint64_t
 ngx_http_stentor_status_nodes(ngx_stentor_map_t *map, stn_buf_t *out)
 {
-    uint64_t             listeners;
-    ngx_uint_t           i, n;
-    ngx_stentor_node_t  *nodes, *node;
+    uint64_t     listeners;
+    ngx_uint_t   i, n;
+    stn_node_t  *nodes, *node;
 
-    nodes = ngx_alloc(NGX_STENTOR_NODES * sizeof(ngx_stentor_node_t),
+    nodes = ngx_alloc(NGX_STENTOR_NODES * sizeof(stn_node_t),
                       ngx_cycle->log);
     if (nodes == NULL) {
         out->failed = STN_NOMEM;
@@ -158,7 +158,7 @@ ngx_http_stentor_status_leases(ngx_stentor_map_t *map, stn_buf_t *out)
 static void
 ngx_http_stentor_status_lease(ngx_stentor_lease_t *lease, stn_buf_t *out)
 {
-    char        owner[NGX_STENTOR_NODE_MAX], relay[NGX_STENTOR_URL_MAX];
+    char        owner[STN_NODE_MAX], relay[STN_NODE_URL_MAX];
     int64_t     now;
     uint64_t    epoch;
 
@@ -325,19 +325,19 @@ static void
 ngx_http_stentor_status_roles(ngx_stentor_map_t *map, stn_buf_t *out)
 {
     ngx_uint_t            i;
-    ngx_uint_t            held, role[NGX_STENTOR_EDGE + 1];
+    ngx_uint_t            held, role[STN_NODE_EDGE + 1];
     ngx_stentor_lease_t  *lease;
 
     ngx_memzero(role, sizeof(role));
 
     for (i = 0; i < map->nnodes && i < NGX_STENTOR_NODES; i++) {
-        role[ngx_min(map->nodes[i].role, NGX_STENTOR_EDGE)]++;
+        role[ngx_min(map->nodes[i].role, STN_NODE_EDGE)]++;
     }
 
     ngx_http_stentor_status_metric(out, "stentor_cluster_nodes", "gauge",
                                    "Nodes that live, by their role");
 
-    for (i = NGX_STENTOR_ORIGIN; i <= NGX_STENTOR_EDGE; i++) {
+    for (i = STN_NODE_ORIGIN; i <= STN_NODE_EDGE; i++) {
         stn_buf_printf(out, "stentor_cluster_nodes{role=\"%s\"} %llu\n",
                        ngx_http_stentor_status_role[i],
                        (unsigned long long) role[i]);

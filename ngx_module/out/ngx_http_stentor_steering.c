@@ -210,7 +210,7 @@ ngx_http_stentor_steering_at(ngx_http_request_t *r,
     ngx_stentor_steering_t *st, ngx_http_stentor_steered_key_t *key)
 {
     u_char     *dst, *src;
-    u_char      id[NGX_STENTOR_NODE_MAX * 3 + 6];
+    u_char      id[STN_NODE_MAX * 3 + 6];
     ngx_str_t   value;
     ngx_uint_t  i;
 

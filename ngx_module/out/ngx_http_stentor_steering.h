@@ -21,7 +21,7 @@
 
 /* A stream's URL at a node, and a file's below it. */
 #define NGX_HTTP_STENTOR_BASE_MAX                                             \
-    (NGX_STENTOR_URL_MAX + NGX_STENTOR_NAME_MAX + 2)
+    (STN_NODE_URL_MAX + NGX_STENTOR_NAME_MAX + 2)
 #define NGX_HTTP_STENTOR_MANIFEST_MAX  (NGX_HTTP_STENTOR_BASE_MAX + 64)
 
 

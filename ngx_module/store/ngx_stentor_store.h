@@ -278,7 +278,7 @@ typedef struct {
                                             from the origin to the upstream,
                                             with blanks between; empty: it
                                             comes from nobody now */
-    uint32_t                 role;       /* ngx_stentor_role_e, upstream's */
+    uint32_t                 role;       /* stn_node_role_e, upstream's */
     int32_t                  lag_us;     /* upstream to here, over the least */
     int32_t                  behind_us;  /* origin to here, by the clocks of
                                             both */

@@ -14,7 +14,6 @@
 
 
 static void stn_params_appended(stn_str_t *pair, stn_str_t *appended);
-static size_t stn_params_decode(const stn_str_t *value, char *out);
 static stn_str_t *stn_params_slot(stn_params_t *p, const stn_str_t *name);
 static int stn_params_fail(stn_params_t *p, int rc, const char *reason);
 
@@ -94,6 +93,26 @@ stn_params_appended(stn_str_t *pair, stn_str_t *appended)
 
 
 int
+stn_params_pair(stn_str_t *query, stn_str_t *name, stn_str_t *value)
+{
+    stn_str_t  pair;
+
+    do {
+        if (query->len == 0) {
+            return 0;
+        }
+
+        stn_str_cut(query, '&', &pair, query);
+
+    } while (pair.len == 0);
+
+    stn_str_cut(&pair, '=', name, value);
+
+    return 1;
+}
+
+
+int
 stn_params_add(stn_params_t *p, const stn_str_t *name,
     const stn_str_t *value)
 {
@@ -142,10 +161,7 @@ stn_params_keep(stn_params_t *p, const stn_str_t *value, stn_str_t *out)
 }
 
 
-/* Decodes value to out, where there is room for as much, and returns the
- * length. */
-
-static size_t
+size_t
 stn_params_decode(const stn_str_t *value, char *out)
 {
     int     high, low;

@@ -59,6 +59,14 @@ void stn_params_init(stn_params_t *p);
  */
 int stn_params_read(stn_params_t *p, const stn_str_t *query);
 
+/* The next name=value pair of a query, which is cut off it; both are still
+ * encoded.  Empty ones are stepped over.  Returns 1, or 0: there is none. */
+int stn_params_pair(stn_str_t *query, stn_str_t *name, stn_str_t *value);
+
+/* Decodes value to out, where there is room for as many bytes, and returns how
+ * many came of it. */
+size_t stn_params_decode(const stn_str_t *value, char *out);
+
 /* One pair, whose value is decoded likewise.  Returns as stn_params_read(). */
 int stn_params_add(stn_params_t *p, const stn_str_t *name,
     const stn_str_t *value);

@@ -45,8 +45,9 @@ typedef struct {
     uint32_t             bitrate;    /* what it is encoded with, bit/s */
     const uint8_t       *data;       /* the file */
     size_t               len;
-    volatile int        *stop;       /* ends the work when not 0: looked at
-                                        every few frames; may be NULL */
+    volatile int        *stop;       /* ends the work when not 0: read, as by
+                                        another thread, every few frames; may
+                                        be NULL */
 } stn_hold_conf_t;
 
 

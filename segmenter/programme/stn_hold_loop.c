@@ -412,7 +412,7 @@ stn_hold_loop_encode(stn_hold_loop_t *l, const float *from, size_t n)
     size_t  piece;
 
     for ( ; n; from += piece, n -= piece) {
-        if (l->stop && *l->stop) {
+        if (l->stop && __atomic_load_n(l->stop, __ATOMIC_RELAXED)) {
             return STN_AGAIN;
         }
 

@@ -77,7 +77,7 @@ stn_hold_memory_stopped(void *opaque)
 {
     const stn_hold_memory_t  *m = opaque;
 
-    return m->stop && *m->stop;
+    return m->stop && __atomic_load_n(m->stop, __ATOMIC_RELAXED);
 }
 
 

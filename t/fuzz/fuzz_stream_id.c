@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Fuzz target: SRT stream ids, and the same bytes as a query.  What comes out
- * is text, of the object itself, and no longer than what went in.
+ * Fuzz target: SRT stream ids, and the same bytes as a query, as a whole and
+ * pair by pair.  What comes out is text, of the object itself, and no longer
+ * than what went in.
  */
 
 #include <stdlib.h>
@@ -47,6 +48,29 @@ check_params(const stn_params_t *p)
 }
 
 
+static void
+check_pairs(stn_str_t query)
+{
+    char       *out;
+    size_t      before;
+    stn_str_t   name, value;
+
+    for (before = query.len;
+         stn_params_pair(&query, &name, &value);
+         before = query.len)
+    {
+        check(name.len + value.len <= before && query.len < before);
+
+        out = malloc(value.len ? value.len : 1);
+        check(out != NULL);
+        check(stn_params_decode(&value, out) <= value.len);
+        free(out);
+    }
+
+    check(query.len == 0);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -69,6 +93,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     query.data = (const char *) data;
     query.len = len;
+
+    check_pairs(query);
 
     stn_params_init(&p);
     rc = stn_params_read(&p, &query);

@@ -186,10 +186,44 @@ keeps_to_its_limit(void **state)
 }
 
 
+static void
+tells_pairs_one_by_one(void **state)
+{
+    char       out[16];
+    stn_str_t  query, name, value;
+
+    (void) state;
+
+    query.data = "&&a=b%20c&d&=e&f=g=h&";
+    query.len = strlen(query.data);
+
+    assert_true(stn_params_pair(&query, &name, &value));
+    access_is(&name, "a");
+    access_is(&value, "b%20c");
+    assert_int_equal(stn_params_decode(&value, out), 3);
+    assert_memory_equal(out, "b c", 3);
+
+    assert_true(stn_params_pair(&query, &name, &value));
+    access_is(&name, "d");
+    access_is(&value, "");
+
+    assert_true(stn_params_pair(&query, &name, &value));
+    access_is(&name, "");
+    access_is(&value, "e");
+
+    assert_true(stn_params_pair(&query, &name, &value));
+    access_is(&name, "f");
+    access_is(&value, "g=h");
+
+    assert_false(stn_params_pair(&query, &name, &value));
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(tells_pairs_one_by_one),
         cmocka_unit_test(reads_what_it_knows),
         cmocka_unit_test(reads_nothing_from_nothing),
         cmocka_unit_test(decodes_percents_and_nothing_else),

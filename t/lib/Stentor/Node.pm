@@ -98,7 +98,7 @@ sub free_port($proto = 'tcp') {
 # worker its own socket), slow_threads (new threads begin up to so many ms
 # late), slow_disk (it does not answer as long as there is the node's file
 # slow), disk => [directory, mount options] (a tmpfs of its own, see disk()),
-# tsan => 1 (it runs under ThreadSanitizer: see races()); snippets: main,
+# tsan => 1 (it runs under ThreadSanitizer: Stentor::Tsan); snippets: main,
 # events, stentor, application, stream_server, http, http_server, location;
 # plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
 # in its log; faults => a table of Stentor::Fault, by which it runs into them;
@@ -186,15 +186,6 @@ sub environment($self) {
 sub libtsan() {
     chomp(my $so = `gcc -print-file-name=libtsan.so`);
     return Cwd::realpath($so);
-}
-
-
-# The races of threads that a node with tsan => 1 has found, each as the text
-# of ThreadSanitizer's report.
-
-sub races($self) {
-    return grep { /WARNING: ThreadSanitizer: data race/ }
-           map { split(/^={18}$/m, slurp($_)) } glob("$self->{dir}/tsan.*");
 }
 
 
