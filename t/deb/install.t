@@ -343,7 +343,11 @@ sub check($suite, $c) {
         return !grep { $_->{title} =~ /^nginx/ } $c->processes();
     }, 60), 'stopped') or diag(map { "$_->{title}\n" } $c->processes());
     is(join("\n", $node->dirt()), '', 'the log is clean');
-    unlike($node->log(), qr/\Q$key\E/, 'and has no key');
+
+    my $told = Stentor::Node::slurp("$node->{dir}/stentor.log") // '';
+    like($told, qr/broadcaster is refused: no stream key/,
+         'the other one says who was refused and why');
+    unlike($node->log() . $told, qr/\Q$key\E/, 'no log has a key');
     $c->stop();
 
     # --- gone
