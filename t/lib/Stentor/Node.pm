@@ -27,7 +27,7 @@ use Stentor::HTTP;
 
 our $TOP = Cwd::realpath(__FILE__ =~ s{[^/]*$}{}r . '../../..');
 our $TSAN_MODULE = "$TOP/build/tsan/ngx_stentor_module.so";
-our $PATIENCE = $ENV{STENTOR_ASAN} ? 30 : 10;
+our $PATIENCE = 30;
 
 my %running;
 my @locks;
