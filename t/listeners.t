@@ -82,11 +82,18 @@ sub gauges($what, $test, $seconds = 60) {
 }
 
 
-# The media playlist of a rendition, and the path of a segment or part some way
-# from its end.
+# The media playlist of a rendition; a machine that has much to do needs its
+# time to make the first one.
 
 sub media($name = 'hi') {
-    my $r = $node->get("/live/studio1/$name.m3u8", 'User-Agent' => 'witness');
+    my $r;
+
+    $node->wait_until(sub {
+        $r = $node->get("/live/studio1/$name.m3u8",
+                        'User-Agent' => 'witness');
+        return $r->{status} == 200;
+    }) or die "the playlist: $r->{status}\n";
+
     return Stentor::Playlist::parse($r->{text});
 }
 
