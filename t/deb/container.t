@@ -41,11 +41,7 @@ use constant STOPS => 10;
 
 my %SUITE = (12 => 'bookworm', 13 => 'trixie');
 my $TOP = $Stentor::Node::TOP;
-my $aac = "$TOP/build/t/deb.aac";
-
-File::Path::make_path("$TOP/build/t");
-system("ffmpeg -nostdin -loglevel error -y -f lavfi -i sine=440:d=600"
-       . " -c:a aac -ar 48000 -ac 2 $aac") == 0 or die "ffmpeg: $?\n";
+my $aac = Stentor::Encoder::long_tone();
 
 
 # The instructions, as [name, rest], continued lines joined.

@@ -53,11 +53,7 @@ my @SUITES = $ENV{STENTOR_DEB} eq '1' ? qw(bookworm trixie)
 
 die "no listener page: run make html\n" if !-e "$TOP/build/html/index.html";
 
-# longer than a broadcast takes
-my $aac = "$TOP/build/t/deb.aac";
-File::Path::make_path("$TOP/build/t");
-system("ffmpeg -nostdin -loglevel error -y -f lavfi -i sine=440:d=600"
-       . " -c:a aac -ar 48000 -ac 2 $aac") == 0 or die "ffmpeg: $?\n";
+my $aac = Stentor::Encoder::long_tone();
 
 
 # Builds the package in a chroot of its own: (its path, what lintian said).
