@@ -149,7 +149,8 @@ typedef struct {
     ngx_msec_t            linger;
     size_t                max_bitrate;     /* bit/s */
     size_t                ingest_max_bitrate;  /* bit/s; 0: no limit */
-    ngx_str_t             on_event;        /* URL, 0-terminated; or null */
+    ngx_str_t             on_event;        /* URL, 0-terminated; or null: that
+                                              of the node */
     ngx_stentor_keys_t   *keys;            /* NULL: anybody may publish */
     ngx_stentor_ask_conf_t  on_publish;
     ngx_stentor_limits_t  limits;          /* of all its streams together */
@@ -220,6 +221,7 @@ typedef struct {
     ngx_array_t           apps;        /* of ngx_stentor_app_t */
     ngx_array_t           srt;         /* of ngx_stentor_srt_conf_t */
     ngx_stentor_limits_t  limits;      /* of the whole node */
+    ngx_str_t             on_event;    /* URL, 0-terminated; or null */
     ngx_stentor_cluster_conf_t
                          *cluster;     /* NULL: this node is alone */
     ngx_stentor_steering_conf_t

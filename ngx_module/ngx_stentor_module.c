@@ -38,6 +38,7 @@ static ngx_int_t ngx_stentor_worker_streams(ngx_cycle_t *cycle,
 static void ngx_stentor_exit_process(ngx_cycle_t *cycle);
 static char *ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static void ngx_stentor_block_events(ngx_stentor_conf_t *scf);
 static char *ngx_stentor_block_store(ngx_conf_t *cf,
     ngx_stentor_conf_t *scf);
 static char *ngx_stentor_sessions(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -94,6 +95,13 @@ static ngx_command_t  ngx_stentor_commands[] = {
       0,
       offsetof(ngx_stentor_conf_t, limits.bandwidth),
       NULL },
+
+    { ngx_string("on_event"),
+      NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_stentor_conf_t, on_event),
+      &ngx_stentor_on_event_post },
 
     { ngx_string("srt"),
       NGX_STENTOR_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
@@ -474,7 +482,8 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
     }
 
     worker->pulse = ngx_stentor_pulse_start(cycle, worker->wake, worker->crowd,
-                                            ngx_stentor_http_look);
+                                            ngx_stentor_http_look,
+                                            ngx_stentor_notify_verdict);
     if (worker->pulse == NULL) {
         return NGX_ERROR;
     }
@@ -624,7 +633,28 @@ ngx_stentor_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    ngx_stentor_block_events(scf);
+
     return ngx_stentor_block_store(cf, scf);
+}
+
+
+/* Events go where those of the node go, if an application does not say where;
+ * whichever of the two stands first. */
+
+static void
+ngx_stentor_block_events(ngx_stentor_conf_t *scf)
+{
+    ngx_uint_t          i;
+    ngx_stentor_app_t  *app;
+
+    app = scf->apps.elts;
+
+    for (i = 0; i < scf->apps.nelts; i++) {
+        if (app[i].on_event.len == 0) {
+            app[i].on_event = scf->on_event;
+        }
+    }
 }
 
 

@@ -5,7 +5,7 @@
 
 # Documentation and code name the same things: each directive of a command
 # table stands in docs/directives.md and the other way round, each field of
-# the status in docs/status.md.
+# the status in docs/status.md; and what links to each other is there.
 
 use v5.36;
 
@@ -15,6 +15,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Stentor::Kit;
+use Stentor::Links;
 
 
 use File::Find ();
@@ -89,5 +90,8 @@ SKIP: {
     $b->stop();
     $node->done();
 }
+
+is(join("\n", Stentor::Links::broken(Stentor::Links::documents($top))), '',
+   'no link leads nowhere');
 
 done_testing();

@@ -6,7 +6,8 @@
 # scripts/evening in its short form and all of its variants, all together:
 # doors, a broadcaster who is killed and comes back, silence, workers killed, a
 # ladder, other audio parameters.  What is asserted are its own checks; their
-# limits and reasons are in Stentor::Verdict.
+# limits and reasons are in Stentor::Verdict.  An evening that went wrong on a
+# machine that had no time for it says nothing: it is tried again, alone.
 
 use v5.36;
 
@@ -35,32 +36,57 @@ my @VARIANTS = (
     ['other parameters', '--other-parameters'],
 );
 
-my %pid;
+# So much slower than alone a machine may be for what went wrong to count, and
+# so often an evening is tried.
+use constant { SLOW => 1.5, TRIES => 3 };
 
-for my $variant (@VARIANTS) {
-    my ($name, @options) = @$variant;
 
+sub begin($name, @options) {
     my $pid = fork() // die "fork: $!\n";
-    $pid{$name} = $pid;
+    return $pid if $pid;
 
-    # hold audio is made at each start: not four times at once
-    sleep(2), next if $pid;
-
+    unlink("$dir/$name.json");
     open(STDOUT, '>', "$dir/$name.txt");
     open(STDERR, '>&', \*STDOUT);
     exec($^X, "$top/scripts/evening", '--short', '--json', "$dir/$name.json",
          @options) or POSIX::_exit(127);
 }
 
-for my $variant (@VARIANTS) {
-    my ($name) = @$variant;
 
-    waitpid($pid{$name}, 0);
+# What it came to: (report, exit status, text).
+
+sub end($name, $pid) {
+    waitpid($pid, 0);
     my $status = $? >> 8;
-    my $text = Stentor::Node::slurp("$dir/$name.txt") // '';
     my $json = Stentor::Node::slurp("$dir/$name.json");
-    my $r = $json ? JSON::PP::decode_json($json) : {};
 
+    return ($json ? JSON::PP::decode_json($json) : {}, $status,
+            Stentor::Node::slurp("$dir/$name.txt") // '');
+}
+
+
+my (%pid, %end);
+
+# hold audio is made at each start: not four times at once
+for my $variant (@VARIANTS) {
+    $pid{$variant->[0]} = begin(@$variant);
+    sleep(2);
+}
+
+$end{$_} = [ end($_, $pid{$_}) ] for map { $_->[0] } @VARIANTS;
+
+for my $variant (@VARIANTS) {
+    my ($name, @options) = @$variant;
+
+    for (2 .. TRIES) {
+        my ($r) = @{ $end{$name} };
+        last if ($r->{verdict} // '') ne 'fail' || $r->{slow} < SLOW;
+
+        note("$name: again, for the machine was $r->{slow} times slower");
+        $end{$name} = [ end($name, begin($name, @options)) ];
+    }
+
+    my ($r, $status, $text) = @{ $end{$name} };
     subtest($name => sub { judged($r, $status) }) or diag($text);
 }
 

@@ -34,7 +34,9 @@ chmod(0600, map { "$dir/$_" } qw(redis relay keys));
 mkdir("$dir/logs");
 
 my ($pem, $key) = Stentor::Authority->new(dir => $dir)->issue('edge-1');
-rename($pem, "$dir/edge.pem") && rename($key, "$dir/edge.key") || die;
+my ($pem_file, $key_file) = map { "$dir/edge.$_" } qw(pem key);
+my $tls_port = Stentor::Node::free_port();
+rename($pem, $pem_file) && rename($key, $key_file) || die;
 
 
 # What nginx -t says to a text: (its exit status, the text).
@@ -118,6 +120,33 @@ for my $wrong ([ stentor => 'stentor_rtmp' ], [ site => 'stentor_hls' ]) {
     isnt($rc, 0, "debian/$file.conf: not if a directive is wrong");
     like($said, qr/unknown directive "${directive}s"/, 'and it is that one');
 }
+
+
+# --- what docs/operations.md has an operator put into them
+
+# Its blocks of lines that have such a line, without their indentation.
+
+sub block($line) {
+    my $text = Stentor::Node::slurp("$Stentor::Node::TOP/docs/operations.md");
+    my ($block) = grep { /^ {4}$line/m }
+                  $text =~ /((?:^(?: {4}.*)?\n)+)/mg;
+    return $block // die "docs/operations.md has no $line\n";
+}
+
+my $cert = block('listen 1936 ssl;') =~ s{/etc/\S*/fullchain.pem}{$pem_file}r
+                                     =~ s{/etc/\S*/privkey.pem}{$key_file}r
+                                     =~ s/ 1936/ $tls_port/r;
+
+($rc, $said) = nginx_says(debian(
+    site => sub ($text) {
+        $text =~ s/^server \{\n/join('', block('limit_req_zone'), $&,
+                                      block('limit_conn '))/mer;
+    },
+    stentor => sub ($text) {
+        block('worker_rlimit_nofile') . $text =~ s/^ +listen 1935;\n/$&$cert/mr;
+    }) =~ s/events \{\n/$& . block('worker_connections')/er);
+is($rc, 0, 'docs/operations.md: nginx takes it') or diag($said);
+unlike($said, qr/\[warn\]/, 'without a warning');
 
 
 # --- what is edited has to be there

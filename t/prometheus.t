@@ -19,6 +19,7 @@ use Stentor::Cluster;
 use Stentor::Crowd;
 use Stentor::Encoder;
 use Stentor::Kit;
+use Stentor::Links;
 use Stentor::Prometheus;
 
 use JSON::PP;
@@ -37,14 +38,6 @@ sub promtool(@args) {
 }
 
 
-# Where in the documentation a heading is, as links name it.
-
-sub anchors($path) {
-    my $text = Stentor::Node::slurp("$top/$path") // '';
-    return map { lc(s/[^\w -]//gr) =~ tr/ /-/r } $text =~ /^#+ (.+?)\s*$/mg;
-}
-
-
 # --- as files
 
 promtool('check', 'rules', $Stentor::Prometheus::RULES);
@@ -60,7 +53,8 @@ is(scalar(my @runbooks = $rules =~ /^ +runbook: (\S+)$/mg), scalar(@alerts),
 
 for my $runbook (@runbooks) {
     my ($path, $anchor) = split(/#/, $runbook);
-    ok(scalar(grep { $_ eq $anchor } anchors($path)), "$runbook is there");
+    ok(scalar(grep { $_ eq $anchor }
+              Stentor::Links::anchors("$top/$path")), "$runbook is there");
 }
 
 my $board = decode_json(Stentor::Node::slurp("$top/docs/grafana/stentor.json"));

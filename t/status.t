@@ -90,7 +90,8 @@ is($s->{workers}, 2, 'workers');
 my $judged = $node->wait_status(sub ($s) { $s->{verdict} });
 has_fields('the verdict', $judged->{verdict}, $FIELDS{verdict});
 has_fields('its figures', $judged->{verdict}{figures}, $FIELDS{figures});
-is($judged->{verdict}{state}, 'healthy', 'it is healthy');
+like($judged->{verdict}{state}, qr/^(?:healthy|crowded)$/,
+     'it is healthy, or the machine is busy');
 is_deeply($judged->{verdict}{attacks}, [], 'nobody attacks it');
 cmp_ok($judged->{verdict}{figures}{wake_late_ms}, '<', 5000,
        'workers notice that they are woken');
@@ -222,7 +223,8 @@ for my $line (split(/\n/, $r->{body})) {
 }
 
 like($r->{body}, qr/\n\z/, 'metrics end with a line feed');
-is($value{'stentor_verdict{state="healthy"}'}, 1, 'the verdict is a metric');
+is($value{'stentor_verdict{state="healthy"}'}
+   + $value{'stentor_verdict{state="crowded"}'}, 1, 'the verdict is a metric');
 is($value{"stentor_attack{kind=\"$_\"}"}, 0, "$_ is a metric")
     for qw(connect-only slow-loris playlist-only hammering malformed);
 is($value{'stentor_stream_verdict{stream="live/studio1",state="source lost"}'},

@@ -43,7 +43,9 @@ struct ngx_stentor_redis_s {
     ngx_uint_t                   left;       /* how many before a rest */
     ngx_stentor_redis_addr_t     addr;       /* the server's */
     char                         host[NGX_STENTOR_REDIS_HOST_MAX];
-    ngx_uint_t                   up;         /* boolean: ready for commands */
+    ngx_uint_t                   reached;    /* boolean: it is connected, or
+                                                was, */
+    ngx_uint_t                   up;         /* and is ready for commands */
     ngx_uint_t                   failures;   /* since it was */
     ngx_event_t                  find;       /* begins, or goes on, to find
                                                 the server */
@@ -61,6 +63,8 @@ struct ngx_stentor_redis_s {
 static void ngx_stentor_redis_event(ngx_stentor_redis_t *redis,
     ngx_event_t *ev, ngx_event_handler_pt handler);
 static void ngx_stentor_redis_find(ngx_event_t *ev);
+static ngx_stentor_redis_addr_t *ngx_stentor_redis_next(
+    ngx_stentor_redis_t *redis);
 static void ngx_stentor_redis_sentinel(ngx_stentor_redis_t *redis);
 static void ngx_stentor_redis_sentinel_ready(void *data);
 static void ngx_stentor_redis_sentinel_reply(void *data, redisReply *reply);
@@ -218,8 +222,7 @@ ngx_stentor_redis_subscribe(ngx_stentor_redis_t *redis, const char *channel,
 static void
 ngx_stentor_redis_find(ngx_event_t *ev)
 {
-    ngx_stentor_redis_t       *redis;
-    ngx_stentor_redis_addr_t  *addr;
+    ngx_stentor_redis_t  *redis;
 
     redis = ev->data;
 
@@ -228,20 +231,16 @@ ngx_stentor_redis_find(ngx_event_t *ev)
         return;
     }
 
-    /* a name may have several addresses */
-
-    addr = redis->conf->redis.elts;
-    redis->addr = addr[redis->next % redis->conf->redis.nelts];
-    redis->next++;
-
+    redis->addr = *ngx_stentor_redis_next(redis);
     ngx_stentor_redis_server(redis);
 }
 
 
-/* All are asked once, the next one first, before there is a rest. */
+/* A Sentinel, or one of the addresses that a server's name has: all are tried
+ * once, the next one first, before there is a rest. */
 
-static void
-ngx_stentor_redis_sentinel(ngx_stentor_redis_t *redis)
+static ngx_stentor_redis_addr_t *
+ngx_stentor_redis_next(ngx_stentor_redis_t *redis)
 {
     ngx_stentor_redis_addr_t  *addr;
 
@@ -255,7 +254,15 @@ ngx_stentor_redis_sentinel(ngx_stentor_redis_t *redis)
     redis->next++;
     redis->left--;
 
-    if (ngx_stentor_redis_link_connect(&redis->sentinel, addr,
+    return addr;
+}
+
+
+static void
+ngx_stentor_redis_sentinel(ngx_stentor_redis_t *redis)
+{
+    if (ngx_stentor_redis_link_connect(&redis->sentinel,
+                                       ngx_stentor_redis_next(redis),
                                        &redis->conf->redis_tls)
         != NGX_OK)
     {
@@ -378,6 +385,8 @@ ngx_stentor_redis_sentinel_closed(void *data, const char *reason)
 static void
 ngx_stentor_redis_server(ngx_stentor_redis_t *redis)
 {
+    redis->reached = 0;
+
     if (ngx_stentor_redis_link_connect(&redis->server, &redis->addr,
                                        &redis->conf->redis_tls)
         != NGX_OK)
@@ -398,6 +407,7 @@ ngx_stentor_redis_server_ready(void *data)
     ngx_stentor_redis_command_t   cmd;
 
     redis = data;
+    redis->reached = 1;
 
     ngx_stentor_redis_auth(redis, &redis->server,
                            ngx_stentor_redis_server_auth);
@@ -532,6 +542,11 @@ ngx_stentor_redis_role(void *data, redisReply *reply)
     redis->up = 1;
     redis->failures = 0;
 
+    /* should it be lost, this address is the first to be tried again */
+
+    redis->left = 0;
+    redis->next--;
+
     if (redis->told) {
         ngx_add_timer(&redis->listen, 1);
     }
@@ -564,9 +579,17 @@ ngx_stentor_redis_server_closed(void *data, const char *reason)
 }
 
 
+/* One that cannot be reached is no news while there are other addresses. */
+
 static void
 ngx_stentor_redis_failed(ngx_stentor_redis_t *redis, const char *reason)
 {
+    if (redis->left && !redis->reached) {
+        ngx_add_timer(&redis->find, 1);
+        return;
+    }
+
+    redis->left = 0;
     redis->up = 0;
 
     ngx_stentor_redis_link_close(&redis->channel);

@@ -33,7 +33,7 @@ typedef struct {
 typedef void (*ngx_stentor_redis_reply_pt)(void *data, redisReply *reply);
 
 /* The connection is ready for commands (up), or it is not any more, or could
- * not be made ready, and why: once for each try. */
+ * not be made ready, and why: once when all its addresses have been tried. */
 typedef void (*ngx_stentor_redis_state_pt)(void *data, ngx_uint_t up,
     const char *reason);
 

@@ -232,9 +232,10 @@ ngx_stentor_redis_host(ngx_conf_t *cf, ngx_url_t *u, ngx_addr_t *from,
     to->host.len = ngx_sock_ntop(from->sockaddr, from->socklen, to->host.data,
                                  NGX_SOCKADDR_STRLEN, 0);
 
-    /* an IPv6 address would have its brackets, and is no name anyway */
+    /* An IPv6 address would have its brackets, and is no name anyway.  That a
+     * name's first address is such a one does not matter. */
 
-    if (u->family != AF_INET6) {
+    if (u->host.len && u->host.data[0] != '[') {
         ngx_cpystrn(to->name.data, u->host.data, u->host.len + 1);
         to->name.len = u->host.len;
     }

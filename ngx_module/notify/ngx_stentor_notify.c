@@ -90,6 +90,7 @@ ngx_int_t
 ngx_stentor_notify_event(ngx_stentor_notify_t *n, const char *url,
     ngx_str_t *stream, const char *event, const char *fmt, ...)
 {
+    char                         whose[NGX_STENTOR_OUTBOX_WHOSE_MAX + 1];
     va_list                      args;
     ngx_int_t                    rc;
     ngx_stentor_outbox_event_t  *ev, *excess;
@@ -107,9 +108,10 @@ ngx_stentor_notify_event(ngx_stentor_notify_t *n, const char *url,
     rc = ev ? ngx_stentor_notify_put(n, url, ev, &excess) : NGX_DECLINED;
 
     if (rc != NGX_OK) {
+        ngx_stentor_outbox_whose(whose, stream);
         ngx_log_error(NGX_LOG_ERR, &n->log, 0,
-                      "event \"%s\" of stream \"%V\" is lost: out of memory "
-                      "or threads, or too long", event, stream);
+                      "event \"%s\" of %s is lost: out of memory or threads, "
+                      "or too long", event, whose);
         ngx_stentor_notify_count(n, NGX_STENTOR_NOTIFY_DROPPED, 1);
 
         if (ev) {

@@ -18,6 +18,7 @@
 
 
 #include "store/ngx_stentor_store.h"
+#include "audience/stn_verdict.h"
 
 
 /* Makes the worker's notify, and readies libcurl: before the worker has any
@@ -31,8 +32,9 @@ ngx_stentor_notify_t *ngx_stentor_notify_create(ngx_cycle_t *cycle,
 void ngx_stentor_notify_exit(ngx_stentor_notify_t *n);
 
 /*
- * Sends an event to url (0-terminated; it is copied).  From any thread; waits
- * for nothing but a mutex that is never held over I/O.  fmt (as for printf())
+ * Sends an event of a stream, or of the node (NULL), to url (0-terminated; it
+ * is copied).  From any thread; waits for nothing but a mutex that is never
+ * held over I/O.  fmt (as for printf())
  * and what follows write further members of the JSON object, such as
  * "\"level_db\":%.2f", or fmt is NULL; strings among them are escaped by the
  * caller (ngx_escape_json()), and all together shorter than 4096 bytes.
@@ -44,6 +46,10 @@ void ngx_stentor_notify_exit(ngx_stentor_notify_t *n);
 ngx_int_t ngx_stentor_notify_event(ngx_stentor_notify_t *n, const char *url,
     ngx_str_t *stream, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* Sends "verdict" to the node's own URL; see ngx_stentor_pulse_news_pt. */
+void ngx_stentor_notify_verdict(ngx_cycle_t *cycle, stn_verdict_e was,
+    const stn_verdict_t *verdict, const stn_verdict_figures_t *f);
 
 
 #endif /* _NGX_STENTOR_NOTIFY_H_INCLUDED_ */

@@ -338,8 +338,8 @@ ngx_stentor_notify_lose(ngx_stentor_notify_t *n,
     const char *reason)
 {
     ngx_log_error(NGX_LOG_ERR, &n->log, 0,
-                  "event \"%s\" of stream \"%s\" is given up: %s, %s",
-                  ev->name, ev->stream, target->label, reason);
+                  "event \"%s\" of %s is given up: %s, %s",
+                  ev->name, ev->whose, target->label, reason);
 
     ngx_stentor_notify_count(n, NGX_STENTOR_NOTIFY_FAILED, 1);
     ngx_stentor_outbox_event_free(ev);

@@ -16,7 +16,7 @@
 
 static void ngx_stentor_outbox_id(char *id, int64_t now);
 static void ngx_stentor_outbox_common(ngx_stentor_outbox_event_t *ev,
-    ngx_str_t *node, int64_t now);
+    ngx_str_t *node, ngx_str_t *stream, int64_t now);
 static void ngx_stentor_outbox_text(stn_buf_t *out, const char *name,
     u_char *s, size_t len);
 static void ngx_stentor_outbox_members(stn_buf_t *out, const char *fmt,
@@ -47,10 +47,9 @@ ngx_stentor_outbox_event(ngx_str_t *node, ngx_str_t *stream, const char *name,
 
     ngx_stentor_outbox_id(ev->id, now);
     ngx_cpystrn((u_char *) ev->name, (u_char *) name, sizeof(ev->name));
-    ngx_cpystrn((u_char *) ev->stream, stream->data,
-                ngx_min(stream->len + 1, sizeof(ev->stream)));
+    ngx_stentor_outbox_whose(ev->whose, stream);
 
-    ngx_stentor_outbox_common(ev, node, now);
+    ngx_stentor_outbox_common(ev, node, stream, now);
 
     if (fmt) {
         stn_buf_u8(&ev->body, ',');
@@ -103,9 +102,23 @@ ngx_stentor_outbox_id(char *id, int64_t now)
 }
 
 
+void
+ngx_stentor_outbox_whose(char *text, ngx_str_t *stream)
+{
+    u_char  *p, *last;
+
+    p = (u_char *) text;
+    last = p + NGX_STENTOR_OUTBOX_WHOSE_MAX;
+
+    p = stream ? ngx_slprintf(p, last, "stream \"%V\"", stream)
+               : ngx_slprintf(p, last, "the node");
+    *p = '\0';
+}
+
+
 static void
 ngx_stentor_outbox_common(ngx_stentor_outbox_event_t *ev, ngx_str_t *node,
-    int64_t now)
+    ngx_str_t *stream, int64_t now)
 {
     ngx_tm_t   tm;
     stn_buf_t  *out;
@@ -117,9 +130,12 @@ ngx_stentor_outbox_common(ngx_stentor_outbox_event_t *ev, ngx_str_t *node,
     stn_buf_u8(out, '{');
     ngx_stentor_outbox_text(out, "event", (u_char *) ev->name,
                             ngx_strlen(ev->name));
-    stn_buf_u8(out, ',');
-    ngx_stentor_outbox_text(out, "stream", (u_char *) ev->stream,
-                            ngx_strlen(ev->stream));
+
+    if (stream) {
+        stn_buf_u8(out, ',');
+        ngx_stentor_outbox_text(out, "stream", stream->data, stream->len);
+    }
+
     stn_buf_printf(out, ",\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\","
                    "\"id\":\"%s\",", tm.ngx_tm_year, tm.ngx_tm_mon,
                    tm.ngx_tm_mday, tm.ngx_tm_hour, tm.ngx_tm_min,

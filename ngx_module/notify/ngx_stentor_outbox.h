@@ -41,6 +41,9 @@
 /* The longest name of an event. */
 #define NGX_STENTOR_OUTBOX_NAME_MAX  32
 
+/* Whose an event is, in a log: a stream's or the node's. */
+#define NGX_STENTOR_OUTBOX_WHOSE_MAX  (NGX_STENTOR_NAME_MAX + 16)
+
 
 typedef struct {
     ngx_queue_t               queue;      /* in its target, oldest first */
@@ -50,7 +53,7 @@ typedef struct {
     stn_buf_t                 body;       /* JSON */
     char                      id[NGX_STENTOR_OUTBOX_ID_LEN];
     char                      name[NGX_STENTOR_OUTBOX_NAME_MAX + 1];
-    char                      stream[NGX_STENTOR_NAME_MAX + 1];
+    char                      whose[NGX_STENTOR_OUTBOX_WHOSE_MAX + 1];
 } ngx_stentor_outbox_event_t;
 
 
@@ -75,13 +78,17 @@ typedef struct {
 
 
 /*
- * Makes an event: a JSON object with the common members and those that fmt
- * (as for printf(); NULL: none) and args write: "\"key\":value,...".  Returns
- * NULL out of memory, or when it would be longer than an event may be.
+ * Makes an event of a stream, or of the node (NULL): a JSON object with the
+ * common members and those that fmt (as for printf(); NULL: none) and args
+ * write: "\"key\":value,...".  Returns NULL out of memory, or when it would be
+ * longer than an event may be.
  */
 ngx_stentor_outbox_event_t *ngx_stentor_outbox_event(ngx_str_t *node,
     ngx_str_t *stream, const char *name, const char *fmt, va_list args)
     __attribute__((format(printf, 4, 0)));
+
+/* Writes whose it is, as a log has it, and an ending zero. */
+void ngx_stentor_outbox_whose(char *text, ngx_str_t *stream);
 
 void ngx_stentor_outbox_event_free(ngx_stentor_outbox_event_t *ev);
 

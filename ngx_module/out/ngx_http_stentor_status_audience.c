@@ -9,20 +9,11 @@
  */
 
 #include "ngx_http_stentor_status.h"
+#include "audience/stn_verdict_json.h"
 #include "store/ngx_stentor_pulse.h"
 #include "store/ngx_stentor_unique.h"
 
 
-typedef struct {
-    const char  *name;
-    double       value;
-} ngx_http_stentor_status_figure_t;
-
-
-static void ngx_http_stentor_status_attacks(stn_verdict_t *verdict,
-    stn_buf_t *out);
-static void ngx_http_stentor_status_figures(stn_verdict_figures_t *f,
-    stn_buf_t *out);
 static void ngx_http_stentor_status_level_metrics(stn_verdict_figures_t *f,
     stn_buf_t *out);
 static void ngx_http_stentor_status_attack_metrics(
@@ -45,85 +36,18 @@ ngx_http_stentor_status_verdict(ngx_stentor_store_t *store, stn_buf_t *out)
 
     stn_verdict_text(&verdict, &f, text);
 
-    stn_buf_printf(out, "  \"verdict\": {\"state\": \"%s\", \"attacks\": [",
+    stn_buf_printf(out, "  \"verdict\": {\"state\": \"%s\", \"attacks\": ",
                    stn_verdict_states[verdict.state]);
-    ngx_http_stentor_status_attacks(&verdict, out);
+    stn_verdict_json_attacks(&verdict, out);
 
-    stn_buf_str(out, "], \"text\": ");
+    stn_buf_str(out, ", \"text\": ");
     ngx_http_stentor_status_text(out, text);
 
-    stn_buf_printf(out, ", \"since_s\": %lld,\n    \"figures\": {",
+    stn_buf_printf(out, ", \"since_s\": %lld,\n    \"figures\": ",
                    ((long long) ngx_current_msec - (long long)
                     verdict.since_ms) / 1000);
-    ngx_http_stentor_status_figures(&f, out);
-    stn_buf_str(out, "}},\n");
-}
-
-
-static void
-ngx_http_stentor_status_attacks(stn_verdict_t *verdict, stn_buf_t *out)
-{
-    ngx_uint_t   i;
-    const char  *sep;
-
-    for (sep = "", i = 0; i < STN_ATTACKS; i++) {
-        if (verdict->attacks & 1u << i) {
-            stn_buf_printf(out, "%s\"%s\"", sep, stn_verdict_attacks[i]);
-            sep = ", ";
-        }
-    }
-}
-
-
-static void
-ngx_http_stentor_status_figures(stn_verdict_figures_t *f, stn_buf_t *out)
-{
-    ngx_uint_t  i;
-
-    const ngx_http_stentor_status_figure_t  nginx[] = {
-        { "accepted_per_s", f->accepted },
-        { "requests_per_s", f->requests }
-    };
-
-    const ngx_http_stentor_status_figure_t  ours[] = {
-        { "firsts_per_s", f->firsts },
-        { "connects_per_s", f->connects },
-        { "playlists_per_s", f->playlists },
-        { "media_per_s", f->media },
-        { "audio_per_s", f->audio },
-        { "repeats_per_s", f->repeats },
-        { "malformed_per_s", f->malformed },
-        { "bad_per_s", f->bad },
-        { "not_found_per_s", f->not_found },
-        { "joins_per_s", f->joins },
-        { "ended_playlists_per_s", f->ended_playlists },
-        { "ended_media_per_s", f->ended_media },
-        { "inits_per_s", f->inits },
-        { "steerings_per_s", f->steerings },
-        { "options_per_s", f->options },
-        { "refused_per_s", f->refused },
-        { "open", f->open },
-        { "mute", f->mute },
-        { "reading", f->reading },
-        { "asked", f->asked },
-        { "connections_used", f->places / 1000.0 },
-        { "late_ms", f->late_ms },
-        { "wake_late_ms", f->wake_us / 1000.0 },
-        { "busy", f->cpu / 1000.0 },
-        { "streams", f->streams },
-        { "lost", f->lost },
-        { "silent", f->silent }
-    };
-
-    for (i = 0; i < stn_nelems(nginx); i++) {
-        stn_buf_printf(out, f->known ? "\"%s\": %.15g, " : "\"%s\": null, ",
-                       nginx[i].name, nginx[i].value);
-    }
-
-    for (i = 0; i < stn_nelems(ours); i++) {
-        stn_buf_printf(out, "%s\"%s\": %.15g", i ? ", " : "", ours[i].name,
-                       ours[i].value);
-    }
+    stn_verdict_json_figures(&f, out);
+    stn_buf_str(out, "},\n");
 }
 
 

@@ -41,6 +41,7 @@ struct ngx_stentor_pulse_s {
     ngx_stentor_crowd_t      *crowd;
     ngx_cycle_t              *cycle;
     ngx_stentor_pulse_look_pt look;
+    ngx_stentor_pulse_news_pt news;
     ngx_event_t               timer;
     ngx_msec_t                due;       /* the next tick */
     ngx_uint_t                ticks;
@@ -139,7 +140,8 @@ ngx_stentor_pulse_all(ngx_stentor_store_t *store)
 
 ngx_stentor_pulse_t *
 ngx_stentor_pulse_start(ngx_cycle_t *cycle, ngx_stentor_wake_t *wake,
-    ngx_stentor_crowd_t *crowd, ngx_stentor_pulse_look_pt look)
+    ngx_stentor_crowd_t *crowd, ngx_stentor_pulse_look_pt look,
+    ngx_stentor_pulse_news_pt news)
 {
     ngx_stentor_pulse_t  *p;
 
@@ -154,6 +156,7 @@ ngx_stentor_pulse_start(ngx_cycle_t *cycle, ngx_stentor_wake_t *wake,
     p->crowd = crowd;
     p->cycle = cycle;
     p->look = look;
+    p->news = news;
     p->cpu_msec = ngx_current_msec;
     p->cpu_us = ngx_stentor_pulse_cpu();
 
@@ -363,6 +366,7 @@ ngx_stentor_pulse_mine(ngx_stentor_pulse_t *p)
 static void
 ngx_stentor_pulse_sample(ngx_stentor_pulse_t *p)
 {
+    stn_verdict_e          was;
     stn_verdict_t          verdict;
     ngx_stentor_sample_t  *sample;
     stn_verdict_figures_t  f;
@@ -386,6 +390,10 @@ ngx_stentor_pulse_sample(ngx_stentor_pulse_t *p)
 
     if (stn_verdict_next(&verdict, &f, sample->ms)) {
         ngx_stentor_pulse_tell(p, &verdict, &f);
+    }
+
+    if (stn_verdict_tell(&p->all->news, &verdict, sample->ms, &was)) {
+        p->news(p->cycle, was, &verdict, &f);
     }
 
     /* one that died here has left it odd */

@@ -74,6 +74,14 @@ typedef ngx_stentor_pulse_kind_e (*ngx_stentor_pulse_look_pt)(
     ngx_connection_t *c);
 
 
+/* The verdict of the node is another one than was: who is not here is to be
+ * told.  In the sampler's event loop, and never more often than
+ * STN_VERDICT_TELL_MS. */
+typedef void (*ngx_stentor_pulse_news_pt)(ngx_cycle_t *cycle,
+    stn_verdict_e was, const stn_verdict_t *verdict,
+    const stn_verdict_figures_t *figures);
+
+
 /* A worker's place. */
 
 typedef struct {
@@ -105,6 +113,7 @@ typedef struct {
                                             written */
     stn_verdict_t            verdict;
     stn_verdict_figures_t    figures;
+    stn_verdict_told_t       news;       /* the sampler's */
     ngx_atomic_t             told[STN_ATTACKS];  /* times that there was one */
     ngx_uint_t               samples;    /* ever */
     ngx_stentor_sample_t     ring[NGX_STENTOR_PULSE_SAMPLES + 1];
@@ -117,11 +126,11 @@ typedef struct {
 ngx_int_t ngx_stentor_pulse_create(ngx_stentor_store_t *store);
 
 /* Begins a worker's, that looks after its crowd, too, at once and each second:
- * whether or not anybody is there.  look says what a connection is at.  Returns
- * NULL out of memory. */
+ * whether or not anybody is there.  look says what a connection is at, news is
+ * called when the verdict changes.  Returns NULL out of memory. */
 ngx_stentor_pulse_t *ngx_stentor_pulse_start(ngx_cycle_t *cycle,
     ngx_stentor_wake_t *wake, ngx_stentor_crowd_t *crowd,
-    ngx_stentor_pulse_look_pt look);
+    ngx_stentor_pulse_look_pt look, ngx_stentor_pulse_news_pt news);
 
 /* The worker exits: another may be the sampler. */
 void ngx_stentor_pulse_exit(ngx_stentor_pulse_t *pulse);

@@ -376,6 +376,25 @@ stn_verdict_crowded(const stn_verdict_figures_t *f)
 }
 
 
+int
+stn_verdict_tell(stn_verdict_told_t *told, const stn_verdict_t *v,
+    int64_t now_ms, stn_verdict_e *was)
+{
+    if (v->state == told->state
+        || (told->ms && now_ms - told->ms < STN_VERDICT_TELL_MS))
+    {
+        return 0;
+    }
+
+    *was = told->state;
+
+    told->state = v->state;
+    told->ms = now_ms;
+
+    return 1;
+}
+
+
 void
 stn_verdict_text(const stn_verdict_t *v, const stn_verdict_figures_t *f,
     char *text)

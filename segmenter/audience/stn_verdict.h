@@ -28,6 +28,9 @@
 #define STN_VERDICT_RAISE_MS  4000
 #define STN_VERDICT_CLEAR_MS  5000
 
+/* Who is told of each change is told no more often than that. */
+#define STN_VERDICT_TELL_MS  5000
+
 
 /* What may be said, the graver the later: what listeners hear comes before how
  * many they are.  Attacks are named beside it whatever it is. */
@@ -137,6 +140,14 @@ typedef struct {
 } stn_verdict_t;
 
 
+/* What was told last; all zero at first: healthy.  It may be shared, too. */
+
+typedef struct {
+    stn_verdict_e  state;
+    int64_t        ms;                   /* then; 0: nothing yet */
+} stn_verdict_told_t;
+
+
 /* Their names, as in the status. */
 extern const char  *stn_verdict_states[STN_VERDICT_STATES];
 extern const char  *stn_verdict_attacks[STN_ATTACKS];
@@ -152,6 +163,14 @@ stn_verdict_e stn_verdict_stream(const stn_verdict_stream_t *st);
  * the attacks are others than before, or 0. */
 int stn_verdict_next(stn_verdict_t *v, const stn_verdict_figures_t *f,
     int64_t now_ms);
+
+/*
+ * Whether it is time to tell the state: it is another one than was told last,
+ * and that is STN_VERDICT_TELL_MS ago.  What comes and goes in between is never
+ * told.  Returns 1, with what was told last in was, and takes it as told; or 0.
+ */
+int stn_verdict_tell(stn_verdict_told_t *told, const stn_verdict_t *v,
+    int64_t now_ms, stn_verdict_e *was);
 
 /* Writes the line: at most STN_VERDICT_TEXT_MAX bytes with the ending zero. */
 void stn_verdict_text(const stn_verdict_t *v, const stn_verdict_figures_t *f,

@@ -47,6 +47,8 @@ static int stn_aac_channels(stn_aac_t *a);
 static int stn_aac_specific(stn_aac_t *a, stn_bits_t *b);
 static int stn_aac_ga(stn_aac_t *a, stn_bits_t *b);
 static int stn_aac_pce(stn_aac_t *a, stn_bits_t *b);
+static uint32_t stn_aac_pce_elements(stn_aac_t *a, stn_bits_t *b, uint32_t n,
+    uint32_t lfe);
 static void stn_aac_put_silence(stn_bitw_t *w, unsigned element,
     unsigned tag);
 static int stn_aac_eld(stn_aac_t *a, stn_bits_t *b);
@@ -335,7 +337,7 @@ stn_aac_ga(stn_aac_t *a, stn_bits_t *b)
 static int
 stn_aac_pce(stn_aac_t *a, stn_bits_t *b)
 {
-    uint32_t  i, n, pair, channels, lfe, assoc, cc;
+    uint32_t  i, n, channels, lfe, assoc, cc;
 
     stn_bits_get(b, 10);                           /* tag, type, rate index */
 
@@ -361,20 +363,7 @@ stn_aac_pce(stn_aac_t *a, stn_bits_t *b)
         stn_bits_get(b, 3);                        /* matrix mixdown */
     }
 
-    channels = n + lfe;
-
-    for (i = 0; i < n; i++) {
-        pair = stn_bits_get(b, 1);
-        channels += pair;
-        a->elements[i] = (uint8_t) ((pair ? STN_AAC_CPE : STN_AAC_SCE) << 4
-                                    | stn_bits_get(b, 4));
-    }
-
-    for ( /* void */ ; i < n + lfe; i++) {
-        a->elements[i] = (uint8_t) (STN_AAC_LFE << 4 | stn_bits_get(b, 4));
-    }
-
-    a->nelements = (uint8_t) i;
+    channels = stn_aac_pce_elements(a, b, n, lfe);
 
     stn_bits_get(b, 4 * assoc);
 
@@ -395,6 +384,33 @@ stn_aac_pce(stn_aac_t *a, stn_bits_t *b)
     a->channels = (uint8_t) channels;              /* at most 93 */
 
     return STN_OK;
+}
+
+
+/* n elements, each maybe a pair, and lfe that are none.  Returns how many
+ * channels that are. */
+
+static uint32_t
+stn_aac_pce_elements(stn_aac_t *a, stn_bits_t *b, uint32_t n, uint32_t lfe)
+{
+    uint32_t  i, pair, channels;
+
+    channels = n + lfe;
+
+    for (i = 0; i < n; i++) {
+        pair = stn_bits_get(b, 1);
+        channels += pair;
+        a->elements[i] = (uint8_t) ((pair ? STN_AAC_CPE : STN_AAC_SCE) << 4
+                                    | stn_bits_get(b, 4));
+    }
+
+    for ( /* void */ ; i < n + lfe; i++) {
+        a->elements[i] = (uint8_t) (STN_AAC_LFE << 4 | stn_bits_get(b, 4));
+    }
+
+    a->nelements = (uint8_t) i;
+
+    return channels;
 }
 
 

@@ -41,6 +41,7 @@
 static int stn_amf_fail(stn_amf_t *a, int rc, const char *reason);
 static int stn_amf_inside(stn_amf_t *a, stn_amf_value_t *v);
 static int stn_amf_value(stn_amf_t *a, stn_amf_value_t *v);
+static int stn_amf_complex(stn_amf_t *a, stn_amf_value_t *v, unsigned marker);
 static int stn_amf_open(stn_amf_t *a, stn_amf_value_t *v,
     stn_amf_type_e type);
 static void stn_amf_text(stn_cur_t *c, size_t len, stn_str_t *s);
@@ -133,11 +134,13 @@ stn_amf_inside(stn_amf_t *a, stn_amf_value_t *v)
 static int
 stn_amf_value(stn_amf_t *a, stn_amf_value_t *v)
 {
+    unsigned    marker;
     stn_cur_t  *c;
 
     c = &a->cur;
+    marker = stn_cur_u8(c);
 
-    switch (stn_cur_u8(c)) {
+    switch (marker) {
 
     case STN_AMF_M_NUMBER:
         v->type = STN_AMF_NUMBER;
@@ -160,21 +163,6 @@ stn_amf_value(stn_amf_t *a, stn_amf_value_t *v)
         stn_amf_text(c, stn_cur_be32(c), &v->str);
         return STN_OK;
 
-    case STN_AMF_M_TYPED_OBJECT:
-        stn_amf_text(c, stn_cur_be16(c), &v->str);
-        return stn_amf_open(a, v, STN_AMF_OBJECT);
-
-    case STN_AMF_M_OBJECT:
-        return stn_amf_open(a, v, STN_AMF_OBJECT);
-
-    case STN_AMF_M_ECMA_ARRAY:
-        v->number = stn_cur_be32(c);
-        return stn_amf_open(a, v, STN_AMF_ECMA_ARRAY);
-
-    case STN_AMF_M_STRICT_ARRAY:
-        v->number = stn_cur_be32(c);
-        return stn_amf_open(a, v, STN_AMF_STRICT_ARRAY);
-
     case STN_AMF_M_NULL:
         v->type = STN_AMF_NULL;
         return STN_OK;
@@ -193,6 +181,38 @@ stn_amf_value(stn_amf_t *a, stn_amf_value_t *v)
         v->number = stn_cur_double(c);
         (void) stn_cur_be16(c);                    /* time zone, reserved */
         return STN_OK;
+
+    default:
+        return stn_amf_complex(a, v, marker);
+    }
+}
+
+
+/* What has values in it, and what cannot be read. */
+
+static int
+stn_amf_complex(stn_amf_t *a, stn_amf_value_t *v, unsigned marker)
+{
+    stn_cur_t  *c;
+
+    c = &a->cur;
+
+    switch (marker) {
+
+    case STN_AMF_M_TYPED_OBJECT:
+        stn_amf_text(c, stn_cur_be16(c), &v->str);
+        return stn_amf_open(a, v, STN_AMF_OBJECT);
+
+    case STN_AMF_M_OBJECT:
+        return stn_amf_open(a, v, STN_AMF_OBJECT);
+
+    case STN_AMF_M_ECMA_ARRAY:
+        v->number = stn_cur_be32(c);
+        return stn_amf_open(a, v, STN_AMF_ECMA_ARRAY);
+
+    case STN_AMF_M_STRICT_ARRAY:
+        v->number = stn_cur_be32(c);
+        return stn_amf_open(a, v, STN_AMF_STRICT_ARRAY);
 
     case STN_AMF_M_AMF3:
 

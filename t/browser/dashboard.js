@@ -23,7 +23,7 @@
 const {PATH, FLAGS} = require('./chromium.js');
 
 
-const PATIENCE_MS = 15000;
+const PATIENCE_MS = 60000;
 
 
 /* What a page whose node is away logs of its requests is no error of its. */

@@ -7,8 +7,9 @@
 # built in a chroot of that release, lintian finds no error, apt installs it
 # in a clean one, and what README.md says of installing is done there, to the
 # letter.  nginx is started as its unit does.  ffmpeg pushes from outside, with
-# a key and without; a listener hears it; the workers are nobody's root; and
-# from another address neither status, control nor dashboard answers.
+# a key and without, by RTMP and by SRT, and so does OBS, if it is installed; a
+# listener hears it; all that the pages load is there; the workers are nobody's
+# root; and from another address neither status, control nor dashboard answers.
 #
 # It needs root, debootstrap, a mirror and some minutes.
 
@@ -22,6 +23,7 @@ use lib "$FindBin::Bin/../lib";
 use Stentor::Chroot;
 use Stentor::Encoder;
 use Stentor::Kit;
+use Stentor::Links;
 
 plan(skip_all => 'STENTOR_DEB names no release of Debian')
     if !$ENV{STENTOR_DEB};
@@ -35,11 +37,14 @@ use constant CLONE_NEWNET => 0x40000000;
 use constant ELSEWHERE => '192.0.2.1';
 use constant MODULE => '/usr/lib/nginx/modules/ngx_stentor_module.so';
 
+use constant DOC => '/usr/share/doc/libnginx-mod-stentor';
+
 my %HARD = (
     'relocations are read-only' => qr/GNU_RELRO/,
-    'symbols are bound at once' => qr/BIND_NOW/,
-    'the stack is protected' => qr/__stack_chk_fail/,
-    'sizes of buffers are checked' => qr/__\w+_chk\b(?<!stack_chk)/,
+    'symbols are bound at once' => qr/\((?:FLAGS)\) +BIND_NOW/,
+    'the stack is protected' => qr/ UND __stack_chk_fail/,
+    'sizes of buffers are checked' =>
+        qr/ UND __(?:mem|str|v?s?n?printf)\w*_chk/,
 );
 
 my $TOP = $Stentor::Node::TOP;
@@ -48,10 +53,7 @@ my @SUITES = $ENV{STENTOR_DEB} eq '1' ? qw(bookworm trixie)
 
 die "no listener page: run make html\n" if !-e "$TOP/build/html/index.html";
 
-# longer than a broadcast takes
-my $aac = "$TOP/build/t/deb.aac";
-system("ffmpeg -nostdin -loglevel error -y -f lavfi -i sine=440:d=600"
-       . " -c:a aac -ar 48000 -ac 2 $aac") == 0 or die "ffmpeg: $?\n";
+my $aac = Stentor::Encoder::long_tone();
 
 
 # Builds the package in a chroot of its own: (its path, what lintian said).
@@ -63,7 +65,10 @@ sub build($suite) {
         =~ /^deb\)\s+want="\$want (.*?)"/ms;
     my $c = Stentor::Chroot->new($suite, split(' ', "$setup $more"));
 
-    my ($rc, $said) = $c->run('cp -R /mnt /root/tree'
+    # without what was built here, chroots among it
+    my ($rc, $said) = $c->run('mkdir -p /root/tree/build && cd /mnt'
+        . ' && tar -c --exclude=./build --exclude=./node_modules . '
+        . ' | tar -x -C /root/tree && cp -R build/html /root/tree/build'
         . ' && cd /root/tree && scripts/build-deb /root/deb');
     is($rc, 0, "$suite: the package is built, without lintian's errors")
         or diag($said);
@@ -181,6 +186,35 @@ sub push_it($node, $name, $url) {
 }
 
 
+# OBS without a screen, as a person has set it up.
+
+sub obs_heard($node, $key) {
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open(STDOUT, '>', "$node->{dir}/obs.out");
+        open(STDERR, '>&', \*STDOUT);
+        exec("$TOP/scripts/obs", '--seconds', 30,
+             'rtmp://127.0.0.1/live', "studio1?key=$key")
+            or POSIX::_exit(127);
+    }
+
+    ok($node->wait_stream('live/studio1', sub ($st) {
+        return $st && $st->{state} eq 'live' && $st->{session}
+               && $st->{session}{encoder} =~ /obs/i;
+    }, 90), 'OBS is on the air');
+
+    my $listener = Stentor::Listener->new(port => 8080, edge => 1);
+    ok($listener->run(sub ($l) { @{ $l->{parts} } >= 8 }, 30),
+       'a listener hears it');
+    conforms('which conforms', @{ $listener->{violations} });
+
+    waitpid($pid, 0);
+    is($?, 0, 'it stops when told')
+        or diag(Stentor::Node::slurp("$node->{dir}/obs.out"));
+}
+
+
 sub check($suite, $c) {
     my $dir = $c->dir();
     my @clean = qw(nginx nginx-common libnginx-mod-stream);
@@ -196,6 +230,11 @@ sub check($suite, $c) {
     is($c->must("dpkg --verify @clean"), '',
        "nginx's own files are untouched, its unit, too");
     is($c->must("grep -rl stentor_ /etc || :"), '', 'and nothing opened');
+
+    my @docs = Stentor::Links::documents($dir . DOC);
+    cmp_ok(scalar(@docs), '>', 10, 'there is documentation');
+    is(join("\n", Stentor::Links::broken(@docs)), '',
+       'in which no link leads nowhere');
 
     # --- as README.md says
 
@@ -253,16 +292,27 @@ sub check($suite, $c) {
        'hold audio when he is gone');
     unlike($node->log(), qr/hold/i, "from a file that the workers can read");
 
+    SKIP: {
+        my @missing = grep { !Stentor::Node::which($_) } qw(obs Xvfb);
+        skip("needs @missing", 4) if @missing;
+        obs_heard($node, $key);
+    }
+
     ($how, $b) = push_it($node, 'studio1', $node->srt_url()
         . "?streamid=#!::r=live/studio1,m=publish,key=$key");
     is($how, 'on air', 'and back by SRT');
 
     # --- doors
 
-    my $page = $node->get('/listen/live/studio1');
-    is($page->{status}, 200, 'there is a listener page');
-    is($node->get('/vendor/hls.min.js')->{status}, 200, 'with its library');
-    is($node->get('/dashboard')->{status}, 200, 'and a dashboard');
+    for my $page ('/listen/live/studio1', '/dashboard') {
+        my %loads = Stentor::Links::loads($page, sub ($path) {
+            return $node->get($path) });
+
+        cmp_ok(scalar(keys %loads), '>', 5, "$page loads more");
+        is(join(' ', grep { $loads{$_} != 200 } sort keys %loads), '',
+           'and all of it is there');
+    }
+
     is(asked_from_elsewhere('/live/studio1/index.m3u8'), 200,
        'from elsewhere: listeners are served');
     is(asked_from_elsewhere($_), 403, "not $_")
@@ -289,7 +339,11 @@ sub check($suite, $c) {
         return !grep { $_->{title} =~ /^nginx/ } $c->processes();
     }, 60), 'stopped') or diag(map { "$_->{title}\n" } $c->processes());
     is(join("\n", $node->dirt()), '', 'the log is clean');
-    unlike($node->log(), qr/\Q$key\E/, 'and has no key');
+
+    my $told = Stentor::Node::slurp("$node->{dir}/stentor.log") // '';
+    like($told, qr/broadcaster is refused: no stream key/,
+         'the other one says who was refused and why');
+    unlike($node->log() . $told, qr/\Q$key\E/, 'no log has a key');
     $c->stop();
 
     # --- gone

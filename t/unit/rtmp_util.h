@@ -21,6 +21,7 @@
 #define AUDIO_CONFIG  "\xaf\x00\x11\x90"
 
 #define S(str)        (int) (str).len, (str).len ? (str).data : ""
+#define SAY(t, ...)   say((t)->events, sizeof((t)->events), __VA_ARGS__)
 
 
 /* What the owner of the session does about its questions. */
@@ -92,83 +93,106 @@ say(char *text, size_t size, const char *fmt, ...)
 
 
 static inline void
+on_connect(test_t *t, const stn_rtmp_event_t *ev)
+{
+    SAY(t, "connect %.*s?%.*s %.*s;", S(ev->connect.app),
+        S(ev->connect.query), S(ev->connect.encoder));
+
+    if (t->policy == REJECT_CONNECT) {
+        stn_rtmp_reject_connect(&t->s, "no such application");
+
+    } else if (t->policy != FORGET) {
+        assert_int_equal(stn_rtmp_accept_connect(&t->s), STN_OK);
+    }
+}
+
+
+static inline void
+on_publish(test_t *t, const stn_rtmp_event_t *ev)
+{
+    SAY(t, "publish %.*s?%.*s %.*s;", S(ev->publish.name),
+        S(ev->publish.query), S(ev->publish.type));
+
+    if (t->policy == REJECT_PUBLISH) {
+        assert_int_equal(stn_rtmp_reject_publish(&t->s,
+                         "NetStream.Publish.BadName", "no"), STN_OK);
+    } else {
+        assert_int_equal(stn_rtmp_accept_publish(&t->s), STN_OK);
+    }
+}
+
+
+static inline void
+on_config(test_t *t, const stn_rtmp_event_t *ev)
+{
+    if (ev->config.codec == STN_CODEC_AAC) {
+        SAY(t, "config %zu;", ev->config.len);
+    } else {
+        SAY(t, "config %s %zu;", stn_wire_codec(ev->config.codec),
+            ev->config.len);
+    }
+
+    if (t->policy == REJECT_CODEC && ev->config.codec != STN_CODEC_AAC) {
+        assert_int_equal(stn_rtmp_reject_publish(&t->s,
+                         "NetStream.Publish.Denied", "no"), STN_OK);
+    }
+
+    t->hash = wire_hash(t->hash, ev->config.data, ev->config.len);
+}
+
+
+static inline void
+on_audio(test_t *t, const stn_rtmp_event_t *ev)
+{
+    if (t->says_audio) {
+        SAY(t, "au %.*s@%lld;", (int) ev->au.len, (const char *) ev->au.data,
+            (long long) ev->au.ts / 90);
+    }
+
+    t->audio++;
+    t->last_ts = ev->au.ts;
+    t->hash = wire_hash(t->hash, &ev->au.ts, sizeof(ev->au.ts));
+    t->hash = wire_hash(t->hash, ev->au.data, ev->au.len);
+}
+
+
+static inline void
 on_event(test_t *t, const stn_rtmp_event_t *ev)
 {
-    char    *e = t->events;
-    size_t   size = sizeof(t->events);
-
     switch (ev->type) {
 
     case STN_RTMP_EV_CONNECT:
-        say(e, size, "connect %.*s?%.*s %.*s;", S(ev->connect.app),
-            S(ev->connect.query), S(ev->connect.encoder));
-
-        if (t->policy == REJECT_CONNECT) {
-            stn_rtmp_reject_connect(&t->s, "no such application");
-
-        } else if (t->policy != FORGET) {
-            assert_int_equal(stn_rtmp_accept_connect(&t->s), STN_OK);
-        }
-
+        on_connect(t, ev);
         break;
 
     case STN_RTMP_EV_PUBLISH:
-        say(e, size, "publish %.*s?%.*s %.*s;", S(ev->publish.name),
-            S(ev->publish.query), S(ev->publish.type));
-
-        if (t->policy == REJECT_PUBLISH) {
-            assert_int_equal(stn_rtmp_reject_publish(&t->s,
-                             "NetStream.Publish.BadName", "no"), STN_OK);
-        } else {
-            assert_int_equal(stn_rtmp_accept_publish(&t->s), STN_OK);
-        }
-
+        on_publish(t, ev);
         break;
 
     case STN_RTMP_EV_META:
-        say(e, size, "meta %.*s %u %u %u;", S(ev->meta.encoder),
+        SAY(t, "meta %.*s %u %u %u;", S(ev->meta.encoder),
             ev->meta.audio_bit_rate, ev->meta.audio_codec,
             ev->meta.audio_rate);
         break;
 
     case STN_RTMP_EV_CONFIG:
-        if (ev->config.codec == STN_CODEC_AAC) {
-            say(e, size, "config %zu;", ev->config.len);
-        } else {
-            say(e, size, "config %s %zu;", stn_wire_codec(ev->config.codec),
-                ev->config.len);
-        }
-
-        if (t->policy == REJECT_CODEC && ev->config.codec != STN_CODEC_AAC) {
-            assert_int_equal(stn_rtmp_reject_publish(&t->s,
-                             "NetStream.Publish.Denied", "no"), STN_OK);
-        }
-
-        t->hash = wire_hash(t->hash, ev->config.data, ev->config.len);
+        on_config(t, ev);
         break;
 
     case STN_RTMP_EV_AUDIO:
-        if (t->says_audio) {
-            say(e, size, "au %.*s@%lld;", (int) ev->au.len,
-                (const char *) ev->au.data, (long long) ev->au.ts / 90);
-        }
-
-        t->audio++;
-        t->last_ts = ev->au.ts;
-        t->hash = wire_hash(t->hash, &ev->au.ts, sizeof(ev->au.ts));
-        t->hash = wire_hash(t->hash, ev->au.data, ev->au.len);
+        on_audio(t, ev);
         break;
 
     case STN_RTMP_EV_UNPUBLISH:
-        say(e, size, "unpublish;");
+        SAY(t, "unpublish;");
         break;
 
     case STN_RTMP_EV_CLOSE:
-        say(e, size, "close;");
+        SAY(t, "close;");
         break;
 
     case STN_RTMP_EV_PLAY:
-        say(e, size, "play %.*s;", S(ev->play.name));
+        SAY(t, "play %.*s;", S(ev->play.name));
         break;
 
     default:

@@ -370,6 +370,48 @@ knows_nothing_from_an_empty_file(void **state)
 }
 
 
+static const char  *bad_lines[] = {
+    "sceret " SECRET_1,
+    "secret",
+    "secret 0123456789abcde",
+    "secret " SECRET_1 " more",
+    "key",
+    "key studio1",
+    "key studio1 c3",
+    "key studio1 c3:",
+    "key studio1 :" BY_NAME,
+    "key studio1 c3:" BY_NAME "0",
+    "key studio1 c3:" BY_NAME " more",
+    "key studio1 c+:" BY_NAME,
+    "key studio1 0123456789012345678901234:" BY_NAME,
+    "key /studio1 c3:" BY_NAME,
+    "key live/ c3:" BY_NAME,
+    "key ** c3:" BY_NAME,
+    "key live* c3:" BY_NAME,
+    "key /* c3:" BY_NAME,
+    "key live?/x c3:" BY_NAME,
+    "user",
+    "user joe",
+    "user j&e NaCl:o0gkiQdlYxF4U1LFE+fHbg==",
+    "user abcdefghijklmnopqrstuvwxyz0123456 "
+        "NaCl:o0gkiQdlYxF4U1LFE+fHbg==",
+    "user joe NaCl:o0gkiQdlYxF4U1LFE+fHbg=",
+    "user joe NaCl:o0gkiQdlYxF4U1LFE+fHbgXX",
+    "user joe NaCl:o0gkiQdlYxF4U1!FE+fHbg==",
+    "user joe NaCl:o0gkiQdlYxF4U1LFE+fHbg== live/",
+    "user ann NaCl:o0gkiQdlYxF4U1LFE+fHbg==",
+    "passphrase",
+    "passphrase studio1",
+    "passphrase studio1 ninechars",
+    "passphrase studio1 \x01 is no text",
+    "passphrase live/ ten characters",
+    "passphrase live/x ten characters",
+    "passphrase studio1 "
+        "01234567890123456789012345678901234567890123456789"
+        "012345678901234567890123456789"
+};
+
+
 static void
 says_which_line_is_wrong(void **state)
 {
@@ -377,61 +419,20 @@ says_which_line_is_wrong(void **state)
     unsigned    i;
     stn_keys_t  k;
 
-    static const char  *bad[] = {
-        "sceret " SECRET_1,
-        "secret",
-        "secret 0123456789abcde",
-        "secret " SECRET_1 " more",
-        "key",
-        "key studio1",
-        "key studio1 c3",
-        "key studio1 c3:",
-        "key studio1 :" BY_NAME,
-        "key studio1 c3:" BY_NAME "0",
-        "key studio1 c3:" BY_NAME " more",
-        "key studio1 c+:" BY_NAME,
-        "key studio1 0123456789012345678901234:" BY_NAME,
-        "key /studio1 c3:" BY_NAME,
-        "key live/ c3:" BY_NAME,
-        "key ** c3:" BY_NAME,
-        "key live* c3:" BY_NAME,
-        "key /* c3:" BY_NAME,
-        "key live?/x c3:" BY_NAME,
-        "user",
-        "user joe",
-        "user j&e NaCl:o0gkiQdlYxF4U1LFE+fHbg==",
-        "user abcdefghijklmnopqrstuvwxyz0123456 "
-            "NaCl:o0gkiQdlYxF4U1LFE+fHbg==",
-        "user joe NaCl:o0gkiQdlYxF4U1LFE+fHbg=",
-        "user joe NaCl:o0gkiQdlYxF4U1LFE+fHbgXX",
-        "user joe NaCl:o0gkiQdlYxF4U1!FE+fHbg==",
-        "user joe NaCl:o0gkiQdlYxF4U1LFE+fHbg== live/",
-        "user ann NaCl:o0gkiQdlYxF4U1LFE+fHbg==",
-        "passphrase",
-        "passphrase studio1",
-        "passphrase studio1 ninechars",
-        "passphrase studio1 \x01 is no text",
-        "passphrase live/ ten characters",
-        "passphrase live/x ten characters",
-        "passphrase studio1 "
-            "01234567890123456789012345678901234567890123456789"
-            "012345678901234567890123456789"
-    };
-
     (void) state;
 
-    for (i = 0; i < stn_nelems(bad); i++) {
+    for (i = 0; i < stn_nelems(bad_lines); i++) {
         snprintf(text, sizeof(text),
                  "# first\n"
                  "user ann pepper:yJMfWiCNQ/MSi2pVc+Biiw==\n"
                  "passphrase live/x is there already\n"
                  "%s\n"
-                 "nor is this one\n", bad[i]);
+                 "nor is this one\n", bad_lines[i]);
 
         if (stn_keys_read(&k, text, strlen(text)) != STN_ERROR
             || k.line != 4 || k.reason == NULL || k.text || k.n)
         {
-            fail_msg("%s", bad[i]);
+            fail_msg("%s", bad_lines[i]);
         }
     }
 }

@@ -218,13 +218,34 @@ first_us(const ladder_rig_t *r)
 }
 
 
+/* The chord goes round in 96 frames, over the seam as anywhere else. */
+
+static void
+assert_goes_round(ladder_rig_t *r, int64_t from_us)
+{
+    double    like;
+    int64_t   n;
+    sound_t  *s;
+    unsigned  i;
+
+    for (i = 0; i < r->conf.n; i++) {
+        s = &r->ears[i].heard;
+        n = 96 * 1024 * (int64_t) s->rate / 48000;
+        like = sound_likeness(s, s, stn_rescale(from_us, s->rate, 1000000), n,
+                              -n);
+
+        if (like < 0.98) {
+            fail_msg("rendition %u: %g", i, like);
+        }
+    }
+}
+
+
 static void
 is_born_with_a_window_of_comfort(void **state)
 {
-    double        like;
-    int64_t       born_us, n;
+    int64_t       born_us;
     unsigned      i;
-    sound_t      *s;
     ladder_rig_t  r;
     stn_frame_t   f;
 
@@ -264,18 +285,7 @@ is_born_with_a_window_of_comfort(void **state)
 
     assert_only_comfort(&r, first_us(&r), r.now_us - 300 * MS);
 
-    /* the chord goes round in 96 frames, over the seam as anywhere else */
-
-    for (i = 0; i < r.conf.n; i++) {
-        s = &r.ears[i].heard;
-        n = 96 * 1024 * (int64_t) s->rate / 48000;
-        like = sound_likeness(s, s, stn_rescale(born_us - 1200 * MS, s->rate,
-                                                1000000), n, -n);
-
-        if (like < 0.98) {
-            fail_msg("rendition %u: %g", i, like);
-        }
-    }
+    assert_goes_round(&r, born_us - 1200 * MS);
 
     assert_int_equal(stn_ladder_holding(r.l), 1);
     assert_int_equal(stn_ladder_stats(r.l)->live_frames, 0);

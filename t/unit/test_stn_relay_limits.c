@@ -51,6 +51,51 @@ typedef struct {
 #define AT(at, literal)  (at), (literal), sizeof(literal) - 1
 
 
+static const relay_patch_t  patches[] = {
+    { 0, AT(0, "\x40"), "impossible epoch" },
+    { 0, AT(9, "\0"), "record is cut short" },
+    { 0, AT(9, "\x09"), "record is cut short" },
+    { 0, AT(11, "\n"), "impossible node id" },
+    { 0, AT(11, "/"), "impossible node id" },
+    { 0, AT(11, "\xc3"), "impossible node id" },
+    { 0, AT(36, "\0"), "impossible number of renditions" },
+    { 0, AT(36, "\xff"), "record is cut short" },
+    { 0, AT(38, "\""), "impossible rendition name" },
+    { 0, AT(42, "\0\0\0\0"), "sample rate of 0" },
+    { 0, AT(46, "\0\0\0\0"), "impossible part duration" },
+    { 0, AT(46, "\x7f"), "impossible part duration" },
+    { 0, AT(50, "\0\0\0\0"), "impossible number of parts" },
+    { 0, AT(50, "\0\0\0\x21"), "impossible number of parts" },
+    { 0, AT(54, "\0\0\0\0"), "impossible window" },
+    { 0, AT(54, "\0\0\x04\x01"), "impossible window" },
+    { 1, AT(0, "\2"), "init segment of no rendition" },
+    { 1, AT(0, "\x08"), "init segment of no rendition" },
+    { 1, AT(1, "\0\0\0\0"), "init segment without an id" },
+    { 1, AT(5, "\0\0\0\0"), "impossible sample rate or channels" },
+    { 1, AT(9, "\0\0\0\0"), "impossible sample rate or channels" },
+    { 1, AT(14, "\""), "impossible codecs" },
+    { 1, AT(14, "\x7f"), "impossible codecs" },
+    { 1, AT(26, "\0\0\0\0"), "impossible length of an init segment" },
+    { 2, AT(0, "\x40"), "impossible part number" },
+    { 2, AT(8, "\0\0\0\x20"), "impossible part number" },
+    { 2, AT(17, "\x40"), "impossible time" },
+    { 2, AT(25, "\x80"), "impossible time" },
+    { 2, AT(33, "\0"), "record is cut short" },
+    { 2, AT(34, "\x80"), "impossible position of a part" },
+    { 2, AT(34, "\x40"), "impossible position of a part" },
+    { 2, AT(42, "\0\0\0\0"), "impossible part duration" },
+    { 2, AT(42, "\x7f"), "impossible part duration" },
+    { 2, AT(46, "\0\0\0\0"), "sample rate of 0" },
+    { 2, AT(50, "\0\0\0\0"), "part without an init segment" },
+    { 2, AT(58, "\0\0\0\0"), "empty part" },
+    { 2, AT(58, "\0\0\0\x15"), "lengths of a part that do not agree" },
+    { 2, AT(58, "\xff"), "lengths of a part that do not agree" },
+    { 4, AT(0, "\x80"), "impossible time" },
+    { 4, AT(8, "\xff"), "impossible epoch" },
+    { 4, AT(18, " "), "impossible node id" }
+};
+
+
 static void
 refuses_impossible_values(void **state)
 {
@@ -58,50 +103,6 @@ refuses_impossible_values(void **state)
     stn_buf_t        all;
     relay_run_t      got;
     relay_payload_t  p[8];
-
-    static const relay_patch_t  patches[] = {
-        { 0, AT(0, "\x40"), "impossible epoch" },
-        { 0, AT(9, "\0"), "record is cut short" },
-        { 0, AT(9, "\x09"), "record is cut short" },
-        { 0, AT(11, "\n"), "impossible node id" },
-        { 0, AT(11, "/"), "impossible node id" },
-        { 0, AT(11, "\xc3"), "impossible node id" },
-        { 0, AT(36, "\0"), "impossible number of renditions" },
-        { 0, AT(36, "\xff"), "record is cut short" },
-        { 0, AT(38, "\""), "impossible rendition name" },
-        { 0, AT(42, "\0\0\0\0"), "sample rate of 0" },
-        { 0, AT(46, "\0\0\0\0"), "impossible part duration" },
-        { 0, AT(46, "\x7f"), "impossible part duration" },
-        { 0, AT(50, "\0\0\0\0"), "impossible number of parts" },
-        { 0, AT(50, "\0\0\0\x21"), "impossible number of parts" },
-        { 0, AT(54, "\0\0\0\0"), "impossible window" },
-        { 0, AT(54, "\0\0\x04\x01"), "impossible window" },
-        { 1, AT(0, "\2"), "init segment of no rendition" },
-        { 1, AT(0, "\x08"), "init segment of no rendition" },
-        { 1, AT(1, "\0\0\0\0"), "init segment without an id" },
-        { 1, AT(5, "\0\0\0\0"), "impossible sample rate or channels" },
-        { 1, AT(9, "\0\0\0\0"), "impossible sample rate or channels" },
-        { 1, AT(14, "\""), "impossible codecs" },
-        { 1, AT(14, "\x7f"), "impossible codecs" },
-        { 1, AT(26, "\0\0\0\0"), "impossible length of an init segment" },
-        { 2, AT(0, "\x40"), "impossible part number" },
-        { 2, AT(8, "\0\0\0\x20"), "impossible part number" },
-        { 2, AT(17, "\x40"), "impossible time" },
-        { 2, AT(25, "\x80"), "impossible time" },
-        { 2, AT(33, "\0"), "record is cut short" },
-        { 2, AT(34, "\x80"), "impossible position of a part" },
-        { 2, AT(34, "\x40"), "impossible position of a part" },
-        { 2, AT(42, "\0\0\0\0"), "impossible part duration" },
-        { 2, AT(42, "\x7f"), "impossible part duration" },
-        { 2, AT(46, "\0\0\0\0"), "sample rate of 0" },
-        { 2, AT(50, "\0\0\0\0"), "part without an init segment" },
-        { 2, AT(58, "\0\0\0\0"), "empty part" },
-        { 2, AT(58, "\0\0\0\x15"), "lengths of a part that do not agree" },
-        { 2, AT(58, "\xff"), "lengths of a part that do not agree" },
-        { 4, AT(0, "\x80"), "impossible time" },
-        { 4, AT(8, "\xff"), "impossible epoch" },
-        { 4, AT(18, " "), "impossible node id" }
-    };
 
     (void) state;
 
@@ -335,12 +336,51 @@ writes_nothing_that_is_refused(void **state)
 }
 
 
-/* At each limit, what is just inside of it. */
+/* A stream and its part at each limit: what is just inside of it. */
+
+static void
+largest(stn_relay_stream_t *s, stn_relay_part_t *part)
+{
+    unsigned  i;
+
+    static const char   letters[] = "0123456789-the-longest-id-that-a-node-may"
+                                    "-have-in-a-cluster-0123";
+    static const char  *names[] = {
+        "0", "1", "2", "3", "4", "5", "6", "as-long-as-a-rendition-s-may-be"
+    };
+
+    relay_stream(s);
+    s->epoch = STN_RELAY_EPOCHS - 1;
+    s->hops = STN_RELAY_HOPS;
+    s->n = STN_RELAY_RENDITIONS;
+
+    relay_part(part);
+    part->msn = STN_RELAY_BIG - 1;
+    part->part = STN_RELAY_PARTS - 1;
+    part->made_us = 1 - STN_RELAY_BIG;
+    part->n = STN_RELAY_RENDITIONS;
+    part->data.len = STN_RELAY_RENDITIONS;
+
+    for (i = 0; i < STN_RELAY_RENDITIONS; i++) {
+        s->chain[i].data = letters;
+        s->chain[i].len = STN_RELAY_ID_MAX;
+        s->renditions[i] = s->renditions[0];
+        s->renditions[i].name = relay_str(names[i]);
+        s->renditions[i].part = 48000 * STN_RELAY_PART_MAX_S;
+        s->renditions[i].parts = STN_RELAY_PARTS;
+        s->renditions[i].window = STN_RELAY_WINDOW_MAX;
+        part->pieces[i] = part->pieces[0];
+        part->pieces[i].pos = STN_RELAY_POS_MAX_S * part->pieces[i].rate - 1;
+        part->pieces[i].len = 1;
+    }
+
+    assert_int_equal(strlen(names[7]), STN_RELAY_NAME_MAX);
+}
+
 
 static void
 takes_all_that_there_may_be(void **state)
 {
-    unsigned            i;
     stn_buf_t           out;
     relay_run_t         got;
     stn_relay_init_t    init;
@@ -348,40 +388,10 @@ takes_all_that_there_may_be(void **state)
     stn_relay_stream_t  s;
 
     static char         many[STN_RELAY_INIT_MAX];
-    static const char   letters[] = "0123456789-the-longest-id-that-a-node-may"
-                                    "-have-in-a-cluster-0123";
-    static const char  *names[] = {
-        "0", "1", "2", "3", "4", "5", "6", "as-long-as-a-rendition-s-may-be"
-    };
 
     (void) state;
 
-    relay_stream(&s);
-    s.epoch = STN_RELAY_EPOCHS - 1;
-    s.hops = STN_RELAY_HOPS;
-    s.n = STN_RELAY_RENDITIONS;
-
-    relay_part(&part);
-    part.msn = STN_RELAY_BIG - 1;
-    part.part = STN_RELAY_PARTS - 1;
-    part.made_us = 1 - STN_RELAY_BIG;
-    part.n = STN_RELAY_RENDITIONS;
-    part.data.len = STN_RELAY_RENDITIONS;
-
-    for (i = 0; i < STN_RELAY_RENDITIONS; i++) {
-        s.chain[i].data = letters;
-        s.chain[i].len = STN_RELAY_ID_MAX;
-        s.renditions[i] = s.renditions[0];
-        s.renditions[i].name = relay_str(names[i]);
-        s.renditions[i].part = 48000 * STN_RELAY_PART_MAX_S;
-        s.renditions[i].parts = STN_RELAY_PARTS;
-        s.renditions[i].window = STN_RELAY_WINDOW_MAX;
-        part.pieces[i] = part.pieces[0];
-        part.pieces[i].pos = STN_RELAY_POS_MAX_S * part.pieces[i].rate - 1;
-        part.pieces[i].len = 1;
-    }
-
-    assert_int_equal(strlen(names[7]), STN_RELAY_NAME_MAX);
+    largest(&s, &part);
 
     relay_init(&init);
     init.rendition = STN_RELAY_RENDITIONS - 1;

@@ -446,6 +446,50 @@ he_is_silent(rig_t *r, uint32_t *seed)
 }
 
 
+/* Returns how much has happened. */
+
+static unsigned
+an_evening(rig_t *r)
+{
+    uint32_t  seed;
+    unsigned  n, happened;
+
+    static void (*const  events[])(rig_t *r, uint32_t *seed) = {
+        he_sends, he_sends, he_stalls, he_leaves, another_comes, another_comes,
+        he_is_silent
+    };
+
+    seed = 20251121;
+    another_comes(r, &seed);
+
+    for (n = 0; r->now_us < RIG_EPOCH + EVENING_S * SEC; n++) {
+        happened = wire_random(&seed) % stn_nelems(events);
+
+        /* who has left must come before he does anything */
+
+        if (!r->s.present && happened < 4) {
+            happened = 4;
+        }
+
+        if (!r->s.present) {
+            another_comes(r, &seed);
+        }
+
+        events[happened](r, &seed);
+
+        /* a part, and the time that is waited for who says nothing */
+
+        rig_is_up(r, 2 * SEC + SEC + LATE_US);
+    }
+
+    stn_stream_leave(&r->s);
+    rig_wait(r, 20 * SEC);
+    rig_is_up(r, SEC + LATE_US);
+
+    return n;
+}
+
+
 /* Whatever happens, each part comes in its time, where the last one ended. */
 
 static void
@@ -453,15 +497,9 @@ goes_on_all_evening(void **state)
 {
     rig_t                  r;
     int64_t                at;
-    uint32_t               seed;
-    unsigned               n, happened;
+    unsigned               n;
     stn_stream_conf_t      conf;
     stn_programme_stats_t  stats;
-
-    static void (*const  events[])(rig_t *r, uint32_t *seed) = {
-        he_sends, he_sends, he_stalls, he_leaves, another_comes, another_comes,
-        he_is_silent
-    };
 
     (void) state;
 
@@ -472,33 +510,7 @@ goes_on_all_evening(void **state)
     r.deaf = 1;
     stn_stream_birth(&r.s, r.now_us);
 
-    seed = 20251121;
-    happened = 0;
-    another_comes(&r, &seed);
-
-    for (n = 0; r.now_us < RIG_EPOCH + EVENING_S * SEC; n++) {
-        happened = wire_random(&seed) % stn_nelems(events);
-
-        /* who has left must come before he does anything */
-
-        if (!r.s.present && happened < 4) {
-            happened = 4;
-        }
-
-        if (!r.s.present) {
-            another_comes(&r, &seed);
-        }
-
-        events[happened](&r, &seed);
-
-        /* a part, and the time that is waited for who says nothing */
-
-        rig_is_up(&r, 2 * SEC + SEC + LATE_US);
-    }
-
-    stn_stream_leave(&r.s);
-    rig_wait(&r, 20 * SEC);
-    rig_is_up(&r, SEC + LATE_US);
+    n = an_evening(&r);
 
     at = stn_rescale(r.first.pos, 1000000, r.first.rate);
     assert_in_range(r.now_us - at, (EVENING_S + 60) * SEC,

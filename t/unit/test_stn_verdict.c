@@ -785,6 +785,58 @@ judges_streams(void **state)
 }
 
 
+/* Sources that come and go each second are told of no more often than who is
+ * told can bear, and each time he hears what he was told before. */
+
+static void
+tells_nobody_too_often(void **state)
+{
+    unsigned               i, n;
+    int64_t                last;
+    judged_t               j;
+    stn_verdict_e          was, heard;
+    stn_verdict_told_t     told;
+    stn_verdict_figures_t  f;
+
+    (void) state;
+
+    begin(&j, 100000);
+    memset(&told, 0, sizeof(stn_verdict_told_t));
+
+    f = crowd(100, 1, 2);
+    heard = STN_VERDICT_HEALTHY;
+    last = 0;
+
+    for (n = 0, i = 0; i < 61; i++) {
+        f.lost = (i % 2 == 0);
+        (void) lasts(&j, &f, 1);
+
+        if (stn_verdict_tell(&told, &j.v, j.now, &was)) {
+            assert_int_equal(was, heard);
+            assert_int_not_equal(j.v.state, heard);
+            assert_true(last == 0 || j.now - last >= STN_VERDICT_TELL_MS);
+            heard = j.v.state;
+            last = j.now;
+            n++;
+        }
+    }
+
+    assert_int_equal(n, 13);
+    assert_int_equal(last, j.now);
+    assert_int_equal(heard, STN_VERDICT_SOURCE_LOST);
+
+    /* what is last is not lost: it waits */
+
+    f.lost = 0;
+    (void) lasts(&j, &f, 4);
+    assert_int_equal(stn_verdict_tell(&told, &j.v, j.now, &was), 0);
+    (void) lasts(&j, &f, 1);
+    assert_int_equal(stn_verdict_tell(&told, &j.v, j.now, &was), 1);
+    assert_int_equal(was, STN_VERDICT_SOURCE_LOST);
+    assert_int_equal(told.state, STN_VERDICT_HEALTHY);
+}
+
+
 /* nginx may be built without what tells connections. */
 
 static void
@@ -828,6 +880,7 @@ main(void)
         cmocka_unit_test(odd_players_are_no_attack),
         cmocka_unit_test(needs_some_seconds),
         cmocka_unit_test(tells_changes_once),
+        cmocka_unit_test(tells_nobody_too_often),
         cmocka_unit_test(puts_what_is_heard_first),
         cmocka_unit_test(stays_crowded_for_some_seconds),
         cmocka_unit_test(judges_streams),

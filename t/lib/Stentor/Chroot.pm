@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # A Debian of its own in a directory, as debootstrap makes it.  A base is made
-# once (STENTOR_CHROOTS, or build/chroot) and copied for each that is used.
+# once (STENTOR_CHROOTS, or build/chroot), for each list of packages another,
+# and copied for each that is used.
 # What runs in it has mounts and processes of its own, which end with it, so
 # that nothing of it is left behind; only root can do that.
 
@@ -10,6 +11,7 @@ package Stentor::Chroot;
 
 use v5.36;
 
+use Digest::MD5 ();
 use File::Path ();
 use File::Temp ();
 use POSIX ();
@@ -34,14 +36,38 @@ my %running;
 
 sub new($class, $suite, @packages) {
     my $self = bless { suite => $suite }, $class;
-    my $base = $self->base();
+    my $base = @packages ? $self->base_with(@packages) : $self->base();
 
     $self->{dir} = File::Temp::tempdir("stentor-$suite-XXXXXX", TMPDIR => 1);
     chmod(0755, $self->{dir});
-    system('cp', '-a', "$base/.", $self->{dir}) == 0 or die "cp: $?\n";
+    copy($base, $self->{dir});
+
+    # what is newer since then
     $self->install(@packages) if @packages;
 
     return $self;
+}
+
+
+sub copy($from, $to) {
+    system('cp', '-a', "$from/.", $to) == 0 or die "cp: $?\n";
+}
+
+
+sub base_with($self, @packages) {
+    my $dir = "$BASES/$self->{suite}-"
+              . substr(Digest::MD5::md5_hex("@{[ sort @packages ]}"), 0, 8);
+    return $dir if -d $dir;
+
+    my $base = $self->base();
+    local $self->{dir} = "$dir.$$";
+
+    File::Path::make_path($self->{dir});
+    copy($base, $self->{dir});
+    $self->install(@packages);
+    rename($self->{dir}, $dir) or die "$dir: $!\n";
+
+    return $dir;
 }
 
 
@@ -59,6 +85,10 @@ sub base($self) {
         map { "deb $MIRROR/$_ main\n" } "debian $self->{suite}",
             "debian $self->{suite}-updates",
             "debian-security $self->{suite}-security"));
+
+    # what is thrown away need not be safe on the disk
+    Stentor::Node::spew("$made/etc/dpkg/dpkg.cfg.d/unsafe-io",
+                        "force-unsafe-io\n");
 
     # packages start nothing: the network is that of the machine
     Stentor::Node::spew("$made/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n");

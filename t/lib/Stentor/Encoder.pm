@@ -10,8 +10,11 @@ package Stentor::Encoder;
 
 use v5.36;
 
+use File::Path ();
 use POSIX ();
 use Time::HiRes qw(time sleep);
+
+use Stentor::Node;
 
 my %running;
 
@@ -40,6 +43,22 @@ sub start($class, %o) {
     $running{$pid} = $self;
 
     return $self;
+}
+
+
+# A file of AAC that is longer than any test, made once.
+
+sub long_tone() {
+    my $path = "$Stentor::Node::TOP/build/t/long-tone.aac";
+    return $path if -e $path;
+
+    File::Path::make_path("$Stentor::Node::TOP/build/t");
+    system('ffmpeg -nostdin -loglevel error -f lavfi -i sine=440:d=600'
+           . " -c:a aac -ar 48000 -ac 2 -f adts $path.$$") == 0
+        or die "ffmpeg: $?\n";
+    rename("$path.$$", $path) or die "$path: $!\n";
+
+    return $path;
 }
 
 

@@ -49,7 +49,7 @@ sub value($self, $expression) { return $self->ask('eval', $expression) }
 
 # The test named what: the expression comes true within so many seconds.
 
-sub becomes($self, $expression, $what, $seconds = 15) {
+sub becomes($self, $expression, $what, $seconds = 60) {
     my $ok = eval { $self->ask('wait', $expression, 1000 * $seconds) };
 
     return Test::More::ok($ok, $what)

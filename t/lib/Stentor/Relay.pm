@@ -21,7 +21,7 @@ use IO::Socket::INET;
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Time::HiRes qw(time);
 
-our $PATIENCE = $ENV{STENTOR_ASAN} ? 30 : 10;
+our $PATIENCE = 30;
 
 our @TYPES = (undef, qw(stream init part edge beat end));
 our @REASONS = qw(stream absent lost exit again);
