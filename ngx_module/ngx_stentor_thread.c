@@ -26,3 +26,15 @@ ngx_stentor_thread(pthread_t *thread, void *(*run)(void *data), void *data)
 
     return err;
 }
+
+
+void
+ngx_stentor_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t  attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}

@@ -3,7 +3,8 @@
 
 /*
  * Threads beside a worker's event loop, which all of its signals are for: they
- * are born with every signal blocked, and so are those that they start.
+ * are born with every signal blocked, and so are those that they start.  And
+ * what they wait for.
  */
 
 #ifndef _NGX_STENTOR_THREAD_H_INCLUDED_
@@ -20,6 +21,10 @@
  * error that pthread_create() has returned. */
 ngx_err_t ngx_stentor_thread(pthread_t *thread, void *(*run)(void *data),
     void *data);
+
+/* A condition whose waits have deadlines of the monotonic clock: the wall clock
+ * may be set meanwhile. */
+void ngx_stentor_cond_init(pthread_cond_t *cond);
 
 
 #endif /* _NGX_STENTOR_THREAD_H_INCLUDED_ */

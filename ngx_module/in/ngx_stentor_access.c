@@ -311,5 +311,5 @@ ngx_stentor_access_str(const ngx_str_t *s)
 static int64_t
 ngx_stentor_access_now(void)
 {
-    return ngx_stentor_store_now() / 1000;
+    return ngx_stentor_store_wall() / 1000;
 }

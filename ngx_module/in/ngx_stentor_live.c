@@ -334,7 +334,6 @@ static ngx_stentor_live_t *
 ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
     ngx_str_t *key)
 {
-    pthread_condattr_t   attr;
     ngx_stentor_live_t  *live;
 
     live = ngx_calloc(sizeof(ngx_stentor_live_t), lives->log);
@@ -362,8 +361,6 @@ ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
         return NULL;
     }
 
-    ngx_stentor_live_wind(live);
-
     live->lives = lives;
     live->app = app;
     live->log = *lives->log;
@@ -376,10 +373,7 @@ ngx_stentor_live_create(ngx_stentor_lives_t *lives, ngx_stentor_app_t *app,
 
     pthread_mutex_init(&live->mutex, NULL);
 
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&live->cond, &attr);
-    pthread_condattr_destroy(&attr);
+    ngx_stentor_cond_init(&live->cond);
 
     ngx_queue_insert_head(&lives->queue, &live->queue);
     lives->n++;
@@ -451,7 +445,7 @@ ngx_stentor_live_feed(ngx_stentor_source_t *source, const stn_au_t *au)
     }
 
     unit = *au;
-    unit.arrived = ngx_stentor_live_now(live);
+    unit.arrived = ngx_stentor_store_us(CLOCK_MONOTONIC);
 
     pthread_mutex_lock(&live->mutex);
 

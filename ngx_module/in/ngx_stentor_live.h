@@ -88,7 +88,7 @@ typedef struct {
     uint64_t                  video_messages;
     uint64_t                  video_bytes;
     ngx_stentor_srt_stats_t   srt;         /* if that is its protocol */
-    int64_t                   since_ms;    /* Unix time */
+    int64_t                   since_ms;    /* ngx_stentor_store_now() */
     ngx_msec_t                shown;       /* when it was last put in status */
     ngx_msec_t                wait;        /* attach: how long to wait */
     ngx_uint_t                waited;      /* boolean: it has */
@@ -129,8 +129,7 @@ struct ngx_stentor_live_s {
     ngx_uint_t                vacant;      /* boolean: claim it only when it
                                               has no owner */
 
-    int64_t                   clock_us;    /* Unix time minus monotonic, as of
-                                              its start */
+    int64_t                   clock_us;    /* the claimed stream's */
 
     /* between the event loop and the thread, under the mutex */
 
@@ -277,8 +276,8 @@ ngx_int_t ngx_stentor_live_format_of(ngx_stentor_store_t *store,
  * passed through. */
 void ngx_stentor_live_conf(ngx_stentor_app_t *app, stn_stream_conf_t *conf);
 
-/* Unix time in microseconds, by a clock that is never set back; and setting
- * it, before anybody asks.  Any thread. */
+/* Unix time in microseconds by the clock of the stream that the thread has
+ * claimed; and taking that up from the store. */
 int64_t ngx_stentor_live_now(ngx_stentor_live_t *live);
 void ngx_stentor_live_wind(ngx_stentor_live_t *live);
 

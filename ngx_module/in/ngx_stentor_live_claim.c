@@ -82,6 +82,8 @@ ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
         return NGX_ERROR;
     }
 
+    ngx_stentor_live_wind(live);
+
     ngx_stentor_live_owned(live);
 
     return ngx_stentor_live_formats(live);
@@ -91,8 +93,13 @@ ngx_stentor_live_claim(ngx_stentor_live_t *live, const stn_format_t *format)
 ngx_int_t
 ngx_stentor_live_reclaim(ngx_stentor_live_t *live)
 {
-    return ngx_stentor_live_build(live) == NGX_OK
-           ? ngx_stentor_live_formats(live) : NGX_ERROR;
+    if (ngx_stentor_live_build(live) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_stentor_live_wind(live);
+
+    return ngx_stentor_live_formats(live);
 }
 
 

@@ -226,7 +226,7 @@ ngx_stentor_live_trim(ngx_stentor_live_t *live)
     int64_t   oldest;
     stn_au_t  au;
 
-    oldest = ngx_stentor_live_now(live) - NGX_STENTOR_LIVE_KEPT_US;
+    oldest = ngx_stentor_store_us(CLOCK_MONOTONIC) - NGX_STENTOR_LIVE_KEPT_US;
 
     while (stn_fifo_peek(&live->units, &au) == STN_OK
            && (au.arrived < oldest || live->full))

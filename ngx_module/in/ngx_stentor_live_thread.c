@@ -12,8 +12,6 @@
 #include "ngx_stentor_live_lease.h"
 #include "ngx_stentor_live_publish.h"
 
-#include <time.h>
-
 
 /* How often levels are shown, and a loop of hold audio is asked for. */
 #define NGX_STENTOR_LIVE_LOOK_US  250000
@@ -55,7 +53,6 @@ static void ngx_stentor_live_over(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_lingered(ngx_stentor_live_t *live);
 static ngx_uint_t ngx_stentor_live_deserted(ngx_stentor_live_t *live);
 static void ngx_stentor_live_end(ngx_stentor_live_t *live);
-static int64_t ngx_stentor_live_clock(clockid_t id);
 
 
 void *
@@ -108,26 +105,15 @@ ngx_stentor_live_make(ngx_stentor_live_t *live)
 void
 ngx_stentor_live_wind(ngx_stentor_live_t *live)
 {
-    live->clock_us = ngx_stentor_live_clock(CLOCK_REALTIME)
-                     - ngx_stentor_live_clock(CLOCK_MONOTONIC);
-}
-
-
-static int64_t
-ngx_stentor_live_clock(clockid_t id)
-{
-    struct timespec  ts;
-
-    clock_gettime(id, &ts);
-
-    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    live->clock_us = (int64_t)
+                     ngx_stentor_load(&live->claim.stream->clock_us);
 }
 
 
 int64_t
 ngx_stentor_live_now(ngx_stentor_live_t *live)
 {
-    return ngx_stentor_live_clock(CLOCK_MONOTONIC) + live->clock_us;
+    return ngx_stentor_store_us(CLOCK_MONOTONIC) + live->clock_us;
 }
 
 
@@ -494,7 +480,8 @@ ngx_stentor_live_units(ngx_stentor_live_t *live)
         /* how long it has waited for this thread is not his clock's fault */
 
         live->stuck = (stn_stream_feed(&live->stream, &au,
-                                       live->stuck ? now : au.arrived)
+                                       live->stuck
+                                       ? now : au.arrived + live->clock_us)
                        != STN_OK);
 
         if (live->stuck) {

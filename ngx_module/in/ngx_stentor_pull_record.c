@@ -11,6 +11,13 @@
 #include "ngx_stentor_pull.h"
 
 
+/* An origin's clock that is so far from ours is another one: a stream goes on
+ * by it, should it be made here one day.  The newest part of a window may have
+ * been made a while ago. */
+#define NGX_STENTOR_PULL_CLOCK_US  1000000
+#define NGX_STENTOR_PULL_EDGE_US   5000000
+
+
 static ngx_int_t ngx_stentor_pull_stream(ngx_stentor_link_t *link,
     stn_relay_stream_t *s);
 static ngx_int_t ngx_stentor_pull_beat(ngx_stentor_link_t *link,
@@ -25,6 +32,7 @@ static void ngx_stentor_pull_comes(ngx_stentor_pull_t *pull,
     const stn_str_t *chain, unsigned hops);
 static ngx_int_t ngx_stentor_pull_part(ngx_stentor_link_t *link,
     stn_relay_part_t *part);
+static void ngx_stentor_pull_date(ngx_stentor_link_t *link, int64_t most_us);
 static ngx_int_t ngx_stentor_pull_edge(ngx_stentor_link_t *link);
 static ngx_int_t ngx_stentor_pull_end(ngx_stentor_link_t *link,
     stn_relay_end_e end);
@@ -236,6 +244,7 @@ static ngx_int_t
 ngx_stentor_pull_part(ngx_stentor_link_t *link, stn_relay_part_t *part)
 {
     int64_t              limit;
+    ngx_int_t            rc;
     ngx_stentor_pull_t  *pull;
 
     pull = link->data;
@@ -245,8 +254,32 @@ ngx_stentor_pull_part(ngx_stentor_link_t *link, stn_relay_part_t *part)
 
     link->late = link->edged && link->lag_us > limit ? link->late + 1 : 0;
 
-    return ngx_stentor_pull_taken(link, ngx_stentor_relayed_part(&pull->stream,
-                                                                 part));
+    rc = ngx_stentor_relayed_part(&pull->stream, part);
+
+    if (rc == NGX_OK && link->edged) {
+        ngx_stentor_pull_date(link, NGX_STENTOR_PULL_CLOCK_US);
+    }
+
+    return ngx_stentor_pull_taken(link, rc);
+}
+
+
+/* The stream has been claimed, and has a part. */
+
+static void
+ngx_stentor_pull_date(ngx_stentor_link_t *link, int64_t most_us)
+{
+    int64_t                off;
+    ngx_stentor_pull_t    *pull;
+    ngx_stentor_stream_t  *st;
+
+    pull = link->data;
+    st = pull->stream.claim.stream;
+    off = link->clock_us - (int64_t) ngx_stentor_load(&st->clock_us);
+
+    if (link->clock_us && (off < -most_us || off > most_us)) {
+        ngx_stentor_save(&st->clock_us, link->clock_us);
+    }
 }
 
 
@@ -271,6 +304,8 @@ ngx_stentor_pull_edge(ngx_stentor_link_t *link)
     {
         return NGX_ERROR;
     }
+
+    ngx_stentor_pull_date(link, NGX_STENTOR_PULL_EDGE_US);
 
     link->edged = 1;
     pull->backoff = NGX_STENTOR_PULL_BACKOFF_MS;

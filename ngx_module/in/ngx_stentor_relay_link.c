@@ -217,10 +217,12 @@ ngx_stentor_link_body(void *data, u_char *bytes, size_t n)
 static void
 ngx_stentor_link_measure(ngx_stentor_link_t *link, stn_relay_part_t *part)
 {
-    int64_t         now, took;
-    struct timeval  tv;
+    int64_t  now, took;
+
+    now = ngx_stentor_store_us(CLOCK_MONOTONIC);
 
     link->parted = ngx_current_msec;
+    link->clock_us = part->made_us - now;
 
     ngx_stentor_store_count(link->store, link->slot,
                             NGX_STENTOR_RELAY_PARTS_IN, 1);
@@ -229,9 +231,6 @@ ngx_stentor_link_measure(ngx_stentor_link_t *link, stn_relay_part_t *part)
         return;
     }
 
-    ngx_gettimeofday(&tv);
-
-    now = (int64_t) tv.tv_sec * 1000000 + tv.tv_usec;
     took = now - part->sent_us;
 
     if (ngx_current_msec - link->least_since > NGX_STENTOR_LINK_LEAST_MS) {
@@ -243,7 +242,7 @@ ngx_stentor_link_measure(ngx_stentor_link_t *link, stn_relay_part_t *part)
     link->least_us[0] = ngx_min(link->least_us[0], took);
 
     link->lag_us = took - ngx_min(link->least_us[0], link->least_us[1]);
-    link->behind_us = now - part->made_us;
+    link->behind_us = ngx_stentor_store_us(CLOCK_REALTIME) - part->made_us;
 }
 
 

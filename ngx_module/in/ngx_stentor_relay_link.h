@@ -63,13 +63,15 @@ struct ngx_stentor_link_s {
     ngx_stentor_link_e           end;
     const char                  *reason;     /* static; of it */
 
-    /* how long a part takes from the upstream to here: our clock less its,
-     * less the least of that in the last minute */
+    /* how long a part takes from the upstream to here: our clock, that nobody
+     * sets, less its, less the least of that in the last minute */
 
     int64_t                      least_us[2];
     ngx_msec_t                   least_since;
     int64_t                      lag_us;
     int64_t                      behind_us;  /* and from the origin */
+    int64_t                      clock_us;   /* when the newest part was made,
+                                                less our monotonic clock */
     ngx_uint_t                   late;       /* parts in a row */
 };
 

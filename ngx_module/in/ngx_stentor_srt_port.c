@@ -8,6 +8,7 @@
  */
 
 #include "ngx_stentor_srt_session.h"
+#include "ngx_stentor_thread.h"
 #include "store/ngx_stentor_admission.h"
 
 
@@ -291,7 +292,6 @@ ngx_stentor_srt_port_session(ngx_stentor_srt_port_t *port, SRTSOCKET sock,
     const char *streamid)
 {
     ngx_stentor_srt_t  *s;
-    pthread_condattr_t  attr;
 
     s = ngx_calloc(sizeof(ngx_stentor_srt_t), &port->srts->log);
     if (s == NULL) {
@@ -299,11 +299,7 @@ ngx_stentor_srt_port_session(ngx_stentor_srt_port_t *port, SRTSOCKET sock,
     }
 
     pthread_mutex_init(&s->mutex, NULL);
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->cond, &attr);
-    pthread_condattr_destroy(&attr);
+    ngx_stentor_cond_init(&s->cond);
 
     s->srts = port->srts;
     s->conf = port->conf;

@@ -112,7 +112,7 @@ typedef struct {
     uint32_t                  id;          /* and a hash of his stream id */
     int                       code;        /* to be told then, */
     ngx_stentor_counter_e     counter;     /* and what counts it */
-    int64_t                   until_ms;    /* Unix time */
+    int64_t                   until_ms;    /* ngx_stentor_store_now() */
 } ngx_stentor_srt_refusal_t;
 
 #define NGX_STENTOR_SRT_REFUSALS    64

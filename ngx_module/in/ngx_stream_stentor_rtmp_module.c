@@ -16,6 +16,10 @@
 /* Buffers read from one session before others get their turn. */
 #define NGX_STREAM_STENTOR_RTMP_READS   16
 
+/* A timer that the event loop comes to so late tells of the event loop, which
+ * has been stopped: what came meanwhile is to be read first. */
+#define NGX_STREAM_STENTOR_RTMP_LATE    1000
+
 
 typedef struct {
     ngx_flag_t                  enable;
@@ -39,6 +43,7 @@ static ngx_int_t ngx_stream_stentor_rtmp_run(ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_send(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_finish(ngx_stream_stentor_rtmp_t *ctx,
     ngx_int_t rc);
+static ngx_uint_t ngx_stream_stentor_rtmp_late(ngx_event_t *rev);
 static void ngx_stream_stentor_rtmp_timeout(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_account(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_door(void *data, ngx_int_t rc);
@@ -284,7 +289,7 @@ ngx_stream_stentor_rtmp_read(ngx_event_t *rev)
         return;
     }
 
-    if (rev->timedout) {
+    if (rev->timedout && !ngx_stream_stentor_rtmp_late(rev)) {
         ngx_stream_stentor_rtmp_timeout(ctx);
         return;
     }
@@ -520,6 +525,24 @@ ngx_stream_stentor_rtmp_write(ngx_event_t *wev)
     if (rc != NGX_OK) {
         ngx_stream_stentor_rtmp_finish(ctx, rc);
     }
+}
+
+
+/* Whether the time-out may not be his fault: he gets a little more. */
+
+static ngx_uint_t
+ngx_stream_stentor_rtmp_late(ngx_event_t *rev)
+{
+    if ((ngx_msec_int_t) (ngx_current_msec - rev->timer.key)
+        < NGX_STREAM_STENTOR_RTMP_LATE)
+    {
+        return 0;
+    }
+
+    rev->timedout = 0;
+    ngx_add_timer(rev, NGX_STREAM_STENTOR_RTMP_LATE);
+
+    return 1;
 }
 
 

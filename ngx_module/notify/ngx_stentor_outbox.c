@@ -43,7 +43,7 @@ ngx_stentor_outbox_event(ngx_str_t *node, ngx_str_t *stream, const char *name,
 
     stn_buf_init(&ev->body, NGX_STENTOR_OUTBOX_BODY_MAX);
 
-    now = ngx_stentor_store_now();
+    now = ngx_stentor_store_wall();
 
     ngx_stentor_outbox_id(ev->id, now);
     ngx_cpystrn((u_char *) ev->name, (u_char *) name, sizeof(ev->name));

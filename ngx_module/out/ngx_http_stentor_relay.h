@@ -82,6 +82,8 @@ typedef struct {
     ngx_stentor_reader_t     *reader;     /* pinned; NULL: it waits */
     ngx_msec_t                since;      /* when it began to wait */
     ngx_msec_t                due;        /* when a heartbeat is */
+    int64_t                   clock_us;   /* Unix time minus monotonic, as it
+                                             was when it began */
     ngx_atomic_uint_t         next;       /* record to send next */
     ngx_atomic_uint_t         edge;       /* the window ends before it */
     ngx_uint_t                edged;      /* boolean: that has been told */

@@ -34,7 +34,7 @@ static void ngx_http_stentor_relay_add_piece(stn_relay_part_t *part,
     ngx_stentor_record_t *record);
 static ngx_int_t ngx_http_stentor_relay_init(
     ngx_http_stentor_relay_session_t *s, ngx_uint_t i, uint32_t id);
-static int64_t ngx_http_stentor_relay_now(void);
+static int64_t ngx_http_stentor_relay_now(ngx_http_stentor_relay_session_t *s);
 
 
 void
@@ -277,7 +277,7 @@ ngx_http_stentor_relay_beat(ngx_http_stentor_relay_session_t *s,
 
     s->told = hash;
 
-    beat.sent_us = ngx_http_stentor_relay_now();
+    beat.sent_us = ngx_http_stentor_relay_now(s);
     beat.hops = chain.orphan ? 0 : chain.hops;
     ngx_memcpy(beat.chain, chain.ids, sizeof(chain.ids));
 
@@ -357,7 +357,7 @@ ngx_http_stentor_relay_gather(ngx_http_stentor_relay_session_t *s,
         ngx_http_stentor_relay_add_piece(part, &record);
     }
 
-    part->sent_us = ngx_http_stentor_relay_now();
+    part->sent_us = ngx_http_stentor_relay_now(s);
 
     return s->reader->stream->incarnation == s->reader->incarnation
            ? NGX_OK : NGX_DONE;
@@ -464,14 +464,11 @@ ngx_http_stentor_relay_init(ngx_http_stentor_relay_session_t *s, ngx_uint_t i,
 }
 
 
-/* The wall clock, in microseconds. */
+/* Unix time in microseconds.  That the wall clock is set in the middle of a
+ * response must not look like a slow network. */
 
 static int64_t
-ngx_http_stentor_relay_now(void)
+ngx_http_stentor_relay_now(ngx_http_stentor_relay_session_t *s)
 {
-    struct timeval  tv;
-
-    ngx_gettimeofday(&tv);
-
-    return (int64_t) tv.tv_sec * 1000000 + tv.tv_usec;
+    return ngx_stentor_store_us(CLOCK_MONOTONIC) + s->clock_us;
 }

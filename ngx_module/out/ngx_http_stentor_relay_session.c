@@ -170,6 +170,8 @@ ngx_http_stentor_relay_begin(ngx_http_request_t *r,
     s->query = *q;
     s->last = &s->out;
     s->since = ngx_current_msec;
+    s->clock_us = ngx_stentor_store_us(CLOCK_REALTIME)
+                  - ngx_stentor_store_us(CLOCK_MONOTONIC);
 
     ngx_http_stentor_relay_join(s);
     ngx_stentor_cluster_missed(relays->scf->worker.cluster, &q->name);

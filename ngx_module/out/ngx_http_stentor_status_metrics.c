@@ -44,7 +44,7 @@ static double *ngx_http_stentor_status_alarm_figures(ngx_stentor_stream_t *st,
 static double *ngx_http_stentor_status_level_figures(ngx_stentor_level_t *l,
     double *f);
 static double *ngx_http_stentor_status_session_figures(
-    ngx_stentor_stream_t *st, double *f);
+    ngx_stentor_store_t *store, ngx_stentor_stream_t *st, double *f);
 static double *ngx_http_stentor_status_relay_figures(ngx_stentor_stream_t *st,
     double *f);
 static double ngx_http_stentor_status_edge_age(ngx_stentor_store_t *store,
@@ -169,7 +169,8 @@ ngx_http_stentor_status_store_metrics(ngx_stentor_store_t *store,
 {
     const ngx_http_stentor_status_gauge_t  gauges[] = {
         { "start_timestamp_seconds", "Unix time when the zone was made",
-          store->head->born_ms / 1000.0 },
+          ngx_stentor_store_date(store, store->head->born_ms)
+          / 1000.0 },
         { "workers", "Workers that run now",
           ngx_http_stentor_status_workers(store) },
         { "store_size_bytes", "Size of the zone", store->zone->shm.size },
@@ -231,7 +232,7 @@ ngx_http_stentor_status_figures_of(ngx_stentor_store_t *store,
 
     *f++ = st->live ? 1 : 0;
     *f++ = ngx_http_stentor_status_kept(st);
-    *f++ = st->opened_ms / 1000.0;
+    *f++ = ngx_stentor_store_date(store, st->opened_ms) / 1000.0;
     *f++ = ngx_http_stentor_status_edge_age(store, st);
     *f++ = ngx_http_stentor_status_waiters(store, st->index);
     *f++ = ngx_stentor_pulse_listeners(store, st);
@@ -245,7 +246,7 @@ ngx_http_stentor_status_figures_of(ngx_stentor_store_t *store,
 
     f = ngx_http_stentor_status_alarm_figures(st, f);
     f = ngx_http_stentor_status_level_figures(&st->level, f);
-    f = ngx_http_stentor_status_session_figures(st, f);
+    f = ngx_http_stentor_status_session_figures(store, st, f);
     (void) ngx_http_stentor_status_relay_figures(st, f);
 }
 
@@ -296,7 +297,8 @@ ngx_http_stentor_status_level_figures(ngx_stentor_level_t *l, double *f)
 
 
 static double *
-ngx_http_stentor_status_session_figures(ngx_stentor_stream_t *st, double *f)
+ngx_http_stentor_status_session_figures(ngx_stentor_store_t *store,
+    ngx_stentor_stream_t *st, double *f)
 {
     ngx_stentor_session_t  s;
 
@@ -304,7 +306,7 @@ ngx_http_stentor_status_session_figures(ngx_stentor_stream_t *st, double *f)
         return f + 6;
     }
 
-    *f++ = s.since_ms / 1000.0;
+    *f++ = ngx_stentor_store_date(store, s.since_ms) / 1000.0;
     *f++ = s.bytes;
     *f++ = s.audio_frames;
 
@@ -367,7 +369,7 @@ ngx_http_stentor_status_edge_age(ngx_stentor_store_t *store,
         return NAN;
     }
 
-    return (ngx_stentor_store_now() - oldest) / 1000.0;
+    return (ngx_stentor_store_stream_now(st) - oldest) / 1000.0;
 }
 
 

@@ -70,7 +70,7 @@ ngx_stentor_replays_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
     }
 
     pthread_mutex_init(&replays->mutex, NULL);
-    pthread_cond_init(&replays->cond, NULL);
+    ngx_stentor_cond_init(&replays->cond);
 
     replays->timer.handler = ngx_stentor_replays_timer;
     replays->timer.data = scf->worker.wake->connection;
@@ -144,17 +144,13 @@ ngx_stentor_replays_quit(ngx_stentor_replays_t *replays)
 static ngx_int_t
 ngx_stentor_replays_join(pthread_t thread, int64_t until)
 {
-    int64_t          ms;
     struct timespec  ts;
 
-    clock_gettime(CLOCK_REALTIME, &ts);
+    ts.tv_sec = until / 1000;
+    ts.tv_nsec = until % 1000 * 1000000;
 
-    ms = ngx_max(until - ngx_stentor_writer_now(), 0)
-         + ts.tv_nsec / 1000000;
-    ts.tv_sec += ms / 1000;
-    ts.tv_nsec = ms % 1000 * 1000000;
-
-    return pthread_timedjoin_np(thread, NULL, &ts) == 0 ? NGX_OK : NGX_ERROR;
+    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &ts) == 0
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -325,7 +321,6 @@ ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
     ngx_stentor_stream_t *st, ngx_stentor_app_t *app, ngx_str_t *name)
 {
     ngx_stentor_writer_t  *w;
-    pthread_condattr_t     attr;
 
     w = ngx_calloc(sizeof(ngx_stentor_writer_t), replays->log);
     if (w == NULL) {
@@ -341,10 +336,7 @@ ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
     ngx_memcpy(w->name_data, name->data, name->len);
 
     pthread_mutex_init(&w->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->cond, &attr);
-    pthread_condattr_destroy(&attr);
+    ngx_stentor_cond_init(&w->cond);
 
     ngx_stentor_replay_init(&w->files, &app->replay, &w->name, &w->log);
     stn_buf_init(&w->bytes, NGX_STENTOR_RENDITIONS * STN_REPLAY_PART_MAX);

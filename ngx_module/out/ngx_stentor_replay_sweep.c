@@ -57,6 +57,8 @@ static void ngx_stentor_sweeper_walk(ngx_stentor_sweeper_t *sw, int dir,
     const char *path, ngx_uint_t depth);
 static void ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
     const char *path, const char *start);
+static int64_t ngx_stentor_sweeper_now(ngx_stentor_sweeper_t *sw,
+    ngx_str_t *name);
 static void ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     ngx_stentor_replay_files_t *f);
 static void ngx_stentor_sweeper_add(ngx_stentor_sweeper_t *sw, int home,
@@ -110,7 +112,7 @@ ngx_stentor_sweeper_sleep(ngx_stentor_replays_t *replays)
     ngx_uint_t       quit;
     struct timespec  ts;
 
-    clock_gettime(CLOCK_REALTIME, &ts);
+    clock_gettime(CLOCK_MONOTONIC, &ts);
     ts.tv_sec += NGX_STENTOR_SWEEP_MS / 1000;
 
     pthread_mutex_lock(&replays->mutex);
@@ -266,13 +268,29 @@ ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
 }
 
 
+/* Unix time in ms by which a stream is dated, or was: one that is open goes
+ * by its own clock, whatever has become of ours. */
+
+static int64_t
+ngx_stentor_sweeper_now(ngx_stentor_sweeper_t *sw, ngx_str_t *name)
+{
+    ngx_stentor_stream_t  *st;
+
+    st = ngx_stentor_store_lookup(sw->replays->store, name);
+
+    return (st && ngx_stentor_load(&st->state) == NGX_STENTOR_OPEN)
+           ? ngx_stentor_store_stream_now(st) : ngx_stentor_store_wall();
+}
+
+
 /* One that has not ended, and that no writer has: he may come yet. */
 
 static void
 ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     ngx_stentor_replay_files_t *f)
 {
-    if (ngx_stentor_store_now() - f->segments.mark.end_us / 1000
+    if (ngx_stentor_sweeper_now(sw, &f->stream)
+        - f->segments.mark.end_us / 1000
         <= (int64_t) sw->app->replay.end)
     {
         return;
@@ -384,7 +402,7 @@ ngx_stentor_sweeper_remove(ngx_stentor_sweeper_t *sw)
     ngx_stentor_sweep_t        *s;
     ngx_stentor_replay_conf_t  *conf;
 
-    now = ngx_stentor_store_now();
+    now = ngx_stentor_store_wall();
     conf = &sw->app->replay;
 
     for (i = 0; i < sw->n; i++) {

@@ -168,7 +168,7 @@ ngx_stentor_claim_settle(ngx_stentor_claim_t *claim, const char **names,
 
         if (st->state != NGX_STENTOR_OPENING
             && ngx_stentor_claim_same(st, names, n)
-            && ngx_stentor_store_now()
+            && ngx_stentor_store_stream_now(st)
                - ngx_stentor_store_end_ms(claim->store, st)
                <= ngx_stentor_store_retention(st))
         {
@@ -439,6 +439,8 @@ ngx_stentor_store_build(ngx_stentor_claim_t *claim,
     }
 
     st->opened_ms = ngx_stentor_store_now();
+    ngx_stentor_save(&st->clock_us, ngx_stentor_store_us(CLOCK_REALTIME)
+                                    - ngx_stentor_store_us(CLOCK_MONOTONIC));
     ngx_stentor_save(&st->state, NGX_STENTOR_OPENING);
 
 done:

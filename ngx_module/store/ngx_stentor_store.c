@@ -15,6 +15,9 @@
 
 #define NGX_STENTOR_HEAD_MAGIC    0x53744e48    /* StNH */
 
+/* By how much the wall clock must be set for dates to be others. */
+#define NGX_STENTOR_DATE_US       500000
+
 
 static ngx_int_t ngx_stentor_store_init_zone(ngx_shm_zone_t *zone,
     void *data);
@@ -347,13 +350,52 @@ ngx_stentor_store_sum(ngx_stentor_store_t *store,
 
 
 int64_t
+ngx_stentor_store_us(clockid_t id)
+{
+    struct timespec  ts;
+
+    clock_gettime(id, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+int64_t
 ngx_stentor_store_now(void)
 {
-    struct timeval  tv;
+    return ngx_stentor_store_us(CLOCK_MONOTONIC) / 1000;
+}
 
-    ngx_gettimeofday(&tv);
 
-    return (int64_t) tv.tv_sec * 1000 + tv.tv_usec / 1000;
+int64_t
+ngx_stentor_store_wall(void)
+{
+    return ngx_stentor_store_us(CLOCK_REALTIME) / 1000;
+}
+
+
+int64_t
+ngx_stentor_store_date(ngx_stentor_store_t *store, int64_t ms)
+{
+    int64_t  clock, off;
+
+    clock = ngx_stentor_store_us(CLOCK_REALTIME)
+            - ngx_stentor_store_us(CLOCK_MONOTONIC);
+    off = clock - (int64_t) ngx_stentor_load(&store->head->clock_us);
+
+    if (off < -NGX_STENTOR_DATE_US || off > NGX_STENTOR_DATE_US) {
+        ngx_stentor_save(&store->head->clock_us, clock);
+    }
+
+    return ms + (int64_t) ngx_stentor_load(&store->head->clock_us) / 1000;
+}
+
+
+int64_t
+ngx_stentor_store_stream_now(ngx_stentor_stream_t *st)
+{
+    return (ngx_stentor_store_us(CLOCK_MONOTONIC)
+            + (int64_t) ngx_stentor_load(&st->clock_us)) / 1000;
 }
 
 
@@ -430,13 +472,15 @@ ngx_uint_t
 ngx_stentor_store_expired(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
     int64_t now)
 {
-    int64_t  end;
+    int64_t  ago;
 
-    end = (st->state == NGX_STENTOR_CLOSED)
-          ? st->closed_ms : ngx_stentor_store_end_ms(store, st);
+    ago = (st->state == NGX_STENTOR_CLOSED)
+          ? now - st->closed_ms
+          : ngx_stentor_store_stream_now(st)
+            - ngx_stentor_store_end_ms(store, st);
 
     if (st->state == NGX_STENTOR_FREE
-        || now - end <= ngx_stentor_store_retention(st))
+        || ago <= ngx_stentor_store_retention(st))
     {
         return 0;
     }

@@ -217,7 +217,7 @@ typedef struct {
 typedef struct {
     ngx_atomic_t             seq;
     ngx_atomic_t             id;         /* connection number; 0: none */
-    int64_t                  since_ms;   /* Unix time */
+    int64_t                  since_ms;   /* of ngx_stentor_store_now() */
     uint64_t                 bytes;
     uint64_t                 audio_frames;
     uint64_t                 video_messages;
@@ -283,7 +283,7 @@ typedef struct {
     int32_t                  behind_us;  /* origin to here, by the clocks of
                                             both */
     uint32_t                 switches;   /* to another upstream, ever */
-    int64_t                  since_ms;   /* Unix time; from this upstream */
+    int64_t                  since_ms;   /* from this upstream; likewise */
     uint64_t                 bytes;      /* received, ever */
 } ngx_stentor_relay_t;
 
@@ -294,7 +294,7 @@ typedef struct {
     ngx_atomic_t             seq;        /* its number + 1; 0: being written */
     uint64_t                 msn;
     int64_t                  pos;        /* tfdt */
-    int64_t                  made_us;    /* Unix time by its origin's clock */
+    int64_t                  made_us;    /* Unix time by the stream's clock */
     uint64_t                 offset;     /* in the endless stream of bytes */
     uint32_t                 part;       /* index in its segment */
     uint32_t                 duration;   /* samples */
@@ -366,8 +366,10 @@ typedef struct {
     ngx_atomic_t             readers[NGX_STENTOR_SLOTS / 64];
     ngx_atomic_t             read_msec;      /* ngx_current_msec, when somebody
                                                 last wanted something of it */
-    int64_t                  opened_ms;      /* Unix time */
-    int64_t                  closed_ms;
+    ngx_atomic_t             clock_us;       /* Unix time minus monotonic, by
+                                                which its parts are dated */
+    int64_t                  opened_ms;      /* these are of */
+    int64_t                  closed_ms;      /* ngx_stentor_store_now() */
     uint64_t                 last_msn;       /* ever used for this name */
     ngx_atomic_t             live;           /* boolean: not hold audio */
     ngx_atomic_t             opened_by;
@@ -378,8 +380,9 @@ typedef struct {
                                                 its record is kept */
     int64_t                  barred_ms;      /* the operator closed it: until
                                                 then only he opens it */
-    int64_t                  gone_ms;        /* when its broadcaster left; 0:
-                                                he is there */
+    int64_t                  gone_ms;        /* when its broadcaster left, by
+                                                the stream's clock; 0: he is
+                                                there */
     int64_t                  taken_ms;       /* the last take-over, and how */
     ngx_uint_t               fights;         /* many in a row */
     ngx_atomic_t             relayed;        /* boolean: its writer, if it has
@@ -402,7 +405,8 @@ typedef struct {
 
 typedef struct {
     uint32_t                 magic;
-    int64_t                  born_ms;        /* Unix time */
+    int64_t                  born_ms;        /* ngx_stentor_store_now() */
+    ngx_atomic_t             clock_us;       /* ngx_stentor_store_date()'s */
     uint64_t                 seed;           /* of hashes; random */
     ngx_uint_t               nstreams;
     size_t                   streams;        /* offset of the table, */
@@ -652,7 +656,8 @@ ngx_int_t ngx_stentor_store_bytes(ngx_stentor_store_t *store,
 ngx_int_t ngx_stentor_store_edge(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st, ngx_uint_t i, ngx_stentor_record_t *record);
 
-/* Where that part ends, in Unix milliseconds; 0: there is none. */
+/* Where that part ends, in Unix milliseconds by the stream's clock; 0: there
+ * is none. */
 int64_t ngx_stentor_store_end_ms(ngx_stentor_store_t *store,
     ngx_stentor_stream_t *st);
 
@@ -684,8 +689,26 @@ size_t ngx_stentor_store_offset(ngx_stentor_store_t *store, void *p);
 /* How long a closed stream stays readable, in ms. */
 int64_t ngx_stentor_store_retention(ngx_stentor_stream_t *st);
 
-/* Unix time in milliseconds, for what is kept in the store. */
+/* That clock, in microseconds. */
+int64_t ngx_stentor_store_us(clockid_t id);
+
+/* Milliseconds of a clock that is never set and that all processes share
+ * (CLOCK_MONOTONIC): for how long ago what is kept in the store was. */
 int64_t ngx_stentor_store_now(void);
+
+/* Unix time in milliseconds, by the wall clock, which may be set at any time;
+ * and what a time of ngx_stentor_store_now() is by it, the same for the same
+ * time until it is set by more than half a second. */
+int64_t ngx_stentor_store_wall(void);
+int64_t ngx_stentor_store_date(ngx_stentor_store_t *store, int64_t ms);
+
+/*
+ * Unix time in milliseconds by the clock of the stream: the wall clock as it
+ * was when the stream got its window, or its origin's if that is far from
+ * ours.  It goes on evenly when the wall clock is set, for whoever writes the
+ * stream.
+ */
+int64_t ngx_stentor_store_stream_now(ngx_stentor_stream_t *st);
 
 
 #endif /* _NGX_STENTOR_STORE_H_INCLUDED_ */

@@ -125,8 +125,9 @@ typedef struct {
     unsigned           last;     /* boolean: ends its segment */
     unsigned           live;     /* boolean: not hold audio */
     unsigned           silent;   /* boolean: the broadcaster was */
-    int64_t            made_us;  /* Unix time by the origin's clock */
-    int64_t            sent_us;  /* likewise by the sender's */
+    int64_t            made_us;  /* Unix time by the stream's clock */
+    int64_t            sent_us;  /* likewise by the sender's, as it was when
+                                    the response began */
     stn_relay_piece_t  pieces[STN_RELAY_RENDITIONS];
     unsigned           n;
     stn_str_t          data;     /* all pieces' bytes, in their order */

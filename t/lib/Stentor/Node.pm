@@ -99,6 +99,7 @@ sub free_port($proto = 'tcp') {
 # late), slow_disk (it does not answer as long as there is the node's file
 # slow), disk => [directory, mount options] (a tmpfs of its own, see disk()),
 # hosts => lines of an /etc/hosts of its own (see may_mount()),
+# clock => seconds (its wall clock is libfaketime's, so far off: set_clock()),
 # tsan => 1 (it runs under ThreadSanitizer: Stentor::Tsan); snippets: main,
 # events, stentor, application, stream_server, http, http_server, location;
 # plain => 1 leaves Stentor out; expected => lines (a regex) that are no dirt
@@ -138,6 +139,7 @@ sub prepare($class, %o) {
     $self->{srt_ports} //= [ map { free_port('udp') } @{ $self->{srt} // [] } ];
 
     $self->write_conf();
+    $self->set_clock($self->{clock}) if defined $self->{clock};
 
     return $self;
 }
@@ -181,12 +183,14 @@ sub environment($self) {
     push(@preload, slow('threads')) if $self->{slow_threads};
     push(@preload, slow('disk')) if $self->{slow_disk};
     push(@preload, libtsan()) if $self->{tsan};
+    push(@preload, libfaketime()) if defined $self->{clock};
     push(@preload, $Stentor::Fault::PRELOAD) if $self->{faults};
 
     return (LD_PRELOAD => join(' ', @preload),
             STENTOR_FAULT => $self->{faults} ? $self->{faults}->path() : '',
             SLOW_THREADS => $self->{slow_threads} // 0,
             $self->{slow_disk} ? (SLOW_DISK => "$self->{dir}/slow") : (),
+            defined $self->{clock} ? $self->clock_environment() : (),
             ASAN_OPTIONS => $ENV{ASAN_OPTIONS} // 'detect_leaks=0',
             TSAN_OPTIONS => "exitcode=0 history_size=4 "
                             . "log_path=$self->{dir}/tsan");
@@ -197,6 +201,37 @@ sub libtsan() {
     chomp(my $so = `gcc -print-file-name=libtsan.so`);
     return Cwd::realpath($so);
 }
+
+
+# Of Debian's package libfaketime; undef: it is not there.
+
+sub libfaketime() {
+    return (glob('/usr/lib/*/faketime/libfaketimeMT.so.1'))[0];
+}
+
+
+# Only the wall clock is another one.
+
+sub clock_environment($self) {
+    return (FAKETIME_TIMESTAMP_FILE => "$self->{dir}/clock",
+            FAKETIME_NO_CACHE => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1,
+            FAKETIME_DONT_RESET => 1);
+}
+
+
+# Its wall clock jumps: it is so many seconds off from now on.
+
+sub set_clock($self, $seconds) {
+    $self->{clock} = $seconds;
+    spew("$self->{dir}/clock.new", sprintf("%+d\n", $seconds));
+    rename("$self->{dir}/clock.new", "$self->{dir}/clock")
+        or die "clock: $!\n";
+}
+
+
+# What time it is by that.
+
+sub wall($self) { return time() + ($self->{clock} // 0) }
 
 
 # The library that makes threads or a disk slow, built when it is not there.
@@ -259,6 +294,10 @@ sub conf_main($self) {
     }
 
     $c .= "user root;\n" if $> == 0;
+
+    # which it looks at whenever it is asked for the time
+    my %clock = defined $self->{clock} ? $self->clock_environment() : ();
+    $c .= "env $_;\n" for sort keys %clock;
 
     return $c;
 }
