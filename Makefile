@@ -132,6 +132,7 @@ units: $(UNITS:%=$(BUILD)/unit/%) $(FUZZERS:%=$(BUILD)/asan/fuzz/%)
 test: setup-test
 	@$(MAKE) -s -j2 module units
 	@$(MAKE) -s $(BUILD)/tsan/ngx_stentor_module.so
+	@$(MAKE) -s $(BUILD)/fault/ngx_stentor_module.so $(BUILD)/fault/fault.so
 	@scripts/build-html --dev $(BUILD)/html
 	@scripts/test $(JOBS) $(UNITS:%=$(BUILD)/unit/%) t/*.t
 
@@ -140,7 +141,7 @@ $(BUILD)/tsan/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module
 	+scripts/build-module $(BUILD)/tsan \
 	    "$(WARN) -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan"
 
-# For t/fault/inject.
+# For t/fault.t and t/fault/inject.
 $(BUILD)/fault/ngx_stentor_module.so: $(MOD_SRCS) scripts/build-module \
                                       t/fault/fault.h
 	+scripts/build-module $(BUILD)/fault "$(WARN)" t/fault/fault.h

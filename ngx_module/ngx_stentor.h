@@ -236,8 +236,15 @@ typedef struct {
 /* Opens what a worker keeps, if it is not open yet.  The handlers' modules
  * call it from their init_process, in whatever order they come: this module's
  * own would be too early, before nginx's events, where it is linked in.
- * Returns NGX_OK (also without a stentor {} block) or NGX_ERROR. */
+ * Returns NGX_OK (also without a stentor {} block), or what
+ * ngx_stentor_worker_fail() does. */
 ngx_int_t ngx_stentor_worker_init(ngx_cycle_t *cycle);
+
+/* Ends a worker that has not got what it needs, in its init_process, with a
+ * line in its log and after a moment, so that the master starts another one but
+ * not many in a row; it would not, if init_process returned an error.  In a
+ * process that has no master returns NGX_ERROR. */
+ngx_int_t ngx_stentor_worker_fail(ngx_cycle_t *cycle);
 
 /* The configuration of this cycle; its store is NULL without a stentor {}. */
 ngx_stentor_conf_t *ngx_stentor_conf(ngx_cycle_t *cycle);

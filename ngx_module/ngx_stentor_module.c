@@ -29,10 +29,15 @@
 
 #define NGX_STENTOR_ZONE_MIN  (8 * 1024 * 1024)
 
+/* Until a worker that could not begin makes way for the next one. */
+#define NGX_STENTOR_AGAIN_MS  200
+
 
 static void *ngx_stentor_create_conf(ngx_cycle_t *cycle);
 static char *ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf);
 static ngx_int_t ngx_stentor_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_stentor_worker_open(ngx_cycle_t *cycle,
+    ngx_stentor_conf_t *scf);
 static ngx_int_t ngx_stentor_worker_streams(ngx_cycle_t *cycle,
     ngx_stentor_conf_t *scf);
 static void ngx_stentor_exit_process(ngx_cycle_t *cycle);
@@ -436,8 +441,7 @@ ngx_stentor_init_module(ngx_cycle_t *cycle)
 ngx_int_t
 ngx_stentor_worker_init(ngx_cycle_t *cycle)
 {
-    ngx_stentor_conf_t    *scf;
-    ngx_stentor_worker_t  *worker;
+    ngx_stentor_conf_t  *scf;
 
     scf = ngx_stentor_conf(cycle);
 
@@ -448,6 +452,34 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
     {
         return NGX_OK;
     }
+
+    return ngx_stentor_worker_open(cycle, scf) == NGX_OK
+           ? NGX_OK : ngx_stentor_worker_fail(cycle);
+}
+
+
+/* Threads may run already, and what is at the end of a process would wait for
+ * them: nothing of it is done. */
+
+ngx_int_t
+ngx_stentor_worker_fail(ngx_cycle_t *cycle)
+{
+    if (ngx_process != NGX_PROCESS_WORKER) {
+        return NGX_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                  "stentor: worker cannot begin, another one tries");
+
+    ngx_msleep(NGX_STENTOR_AGAIN_MS);
+    _exit(1);
+}
+
+
+static ngx_int_t
+ngx_stentor_worker_open(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
+{
+    ngx_stentor_worker_t  *worker;
 
     worker = &scf->worker;
 

@@ -23,6 +23,7 @@
 
 
 static ngx_uint_t ngx_stentor_srt_port_quit(ngx_stentor_srts_t *srts);
+static ngx_int_t ngx_stentor_srt_port_epoll(ngx_stentor_srts_t *srts);
 static void ngx_stentor_srt_port_open(ngx_stentor_srt_port_t *port);
 static int ngx_stentor_srt_port_options(ngx_stentor_srt_port_t *port);
 static int ngx_stentor_srt_port_set(SRTSOCKET sock, SRT_SOCKOPT option,
@@ -51,10 +52,14 @@ ngx_stentor_srt_port_run(void *data)
     (void) srt_startup();
     srt_setloglevel(LOG_CRIT);
 
-    srts->eid = srt_epoll_create();
-    (void) srt_epoll_set(srts->eid, SRT_EPOLL_ENABLE_EMPTY);
+    srts->eid = SRT_ERROR;
 
     while (!ngx_stentor_srt_port_quit(srts)) {
+
+        if (ngx_stentor_srt_port_epoll(srts) != NGX_OK) {
+            ngx_msleep(NGX_STENTOR_SRT_TICK_MS);
+            continue;
+        }
 
         for (k = 0; k < srts->scf->srt.nelts; k++) {
             if (srts->ports[k].socket == SRT_INVALID_SOCK) {
@@ -97,6 +102,29 @@ ngx_stentor_srt_port_quit(ngx_stentor_srts_t *srts)
 }
 
 
+/* It takes a descriptor, which there may be again later. */
+
+static ngx_int_t
+ngx_stentor_srt_port_epoll(ngx_stentor_srts_t *srts)
+{
+    if (srts->eid != SRT_ERROR) {
+        return NGX_OK;
+    }
+
+    srts->eid = srt_epoll_create();
+
+    if (srts->eid == SRT_ERROR) {
+        ngx_stentor_srt_port_complain(&srts->ports[0], 0,
+                                      "srt_epoll_create() failed");
+        return NGX_ERROR;
+    }
+
+    (void) srt_epoll_set(srts->eid, SRT_EPOLL_ENABLE_EMPTY);
+
+    return NGX_OK;
+}
+
+
 /* libsrt gets a descriptor of its own: it closes it, and the port must stay
  * open for the next worker. */
 
@@ -128,6 +156,7 @@ ngx_stentor_srt_port_open(ngx_stentor_srt_port_t *port)
     fd = fcntl(port->conf->fd, F_DUPFD_CLOEXEC, 0);
 
     if (fd == -1) {
+        ngx_stentor_srt_port_complain(port, ngx_errno, "fcntl() failed");
         goto failed;
     }
 

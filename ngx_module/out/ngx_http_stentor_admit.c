@@ -202,10 +202,12 @@ ngx_http_stentor_admit_refuse(ngx_http_request_t *r,
     ngx_uint_t        seconds;
     ngx_table_elt_t  *h;
 
-    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
-    h = ngx_list_push(&r->headers_out.headers);
+    /* a header that is in the list has to be whole, whatever is sent */
 
-    if (p == NULL || h == NULL) {
+    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    h = p ? ngx_list_push(&r->headers_out.headers) : NULL;
+
+    if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

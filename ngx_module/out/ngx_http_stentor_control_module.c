@@ -715,7 +715,13 @@ ngx_http_stentor_control_list(ngx_http_request_t *r)
                           (ngx_stentor_store_now() - st->opened_ms) / 1000,
                           "broadcaster", st->session.id != 0);
 
-        json_array_append_new(list, entry);
+        /* rather no list than one with a stream missing */
+
+        if (json_array_append_new(list, entry) == -1) {
+            json_decref(list);
+            list = NULL;
+            break;
+        }
     }
 
     return ngx_http_stentor_control_json(r, NGX_HTTP_OK,

@@ -287,19 +287,21 @@ ngx_http_stentor_hls_init_process(ngx_cycle_t *cycle)
 
     w = ngx_pcalloc(cycle->pool, sizeof(ngx_http_stentor_hls_worker_t));
     if (w == NULL) {
-        return NGX_ERROR;
+        return ngx_stentor_worker_fail(cycle);
     }
 
     w->scf = scf;
 
     w->audience = ngx_http_stentor_audience_create(cycle, scf);
-    if (w->audience == NULL) {
-        return NGX_ERROR;
+    if (w->audience == NULL
+        || ngx_http_stentor_hls_wait_init(w, cycle) != NGX_OK)
+    {
+        return ngx_stentor_worker_fail(cycle);
     }
 
     ngx_http_stentor_hls_the_worker = w;
 
-    return ngx_http_stentor_hls_wait_init(w, cycle);
+    return NGX_OK;
 }
 
 

@@ -413,8 +413,8 @@ ngx_http_stentor_relay_socket(ngx_connection_t *c)
                    sizeof(int))
         == -1)
     {
-        ngx_connection_error(c, ngx_socket_errno,
-                             "setsockopt(SO_KEEPALIVE) failed");
+        ngx_log_error(NGX_LOG_ERR, c->log, ngx_socket_errno,
+                      "setsockopt(SO_KEEPALIVE) failed");
     }
 
 #ifdef TCP_USER_TIMEOUT
@@ -426,8 +426,8 @@ ngx_http_stentor_relay_socket(ngx_connection_t *c)
                       (const void *) &timeout, sizeof(int))
            == -1)
     {
-        ngx_connection_error(c, ngx_socket_errno,
-                             "setsockopt(TCP_USER_TIMEOUT) failed");
+        ngx_log_error(NGX_LOG_ERR, c->log, ngx_socket_errno,
+                      "setsockopt(TCP_USER_TIMEOUT) failed");
     }
 
 #endif
@@ -454,7 +454,7 @@ ngx_http_stentor_relay_init_process(ngx_cycle_t *cycle)
 
     rmcf->relays = ngx_http_stentor_relays_create(cycle, scf);
 
-    return rmcf->relays ? NGX_OK : NGX_ERROR;
+    return rmcf->relays ? NGX_OK : ngx_stentor_worker_fail(cycle);
 }
 
 

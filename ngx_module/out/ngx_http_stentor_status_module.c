@@ -276,9 +276,11 @@ ngx_http_stentor_status_send(ngx_http_request_t *r, stn_buf_t *text,
     ngx_chain_t       out;
     ngx_table_elt_t  *h;
 
+    /* a header that is in the list has to be whole, whatever is sent */
+
     b = ngx_create_temp_buf(r->pool, text->len);
-    h = ngx_list_push(&r->headers_out.headers);
-    if (b == NULL || h == NULL) {
+    h = b ? ngx_list_push(&r->headers_out.headers) : NULL;
+    if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -8,7 +8,7 @@
  *
  *     head:  magic, points, point that fails (-1: none), from which hit on
  *            and up to which, as of the time that it was said
- *     point: name "file:line call", hits, failures
+ *     point: name "file:line function call", hits, failures
  *
  * A point is entered at its first hit, under a spin lock in the file.
  */
@@ -25,7 +25,7 @@
 
 #define FAULT_MAGIC   0x464c5431    /* FLT1 */
 #define FAULT_POINTS  4096
-#define FAULT_NAME    112
+#define FAULT_NAME    144
 
 
 typedef struct {
@@ -46,11 +46,21 @@ typedef struct {
 } fault_table_t;
 
 
+/* as in fault.h */
+
+typedef struct {
+    int          id;
+    int          line;
+    const char  *file;
+    const char  *function;
+} stentor_fault_t;
+
+
 static fault_table_t  *fault_table;
 
 
-int stentor_fault(int *id, const char *file, int line, const char *call);
-static int fault_find(const char *file, int line, const char *call);
+int stentor_fault(stentor_fault_t *place, const char *call);
+static int fault_find(const stentor_fault_t *place, const char *call);
 
 
 /* Before nginx clears its environment. */
@@ -84,7 +94,7 @@ fault_start(void)
 
 
 int
-stentor_fault(int *id, const char *file, int line, const char *call)
+stentor_fault(stentor_fault_t *place, const char *call)
 {
     int             i;
     uint64_t        hit;
@@ -94,11 +104,11 @@ stentor_fault(int *id, const char *file, int line, const char *call)
         return 0;
     }
 
-    i = __atomic_load_n(id, __ATOMIC_RELAXED);
+    i = __atomic_load_n(&place->id, __ATOMIC_RELAXED);
 
     if (i == -1) {
-        i = fault_find(file, line, call);
-        __atomic_store_n(id, i, __ATOMIC_RELAXED);
+        i = fault_find(place, call);
+        __atomic_store_n(&place->id, i, __ATOMIC_RELAXED);
     }
 
     point = &fault_table->points[i];
@@ -118,15 +128,15 @@ stentor_fault(int *id, const char *file, int line, const char *call)
 
 
 static int
-fault_find(const char *file, int line, const char *call)
+fault_find(const stentor_fault_t *place, const char *call)
 {
     char         name[FAULT_NAME];
     uint32_t     i;
     const char  *base;
 
-    base = strrchr(file, '/');
-    snprintf(name, sizeof(name), "%s:%d %s", base ? base + 1 : file, line,
-             call);
+    base = strrchr(place->file, '/');
+    snprintf(name, sizeof(name), "%s:%d %s %s", base ? base + 1 : place->file,
+             place->line, place->function, call);
 
     while (__atomic_exchange_n(&fault_table->lock, 1, __ATOMIC_ACQUIRE)) {
         usleep(10);

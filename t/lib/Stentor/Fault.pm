@@ -14,7 +14,7 @@ use File::Basename ();
 
 my $MAGIC = 0x464c5431;
 my $HEAD = 32;
-my $NAME = 112;
+my $NAME = 144;
 my $POINT = $NAME + 16;
 my $POINTS = 4096;
 
@@ -22,6 +22,16 @@ my $TOP = Cwd::realpath(File::Basename::dirname(__FILE__) . '/../../..');
 
 our $MODULE = "$TOP/build/fault/ngx_stentor_module.so";
 our $PRELOAD = "$TOP/build/fault/fault.so";
+
+
+# Makes them, if they are older than their sources.
+
+sub build() {
+    local $ENV{MAKEFLAGS};      # not a part of the make around it
+    system('make', '-s', '-C', $TOP, map { s{^\Q$TOP/\E}{}r } $MODULE,
+                                                              $PRELOAD) == 0
+        or die "cannot make $MODULE\n";
+}
 
 
 # A new table; points => names that have their places in it from the start, so
