@@ -25,6 +25,9 @@ use Stentor::Tone;
 use Stentor::Visitors;
 use Stentor::Webhook;
 
+# Nothing here is about how fast it is, and the machine may be busy.
+$Stentor::Node::PATIENCE = 60;
+
 # Seconds, of what happens again and again; how long the longest of those who
 # hold an old worker stay, and what listens.
 my %PACES = (
