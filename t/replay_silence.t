@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # A broadcaster who is silent: a chapter of the replay, left out at both ends
-# where that is asked for; and the same on another node that pulls the stream.
+# where that is asked for; and the same on another node that pulls the stream,
+# for as long as there is something to write.
 
 use v5.36;
 
@@ -96,10 +97,12 @@ SKIP: {
                                'redis-server');
 
     my $c = Stentor::Cluster->new(window => '8s', linger => '2s',
-        part_duration => '200ms',
-        node => { map { $_ => { application =>
-                  "replay $dir{$_};" } }
-                  qw(origin edge) });
+        part_duration => '200ms', cluster => ['relay_idle 5s;'],
+        node => {
+            origin => { application => "replay $dir{origin} end=3s; "
+                                       . 'stream always;' },
+            edge => { application => "replay $dir{edge} end=3s;" },
+        });
     my ($origin) = $c->nodes('origin');
     my ($edge) = $c->nodes('edge');
 
@@ -139,6 +142,24 @@ SKIP: {
        'by the same name');
     is_deeply([ $r{edge}->frames() ], [ $r{origin}->frames() ],
               'and the same audio');
+
+    # one that is open for ever, of which a replay has ended
+    $b = Stentor::Broadcaster->start(port => $origin->port_rtmp(),
+        name => 'always', media => $sounds{tone});
+    $edge->wait_until(sub {
+        $edge->get('/live/always/index.m3u8');
+        return (($edge->stream('live/always') // {})->{replay} // '')
+               eq 'writing';
+    }, 20);
+    $b->stop();
+
+    ok($edge->wait_until(sub {
+        return !grep { $_->{name} eq 'live/always' && $_->{state} ne 'closed' }
+                @{ $edge->status()->{streams} };
+    }, 30), 'a stream of which nothing is written comes no more');
+    is($origin->stream('live/always')->{state}, 'hold',
+       'though it is there');
+
     $_->done('TERM') for $edge, $origin;
 }
 

@@ -179,8 +179,9 @@ ngx_stentor_replays_timer(ngx_event_t *ev)
 }
 
 
-/* What is being written is wanted from other nodes.  A thread that waits for a
- * disk cannot tell. */
+/* What is being written is wanted from other nodes; hold audio that nothing has
+ * been written of is not, or else a stream that never ends would come for ever
+ * to whom nobody listens.  A thread that waits for a disk cannot tell. */
 
 static void
 ngx_stentor_writer_check(ngx_stentor_writer_t *w)
@@ -199,7 +200,9 @@ ngx_stentor_writer_check(ngx_stentor_writer_t *w)
         return;
     }
 
-    w->stream->read_msec = ngx_current_msec;
+    if (ngx_stentor_load(&w->shown) != NGX_STENTOR_REPLAY_WAITING) {
+        w->stream->read_msec = ngx_current_msec;
+    }
 
     busy_ms = (int64_t) ngx_stentor_load(&w->busy_ms);
     stuck = busy_ms && ngx_stentor_writer_now() - busy_ms

@@ -304,7 +304,8 @@ sub edit_application($self) {
             qw(part_duration segment_parts window grace linger)),
         "$block/publish_key_file" => '',
         "$block/+" => [ $o{application} // () ],
-        'stream/server/listen' => "listen 127.0.0.1:$o{rtmp};",
+        'stream/server/listen' => join("\n        ",
+            "listen 127.0.0.1:$o{rtmp};", $o{stream_server} // ()),
     );
 }
 

@@ -21,18 +21,23 @@ my %running;
 # new([ports of 127.0.0.1], %o) starts it: listeners => 100, rate (joins a
 # second), stream => 'live/studio1', streams => how many, hold_back => least
 # seconds, timeout (of an answer), failover => 1, one_in => who compares bytes,
-# seconds => the most that it lasts, from => addresses to come from (by commas).
+# seconds => the most that it lasts, from => addresses to come from (by commas),
+# mix => kinds as :join has them, http2 => 1, insecure => 1 (any certificate).
+# Instead of ports there may be "https://127.0.0.1:PORT".
 
 sub new($class, $ports, %o) {
     my %option = (listeners => '-n', rate => '-r', stream => '-s',
                   streams => '-S', hold_back => '-b', timeout => '-T',
-                  one_in => '-k', seconds => '-t', from => '-B');
+                  one_in => '-k', seconds => '-t', from => '-B',
+                  mix => '-m');
+    my %flag = (failover => '-f', http2 => '-2', insecure => '-x');
 
     local @INC = ("$Stentor::Node::TOP/t/bench", @INC);
     require Bench;
-    Bench::build('crowd');
+    state $built = do { Bench::build('crowd'); 1 };
 
-    my @args = ('-i', delete $o{failover} ? '-f' : ());
+    my @args = ('-i', map { delete $o{$_} ? $flag{$_} : () }
+                      sort keys %flag);
     push(@args, $option{$_} // die("crowd: no option $_\n"), $o{$_})
         for sort keys %o;
 
@@ -60,6 +65,14 @@ sub ask($self, $letter) {
     syswrite($self->{in}, $letter);
     return JSON::PP::decode_json(readline($self->{out})
                                  // die "the crowd is gone\n");
+}
+
+
+# Something that changes what they do: see rehearse/crowd_told.c.
+
+sub tell($self, $line) {
+    local $SIG{PIPE} = 'IGNORE';
+    syswrite($self->{in}, ":$line\n");
 }
 
 
@@ -100,7 +113,7 @@ sub end($self, $by_itself = 0) {
     waitpid($pid, 0);
     delete $running{$pid};
 
-    return JSON::PP::decode_json($last // die "the crowd died\n");
+    return JSON::PP::decode_json($last // die "the crowd died: $?\n");
 }
 
 
