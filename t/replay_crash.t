@@ -25,7 +25,8 @@ need(qw(ffmpeg ffprobe));
 my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
 chmod(0755, $dir);
 my $media = Stentor::Media::fixture(freq => 880);
-my $node = Stentor::Node->new(window => '8s', linger => '3s', stentor =>
+my $node = Stentor::Node->new(window => '8s', linger => '3s',
+    expected => qr/is\ set\ aside/x, stentor =>
     "application duo { replay $dir end=30s fsync=off; part_duration 200ms;"
     . ' linger 3s; rendition hi bitrate=96k;'
     . ' rendition lo bitrate=32k channels=1; }',
@@ -146,6 +147,14 @@ my $start = $orphan->make_up(seconds => 30, end => time() - 100,
 my $nothing = Stentor::Replay->new(dir => $dir, stream => 'live/nothing');
 my $empty = $nothing->make_up(seconds => 0, end => time() - 100,
                               init => $init, media => $media);
+
+# one of two renditions has lost its media
+my $half = Stentor::Replay->new(dir => $dir, stream => 'live/half');
+my $kept = $half->make_up(seconds => 30, end => time() - 100, init => $init,
+                          media => $media);
+Stentor::Node::spew($half->path($kept) . '/.plan',
+                    "StnReplay 1 1002667 6 10000000 0\naudio\nlow\n");
+my $half_size = -s $half->path($kept) . '/audio.m4a';
 $node->start();
 ok($node->wait_until(sub {
     return ($orphan->playlist('audio', $start) // {})->{ended};
@@ -156,6 +165,11 @@ is($said->{said}, '', 'its file, too');
 cmp_ok($said->{duration}, '>', 29, 'of its length');
 ok($node->wait_until(sub { !-e $nothing->path($empty) }),
    'one that has nothing is removed');
+ok($node->wait_until(sub {
+    return $node->log() =~ qr/\[crit\].*live\/half.*is set aside/;
+}), 'one that has lost media is set aside, as the log says');
+is(-s $half->path($kept) . '/audio.m4a', $half_size,
+   'what there is of it stays as it is');
 
 $node->done('TERM');
 done_testing();

@@ -645,7 +645,7 @@ void
 ngx_stentor_replay_close(ngx_stentor_replay_files_t *f)
 {
     ngx_str_t    stream;
-    ngx_uint_t   i;
+    ngx_uint_t   i, tries;
     const char  *what;
 
     for (i = 0; i < NGX_STENTOR_RENDITIONS; i++) {
@@ -670,11 +670,13 @@ ngx_stentor_replay_close(ngx_stentor_replay_files_t *f)
     stn_buf_free(&f->text);
 
     what = f->what;
+    tries = f->tries;
     stream = f->stream;
 
     ngx_stentor_replay_init(f, f->conf, &stream, f->log);
 
     f->what = what;
+    f->tries = tries;
 }
 
 

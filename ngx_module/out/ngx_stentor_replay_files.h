@@ -24,6 +24,11 @@
 /* "20260101T200000Z", and a zero. */
 #define NGX_STENTOR_REPLAY_START  17
 
+/* A replay that is found damaged so many times is set aside: its plan is
+ * renamed to that. */
+#define NGX_STENTOR_REPLAY_TRIES  5
+#define NGX_STENTOR_REPLAY_ASIDE  ".plan.aside"
+
 
 /* A rendition's media file. */
 
@@ -55,6 +60,9 @@ typedef struct {
     stn_replay_log_t            segments;
     stn_buf_t                   text;
     const char                 *what;        /* that failed, in words */
+    ngx_uint_t                  damaged;     /* boolean: that is what is on
+                                                disk, which may stay so */
+    ngx_uint_t                  tries;       /* that found it damaged */
 } ngx_stentor_replay_files_t;
 
 
@@ -74,8 +82,8 @@ void ngx_stentor_replay_init(ngx_stentor_replay_files_t *f,
 /*
  * Opens the stream's newest replay if it has not ended, and repairs it.
  * Returns NGX_OK; NGX_DECLINED: there is none, and *end_us is where the last
- * one ended (Unix time; 0: there was none); NGX_AGAIN while somebody else has
- * it; NGX_ERROR with errno and f->what.
+ * one ended (Unix time; 0: there was none, or it was damaged and is set aside);
+ * NGX_AGAIN while somebody else has it; NGX_ERROR with errno and f->what.
  */
 ngx_int_t ngx_stentor_replay_resume(ngx_stentor_replay_files_t *f,
     int64_t *end_us);

@@ -247,6 +247,10 @@ ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
 
     ngx_stentor_replay_init(f, &sw->app->replay, &stream, &sw->log);
 
+    /* nobody waits for it: damage is damage */
+
+    f->tries = NGX_STENTOR_REPLAY_TRIES - 1;
+
     rc = (fd == -1) ? NGX_ERROR
                     : ngx_stentor_replay_open(f, fd, start, &end_us);
 

@@ -9,9 +9,11 @@
 #include "replay/stn_replay_text.h"
 #include "replay/stn_replay_index.h"
 #include "pack/stn_playlist.h"
+#include "stn_str.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 
 static void stn_replay_name(char *name, const char *rendition, unsigned file,
@@ -20,6 +22,8 @@ static void stn_replay_segment(const stn_replay_segment_t *seg, unsigned i,
     const char *rendition, stn_buf_t *out);
 static void stn_replay_map(const stn_replay_segment_t *seg, unsigned i,
     const char *rendition, stn_buf_t *out);
+static uint64_t stn_replay_range(const stn_str_t *line);
+static uint64_t stn_replay_number(const stn_str_t *word);
 static void stn_replay_chapter(const stn_replay_chapter_t *chapter,
     stn_buf_t *out);
 
@@ -153,6 +157,88 @@ stn_replay_segment(const stn_replay_segment_t *seg, unsigned i,
                    "#EXT-X-BYTERANGE:%" PRIu32 "@%" PRIu64 "\n%s\n",
                    t / 100000, (int) (t % 100000), piece->len, piece->offset,
                    name);
+}
+
+
+uint64_t
+stn_replay_listed(const char *text, size_t len, const char *media)
+{
+    size_t     n;
+    uint64_t   end, range;
+    stn_str_t  rest, line;
+
+    rest.data = text;
+    rest.len = len;
+    range = 0;
+    end = 0;
+
+    while (rest.len) {
+        (void) stn_str_cut(&rest, '\n', &line, &rest);
+
+        if (line.len && line.data[0] == '#') {
+            range = stn_max(range, stn_replay_range(&line));
+            continue;
+        }
+
+        n = media ? strlen(media) : 0;
+
+        if (n <= line.len
+            && (n == 0 || n == line.len || line.data[line.len - n - 1] == '/')
+            && memcmp(line.data + line.len - n, media ? media : "", n) == 0)
+        {
+            end = stn_max(end, range);
+        }
+
+        range = 0;
+    }
+
+    return end;
+}
+
+
+/* Where a byte range ends; 0: the line tells of none. */
+
+static uint64_t
+stn_replay_range(const stn_str_t *line)
+{
+    size_t     n;
+    stn_str_t  rest, size;
+
+    static const char  tag[] = "#EXT-X-BYTERANGE:";
+
+    n = sizeof(tag) - 1;
+
+    if (line->len < n || memcmp(line->data, tag, n) != 0) {
+        return 0;
+    }
+
+    rest.data = line->data + n;
+    rest.len = line->len - n;
+
+    if (!stn_str_cut(&rest, '@', &size, &rest)) {
+        return 0;
+    }
+
+    return stn_replay_number(&size) + stn_replay_number(&rest);
+}
+
+
+static uint64_t
+stn_replay_number(const stn_str_t *word)
+{
+    size_t    i;
+    uint64_t  n;
+
+    for (n = 0, i = 0; i < word->len && i < 18; i++) {
+
+        if (word->data[i] < '0' || word->data[i] > '9') {
+            break;
+        }
+
+        n = n * 10 + (uint64_t) (word->data[i] - '0');
+    }
+
+    return n;
 }
 
 

@@ -36,6 +36,11 @@ unsigned stn_replay_target(const stn_replay_log_t *log);
 int stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
     const char *rendition, stn_buf_t *out);
 
+/* Where what a media playlist lists of that media file ends, the furthest of
+ * any file if media is NULL; 0: it lists nothing of it.  The text may be of an
+ * older version, or torn. */
+uint64_t stn_replay_listed(const char *text, size_t len, const char *media);
+
 /* Bits a second of rendition i: of its heaviest segment, and on average; 0:
  * nothing is listed yet. */
 void stn_replay_bandwidth(const stn_replay_log_t *log, unsigned i,

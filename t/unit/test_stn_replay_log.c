@@ -323,6 +323,41 @@ writes_playlists(void **state)
 
 
 static void
+tells_how_far_a_file_is_listed(void **state)
+{
+    run_t        r;
+    size_t       len;
+    stn_buf_t    out;
+    const char  *text;
+
+    (void) state;
+
+    begin(&r, 0);
+    stn_buf_init(&out, STN_REPLAY_TEXT_MAX);
+
+    run(&r, "LLLLLL" "|LLLLLL" "LL");
+    assert_int_equal(stn_replay_playlist(&r.log, 0, "128k", &out), STN_OK);
+    text = (char *) out.data;
+
+    assert_int_equal(stn_replay_listed(text, out.len, "128k.m4a"),
+                     700 + 6 * 1064);
+    assert_int_equal(stn_replay_listed(text, out.len, "128k~2.m4a"),
+                     700 + 6 * 1064);
+    assert_int_equal(stn_replay_listed(text, out.len, "28k.m4a"), 0);
+    assert_int_equal(stn_replay_listed(text, out.len, "128k~3.m4a"), 0);
+    assert_int_equal(stn_replay_listed(text, out.len, NULL), 700 + 6 * 1064);
+
+    for (len = 0; len < out.len; len++) {
+        assert_in_range(stn_replay_listed(text, len, NULL), 0,
+                        700 + 6 * 1064);
+    }
+
+    stn_buf_free(&out);
+    stn_replay_log_free(&r.log);
+}
+
+
+static void
 writes_chapters(void **state)
 {
     run_t      r;
@@ -531,6 +566,7 @@ main(void)
         cmocka_unit_test(tells_live_hold_dead_air_and_what_is_lost),
         cmocka_unit_test(keeps_chapters_within_bounds),
         cmocka_unit_test(writes_playlists),
+        cmocka_unit_test(tells_how_far_a_file_is_listed),
         cmocka_unit_test(writes_chapters),
         cmocka_unit_test(takes_three_hours_and_a_day_and_no_more),
         cmocka_unit_test(keeps_records_and_finds_them_broken),
