@@ -155,6 +155,20 @@ my $kept = $half->make_up(seconds => 30, end => time() - 100, init => $init,
 Stentor::Node::spew($half->path($kept) . '/.plan',
                     "StnReplay 1 1002667 6 10000000 0\naudio\nlow\n");
 my $half_size = -s $half->path($kept) . '/audio.m4a';
+
+# a part in the middle is bad, and listed
+my $bad = Stentor::Replay->new(dir => $dir, stream => 'live/bad');
+my $hurt = $bad->make_up(seconds => 30, end => time() - 100, init => $init,
+                         media => $media);
+my $file = $bad->path($hurt) . '/audio.m4a';
+my $bad_size = -s $file;
+open(my $f, '+<:raw', $file) or die "$file: $!\n";
+seek($f, $bad_size / 2, 0);
+print {$f} "\0" x 20000;
+close($f);
+Stentor::Node::spew($bad->path($hurt) . '/audio.m3u8',
+                    "#EXT-X-BYTERANGE:@{[ $bad_size - 2000 ]}\@2000\n"
+                    . "audio.m4a\n");
 $node->start();
 ok($node->wait_until(sub {
     return ($orphan->playlist('audio', $start) // {})->{ended};
@@ -170,6 +184,10 @@ ok($node->wait_until(sub {
 }), 'one that has lost media is set aside, as the log says');
 is(-s $half->path($kept) . '/audio.m4a', $half_size,
    'what there is of it stays as it is');
+ok($node->wait_until(sub {
+    return $node->log() =~ qr/\[crit\].*live\/bad.*is set aside/;
+}), 'so is one that is damaged where it is listed');
+is(-s $file, $bad_size, 'nothing is cut off');
 
 $node->done('TERM');
 done_testing();

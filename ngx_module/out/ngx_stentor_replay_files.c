@@ -37,7 +37,7 @@ static ngx_int_t ngx_stentor_replay_cut(ngx_stentor_replay_files_t *f);
 static ngx_int_t ngx_stentor_replay_complete(ngx_stentor_replay_files_t *f,
     ngx_uint_t i, unsigned file);
 static ngx_int_t ngx_stentor_replay_index(ngx_stentor_replay_files_t *f,
-    int fd, stn_buf_t *init, stn_buf_t *moov);
+    int fd, uint64_t size, stn_buf_t *init, stn_buf_t *moov);
 
 
 void
@@ -519,7 +519,6 @@ static ngx_int_t
 ngx_stentor_replay_cut(ngx_stentor_replay_files_t *f)
 {
     char                        name[STN_REPLAY_NAME_MAX];
-    uint64_t                    size;
     unsigned                    last;
     ngx_uint_t                  i;
     stn_replay_log_t           *segments;
@@ -527,20 +526,6 @@ ngx_stentor_replay_cut(ngx_stentor_replay_files_t *f)
 
     segments = &f->segments;
     last = segments->segments[segments->nsegments - 1].file;
-
-    for (i = 0; i < f->plan.conf.n; i++) {
-        file = &f->files[i];
-        size = stn_replay_log_size(segments, i);
-
-        if (last == f->file && size < file->size) {
-
-            if (ftruncate(file->fd, (off_t) size) == -1) {
-                return NGX_ERROR;
-            }
-
-            file->size = size;
-        }
-    }
 
     for ( /* void */ ; f->file > last; f->file--) {
 
@@ -555,12 +540,27 @@ ngx_stentor_replay_cut(ngx_stentor_replay_files_t *f)
         }
     }
 
+    for (i = 0; i < f->plan.conf.n; i++) {
+        file = &f->files[i];
+
+        if (file->fd == -1) {
+            stn_replay_media_name(name, f->plan.names[i], last);
+            file->fd = openat(f->dir, name, O_RDWR|O_CLOEXEC);
+        }
+
+        file->size = stn_replay_log_size(segments, i, last);
+
+        if (file->fd == -1 || ftruncate(file->fd, (off_t) file->size) == -1) {
+            return NGX_ERROR;
+        }
+    }
+
     return NGX_OK;
 }
 
 
-/* Makes an ordinary file of a media file.  The head of its mdat comes last:
- * until then it is what it was. */
+/* Makes an ordinary file of a media file, whose parts end where the log says.
+ * The head of its mdat comes last: until then it is what it was. */
 
 static ngx_int_t
 ngx_stentor_replay_complete(ngx_stentor_replay_files_t *f, ngx_uint_t i,
@@ -583,7 +583,10 @@ ngx_stentor_replay_complete(ngx_stentor_replay_files_t *f, ngx_uint_t i,
     stn_buf_init(&moov, STN_REPLAY_INDEX_MAX);
 
     rc = (fd != -1 && n > 0 && stn_buf_put(&init, data, n) == STN_OK)
-         ? ngx_stentor_replay_index(f, fd, &init, &moov) : NGX_ERROR;
+         ? ngx_stentor_replay_index(f, fd,
+                                    stn_replay_log_size(&f->segments, i, file),
+                                    &init, &moov)
+         : NGX_ERROR;
 
     stn_buf_free(&init);
     stn_buf_free(&moov);
@@ -599,11 +602,10 @@ ngx_stentor_replay_complete(ngx_stentor_replay_files_t *f, ngx_uint_t i,
 
 static ngx_int_t
 ngx_stentor_replay_index(ngx_stentor_replay_files_t *f, int fd,
-    stn_buf_t *init, stn_buf_t *moov)
+    uint64_t size, stn_buf_t *init, stn_buf_t *moov)
 {
     int                rc;
     u_char             head[STN_REPLAY_ROOM];
-    uint64_t           size;
     struct stat        st;
     stn_replay_walk_t  w;
 
@@ -611,11 +613,18 @@ ngx_stentor_replay_index(ngx_stentor_replay_files_t *f, int fd,
         return NGX_ERROR;
     }
 
+    size = size ? size : init->len + STN_REPLAY_ROOM;
+
     stn_replay_walk_init(&w, ngx_stentor_replay_read, &fd,
                          init->len + STN_REPLAY_ROOM, (uint64_t) st.st_size);
 
     rc = stn_replay_index(&w, init->data, init->len, moov);
-    size = w.at;
+
+    /* playlists list what is behind a part that is bad by now */
+
+    if (rc == STN_OK && w.at != size) {
+        rc = STN_ERROR;
+    }
 
     stn_replay_walk_free(&w);
 

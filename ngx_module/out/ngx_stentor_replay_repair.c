@@ -33,6 +33,8 @@ static ngx_int_t ngx_stentor_replay_walk(ngx_stentor_replay_files_t *f,
     stn_replay_walk_t *w);
 static ngx_int_t ngx_stentor_replay_step(ngx_stentor_replay_files_t *f,
     stn_replay_walk_t *w);
+static ngx_int_t ngx_stentor_replay_may_cut(ngx_stentor_replay_files_t *f,
+    ngx_uint_t i, stn_replay_walk_t *w);
 static ngx_int_t ngx_stentor_replay_damage(ngx_stentor_replay_files_t *f,
     ngx_err_t err, const char *what);
 static ngx_int_t ngx_stentor_replay_set_aside(ngx_stentor_replay_files_t *f);
@@ -219,7 +221,8 @@ ngx_stentor_replay_repair(ngx_stentor_replay_files_t *f)
         }
 
         if (rc != NGX_OK) {
-            return ngx_stentor_replay_fail(f, "it cannot be repaired");
+            return f->damaged ? NGX_ERROR
+                        : ngx_stentor_replay_fail(f, "it cannot be repaired");
         }
     }
 
@@ -440,6 +443,12 @@ ngx_stentor_replay_walk(ngx_stentor_replay_files_t *f, stn_replay_walk_t *w)
     }
 
     for (i = 0; i < f->plan.conf.n; i++) {
+        if (ngx_stentor_replay_may_cut(f, i, &w[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < f->plan.conf.n; i++) {
         if (w[i].size != f->files[i].size
             && ftruncate(f->files[i].fd, (off_t) f->files[i].size) == -1)
         {
@@ -463,6 +472,11 @@ ngx_stentor_replay_step(ngx_stentor_replay_files_t *f, stn_replay_walk_t *w)
 
     for (i = 0; i < f->plan.conf.n; i++) {
         rc = stn_replay_walk_next(&w[i]);
+
+        if (rc == STN_ERROR) {
+            return ngx_stentor_replay_damage(f, EIO,
+                                             "a media file cannot be read");
+        }
 
         if (rc != STN_OK) {
             return rc == STN_AGAIN ? NGX_DONE : NGX_ERROR;
@@ -490,6 +504,42 @@ ngx_stentor_replay_step(ngx_stentor_replay_files_t *f, stn_replay_walk_t *w)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * What is torn off is what was written last.  Behind a part that must have
+ * reached the disk long ago, or that a playlist lists, is good audio: the file
+ * is damaged there, not torn.  A file that was completed has its moov there.
+ */
+
+static ngx_int_t
+ngx_stentor_replay_may_cut(ngx_stentor_replay_files_t *f, ngx_uint_t i,
+    stn_replay_walk_t *w)
+{
+    char      name[STN_REPLAY_NAME_MAX];
+    u_char    head[8];
+    uint64_t  end, size;
+
+    size = f->files[i].size;
+
+    stn_replay_media_name(name, f->plan.names[i], f->file);
+
+    if (ngx_stentor_replay_listed(f, i, name, &end) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (size < w->from
+        && (ngx_stentor_replay_read(&f->files[i].fd, size, head, sizeof(head))
+            != STN_OK
+            || ngx_memcmp(head + 4, "moov", 4) != 0))
+    {
+        end = w->from;
+    }
+
+    return end <= size ? NGX_OK
+             : ngx_stentor_replay_damage(f, EIO,
+                                         "a media file is damaged");
 }
 
 

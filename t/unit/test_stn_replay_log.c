@@ -161,7 +161,7 @@ holds_back_what_may_be_left_out(void **state)
     assert_int_equal(r.log.nsegments, 4);
     assert_int_equal(r.log.segments[3].pieces[0].len, 6 * 1064 - 64);
     chapters_are(&r, "L8 h13 L3");
-    assert_int_equal(stn_replay_log_size(&r.log, 0), 700 + 24 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 0), 700 + 24 * 1064);
 
     stn_replay_log_free(&r.log);
 }
@@ -181,8 +181,8 @@ cuts_a_segment_at_its_last_live_part(void **state)
     assert_int_equal(r.log.nsegments, 2);
     assert_int_equal(stn_replay_log_listed(&r.log), 2);
     assert_int_equal(r.log.segments[1].pieces[0].duration, 2 * REPLAY_PART);
-    assert_int_equal(stn_replay_log_size(&r.log, 0), 700 + 8 * 1064);
-    assert_int_equal(stn_replay_log_size(&r.log, 1), 900 + 8 * 564);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 0), 700 + 8 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 1, 0), 900 + 8 * 564);
     assert_int_equal(r.log.duration_us, 8 * 1002667 - 3);
 
     stn_replay_log_free(&r.log);
@@ -343,6 +343,10 @@ tells_how_far_a_file_is_listed(void **state)
                      700 + 6 * 1064);
     assert_int_equal(stn_replay_listed(text, out.len, "128k~2.m4a"),
                      700 + 6 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 0), 700 + 6 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 1), 700 + 8 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 2), 0);
+
     assert_int_equal(stn_replay_listed(text, out.len, "28k.m4a"), 0);
     assert_int_equal(stn_replay_listed(text, out.len, "128k~3.m4a"), 0);
     assert_int_equal(stn_replay_listed(text, out.len, NULL), 700 + 6 * 1064);
