@@ -330,7 +330,8 @@ ngx_stentor_replay_tell(ngx_stentor_replay_files_t *f)
         stn_buf_reset(&f->text);
         (void) ngx_snprintf((u_char *) name, sizeof(name), "%s.m3u8%Z", rend);
 
-        if (stn_replay_playlist(&f->segments, i, rend, &f->text) != STN_OK
+        if (stn_replay_playlist(&f->segments, i, f->start, rend, &f->text)
+            != STN_OK
             || ngx_stentor_replay_put(f, name, f->text.data, f->text.len)
                != NGX_OK)
         {
@@ -409,6 +410,8 @@ ngx_stentor_replay_variants(ngx_stentor_replay_files_t *f)
     ngx_stentor_replay_file_t  *file;
     stn_playlist_index_t        index;
     stn_playlist_variant_t      variants[NGX_STENTOR_RENDITIONS];
+    char                        names[NGX_STENTOR_RENDITIONS]
+                                     [STN_REPLAY_NAME_MAX];
 
     news = f->segments.ended;
 
@@ -419,7 +422,10 @@ ngx_stentor_replay_variants(ngx_stentor_replay_files_t *f)
             return NGX_OK;
         }
 
-        variants[i].rendition = f->plan.names[i];
+        (void) ngx_snprintf((u_char *) names[i], STN_REPLAY_NAME_MAX,
+                            "../%s/%s%Z", f->start, f->plan.names[i]);
+
+        variants[i].rendition = names[i];
         variants[i].codecs = file->codecs;
         stn_replay_bandwidth(&f->segments, i, &variants[i].bandwidth,
                              &variants[i].average);

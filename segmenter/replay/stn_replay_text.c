@@ -19,9 +19,9 @@
 static void stn_replay_name(char *name, const char *rendition, unsigned file,
     const char *suffix);
 static void stn_replay_segment(const stn_replay_segment_t *seg, unsigned i,
-    const char *rendition, stn_buf_t *out);
+    const char *start, const char *rendition, stn_buf_t *out);
 static void stn_replay_map(const stn_replay_segment_t *seg, unsigned i,
-    const char *rendition, stn_buf_t *out);
+    const char *start, const char *rendition, stn_buf_t *out);
 static uint64_t stn_replay_range(const stn_str_t *line);
 static uint64_t stn_replay_number(const stn_str_t *word);
 static void stn_replay_chapter(const stn_replay_chapter_t *chapter,
@@ -80,7 +80,7 @@ stn_replay_target(const stn_replay_log_t *log)
 
 int
 stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
-    const char *rendition, stn_buf_t *out)
+    const char *start, const char *rendition, stn_buf_t *out)
 {
     size_t                       k, n;
     const stn_replay_segment_t  *seg;
@@ -102,7 +102,7 @@ stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
         }
 
         if (k == 0 || seg->file != seg[-1].file) {
-            stn_replay_map(seg, i, rendition, out);
+            stn_replay_map(seg, i, start, rendition, out);
         }
 
         if (k == 0 || seg->discontinuity) {
@@ -111,7 +111,7 @@ stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
             stn_buf_u8(out, '\n');
         }
 
-        stn_replay_segment(seg, i, rendition, out);
+        stn_replay_segment(seg, i, start, rendition, out);
     }
 
     if (log->ended) {
@@ -128,7 +128,7 @@ stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
 
 static void
 stn_replay_map(const stn_replay_segment_t *seg, unsigned i,
-    const char *rendition, stn_buf_t *out)
+    const char *start, const char *rendition, stn_buf_t *out)
 {
     char      name[STN_REPLAY_NAME_MAX];
     uint64_t  len;
@@ -136,14 +136,14 @@ stn_replay_map(const stn_replay_segment_t *seg, unsigned i,
     stn_replay_init_name(name, rendition, seg->file);
     len = seg->pieces[i].offset - STN_REPLAY_RECORD_LEN - STN_REPLAY_ROOM;
 
-    stn_buf_printf(out, "#EXT-X-MAP:URI=\"%s\",BYTERANGE=\"%" PRIu64
-                   "@0\"\n", name, len);
+    stn_buf_printf(out, "#EXT-X-MAP:URI=\"../%s/%s\",BYTERANGE=\"%" PRIu64
+                   "@0\"\n", start, name, len);
 }
 
 
 static void
 stn_replay_segment(const stn_replay_segment_t *seg, unsigned i,
-    const char *rendition, stn_buf_t *out)
+    const char *start, const char *rendition, stn_buf_t *out)
 {
     char                       name[STN_REPLAY_NAME_MAX];
     int64_t                    t;
@@ -154,9 +154,9 @@ stn_replay_segment(const stn_replay_segment_t *seg, unsigned i,
     stn_replay_media_name(name, rendition, seg->file);
 
     stn_buf_printf(out, "#EXTINF:%" PRId64 ".%05d,\n"
-                   "#EXT-X-BYTERANGE:%" PRIu32 "@%" PRIu64 "\n%s\n",
+                   "#EXT-X-BYTERANGE:%" PRIu32 "@%" PRIu64 "\n../%s/%s\n",
                    t / 100000, (int) (t % 100000), piece->len, piece->offset,
-                   name);
+                   start, name);
 }
 
 

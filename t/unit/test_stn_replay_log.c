@@ -12,6 +12,10 @@
 #include "replay/stn_replay_text.h"
 
 
+/* The directory of a replay. */
+#define START  "20251121T100006Z"
+
+
 typedef struct {
     stn_replay_log_t  log;
     uint64_t          at[STN_REPLAY_RENDITIONS];
@@ -290,31 +294,33 @@ writes_playlists(void **state)
     stn_buf_init(&out, STN_REPLAY_TEXT_MAX);
 
     run(&r, "LLLLLL" "LL..LL" "LLLLLL" "|LL");
-    assert_int_equal(stn_replay_playlist(&r.log, 1, "48k", &out), STN_OK);
+    assert_int_equal(stn_replay_playlist(&r.log, 1, START, "48k", &out),
+                     STN_OK);
     stn_buf_u8(&out, 0);
     assert_string_equal((char *) out.data,
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:6\n"
         "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-INDEPENDENT-SEGMENTS\n"
         "#EXT-X-START:TIME-OFFSET=0\n"
-        "#EXT-X-MAP:URI=\"48k~init.mp4\",BYTERANGE=\"884@0\"\n"
+        "#EXT-X-MAP:URI=\"../" START "/48k~init.mp4\",BYTERANGE=\"884@0\"\n"
         "#EXT-X-PROGRAM-DATE-TIME:2025-11-21T10:00:06.570Z\n"
-        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:3320@964\n48k.m4a\n"
-        "#EXTINF:2.00533,\n#EXT-X-BYTERANGE:1064@4348\n48k.m4a\n"
+        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:3320@964\n../" START "/48k.m4a\n"
+        "#EXTINF:2.00533,\n#EXT-X-BYTERANGE:1064@4348\n../" START "/48k.m4a\n"
         "#EXT-X-DISCONTINUITY\n"
         "#EXT-X-PROGRAM-DATE-TIME:2025-11-21T10:00:16.597Z\n"
-        "#EXTINF:2.00533,\n#EXT-X-BYTERANGE:1064@5476\n48k.m4a\n"
-        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:3320@6604\n48k.m4a\n");
+        "#EXTINF:2.00533,\n#EXT-X-BYTERANGE:1064@5476\n../" START "/48k.m4a\n"
+        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:3320@6604\n../" START "/48k.m4a\n");
 
     stn_buf_reset(&out);
     run(&r, "LLLL");
     stn_replay_log_end(&r.log);
-    assert_int_equal(stn_replay_playlist(&r.log, 0, "128k", &out), STN_OK);
+    assert_int_equal(stn_replay_playlist(&r.log, 0, START, "128k", &out),
+                     STN_OK);
     stn_buf_u8(&out, 0);
     assert_non_null(strstr((char *) out.data,
         "#EXT-X-DISCONTINUITY\n"
-        "#EXT-X-MAP:URI=\"128k~2~init.mp4\",BYTERANGE=\"684@0\"\n"
+        "#EXT-X-MAP:URI=\"../" START "/128k~2~init.mp4\",BYTERANGE=\"684@0\"\n"
         "#EXT-X-PROGRAM-DATE-TIME:2025-11-21T10:00:24.618Z\n"
-        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:6320@764\n128k~2.m4a\n"
+        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:6320@764\n../" START "/128k~2.m4a\n"
         "#EXT-X-ENDLIST\n"));
 
     stn_buf_free(&out);
@@ -336,7 +342,8 @@ tells_how_far_a_file_is_listed(void **state)
     stn_buf_init(&out, STN_REPLAY_TEXT_MAX);
 
     run(&r, "LLLLLL" "|LLLLLL" "LL");
-    assert_int_equal(stn_replay_playlist(&r.log, 0, "128k", &out), STN_OK);
+    assert_int_equal(stn_replay_playlist(&r.log, 0, START, "128k", &out),
+                     STN_OK);
     text = (char *) out.data;
 
     assert_int_equal(stn_replay_listed(text, out.len, "128k.m4a"),
@@ -428,7 +435,7 @@ takes_three_hours_and_a_day_and_no_more(void **state)
     assert_int_equal(rc, STN_LIMIT);
     assert_int_equal(r.log.nsegments, STN_REPLAY_SEGMENTS);
     assert_int_equal(stn_replay_log_listed(&r.log), STN_REPLAY_SEGMENTS);
-    assert_int_equal(stn_replay_playlist(&r.log, 0,
+    assert_int_equal(stn_replay_playlist(&r.log, 0, START,
                                          "abcdefghijklmnopqrstuvwxyz01234",
                                          &out), STN_OK);
 

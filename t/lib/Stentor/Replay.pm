@@ -74,6 +74,16 @@ sub story($self, $start = 'latest') {
 }
 
 
+# What a playlist calls a file of its own replay: it must be right wherever it
+# was loaded from.
+
+sub own($self, $uri, $start) {
+    my $own = readlink($self->path($start)) // $start;
+    return $uri =~ m{^\.\./\Q$own\E/([^/]+)$}
+           ? $1 : die "$self->{stream}: $uri in the playlist of $own\n";
+}
+
+
 # A playlist: {segments => [{file, at, len, duration, discontinuity, map}],
 # target, ended, text}; undef when there is none.
 
@@ -92,8 +102,9 @@ sub playlist($self, $rend = 'audio', $start = 'latest') {
             @s{qw(len at)} = ($1, $2);
 
         } elsif ($line =~ /^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)\@0"$/) {
-            $map = $1;
-            $p{inits}{$1} = $2;
+            my $len = $2;
+            $map = $self->own($1, $start);
+            $p{inits}{$map} = $len;
 
         } elsif ($line =~ /^#EXT-X-TARGETDURATION:(\d+)$/) {
             $p{target} = $1;
@@ -105,7 +116,8 @@ sub playlist($self, $rend = 'audio', $start = 'latest') {
             $p{ended} = 1;
 
         } elsif ($line !~ /^#/) {
-            push(@{ $p{segments} }, { %s, file => $line, map => $map });
+            push(@{ $p{segments} },
+                 { %s, file => $self->own($line, $start), map => $map });
             %s = ();
         }
     }
