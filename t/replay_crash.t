@@ -26,7 +26,7 @@ my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
 chmod(0755, $dir);
 my $media = Stentor::Media::fixture(freq => 880);
 my $node = Stentor::Node->new(window => '8s', linger => '3s',
-    expected => qr/is\ set\ aside/x, stentor =>
+    expected => qr/is\ set\ aside|fails:\ an\ init\ segment/x, stentor =>
     "application duo { replay $dir end=30s fsync=off; part_duration 200ms;"
     . ' linger 3s; rendition hi bitrate=96k;'
     . ' rendition lo bitrate=32k channels=1; }',
@@ -169,7 +169,14 @@ close($f);
 Stentor::Node::spew($bad->path($hurt) . '/audio.m3u8',
                     "#EXT-X-BYTERANGE:@{[ $bad_size - 2000 ]}\@2000\n"
                     . "audio.m4a\n");
+
+# an init segment is none
+my $spoilt = Stentor::Replay->new(dir => $dir, stream => 'live/spoilt');
+my $spoilt_path = $spoilt->path($spoilt->make_up(seconds => 30,
+    end => time() - 5, init => $init, media => $media));
+Stentor::Node::spew("$spoilt_path/audio~init.mp4", "\0" x length($init));
 $node->start();
+my $again = broadcaster($node, name => 'spoilt', media => $media);
 ok($node->wait_until(sub {
     return ($orphan->playlist('audio', $start) // {})->{ended};
 }), 'one that was left is ended at the next start');
@@ -188,6 +195,11 @@ ok($node->wait_until(sub {
     return $node->log() =~ qr/\[crit\].*live\/bad.*is set aside/;
 }), 'so is one that is damaged where it is listed');
 is(-s $file, $bad_size, 'nothing is cut off');
+ok($node->wait_until(sub { -e "$spoilt_path/.plan.aside" }, 30),
+   'so is one whose init segment is none');
+ok($node->wait_until(sub { $spoilt->playlist() }, 30),
+   'and another one is written');
+$again->stop();
 
 $node->done('TERM');
 done_testing();

@@ -5,7 +5,8 @@
 
 # A disk does not answer, and the stream that waits for it ends meanwhile: its
 # place is given to another one, whose replay does not wait for the first one's
-# thread, and of whose audio nothing gets into the first one's replay.
+# thread, and of whose audio nothing gets into the first one's replay.  What
+# waits for the disk has no name there yet.
 
 use v5.36;
 
@@ -71,6 +72,11 @@ is($node->status()->{replay}{failing}, 1, 'the disk does not answer');
 ok($node->wait_until(sub {
     return $two->starts() && -s $two->path(($two->starts())[0]) . '/.plan';
 }), 'the other one is begun while one waits for it');
+my $begun = $two->path(($two->starts())[0] // 'nothing');
+$node->wait_until(sub { -s "$begun/.audio~init.mp4.new"
+                        || -e "$begun/audio.m4a" });
+ok(!-e "$begun/audio~init.mp4",
+   'an init segment has its name when it is on disk');
 my $n = $node->stream('live/two')->{parts};
 $node->wait_stream('live/two', sub ($st) { $st->{parts} >= $n + 5 });
 unlink($slow) or die "$slow: $!\n";

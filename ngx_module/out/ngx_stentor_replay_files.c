@@ -90,7 +90,12 @@ ngx_stentor_replay_begin(ngx_stentor_replay_files_t *f,
         return ngx_stentor_replay_fail(f, "its plan cannot be locked");
     }
 
-    return ngx_stentor_replay_plan(f);
+    if (ngx_stentor_replay_plan(f) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_stentor_replay_sync_names(f, f->home) == NGX_OK ? NGX_OK
+             : ngx_stentor_replay_fail(f, "its directory cannot be synced");
 }
 
 
@@ -172,6 +177,10 @@ ngx_stentor_replay_format(ngx_stentor_replay_files_t *f,
         ngx_memcpy(file->codecs, inits[i].codecs, sizeof(file->codecs));
     }
 
+    if (!same && ngx_stentor_replay_sync_names(f, f->dir) != NGX_OK) {
+        return ngx_stentor_replay_fail(f, "its directory cannot be synced");
+    }
+
     return NGX_OK;
 }
 
@@ -194,7 +203,9 @@ ngx_stentor_replay_create(ngx_stentor_replay_files_t *f, ngx_uint_t i,
 
     stn_replay_init_name(name, f->plan.names[i], f->file);
 
-    if (ngx_stentor_replay_put(f, name, init->data, init->len) != NGX_OK) {
+    /* playlists name it, and without it nobody can go on */
+
+    if (ngx_stentor_replay_put(f, name, init->data, init->len, 1) != NGX_OK) {
         return ngx_stentor_replay_fail(f, "an init segment cannot be written");
     }
 
@@ -332,7 +343,8 @@ ngx_stentor_replay_tell(ngx_stentor_replay_files_t *f)
 
         if (stn_replay_playlist(&f->segments, i, f->start, rend, &f->text)
             != STN_OK
-            || ngx_stentor_replay_put(f, name, f->text.data, f->text.len)
+            || ngx_stentor_replay_put(f, name, f->text.data, f->text.len,
+                                      f->segments.ended)
                != NGX_OK)
         {
             return ngx_stentor_replay_fail(f, "a playlist cannot be written");
@@ -344,7 +356,7 @@ ngx_stentor_replay_tell(ngx_stentor_replay_files_t *f)
     if (stn_replay_chapters(&f->segments, (char *) f->stream.data, &f->text)
         != STN_OK
         || ngx_stentor_replay_put(f, "chapters.json", f->text.data,
-                                  f->text.len)
+                                  f->text.len, f->segments.ended)
            != NGX_OK)
     {
         return ngx_stentor_replay_fail(f, "the chapters cannot be written");
@@ -452,7 +464,8 @@ ngx_stentor_replay_variants(ngx_stentor_replay_files_t *f)
         return NGX_ERROR;
     }
 
-    return ngx_stentor_replay_put(f, "index.m3u8", f->text.data, f->text.len);
+    return ngx_stentor_replay_put(f, "index.m3u8", f->text.data, f->text.len,
+                                  f->segments.ended);
 }
 
 
@@ -510,6 +523,12 @@ ngx_stentor_replay_end(ngx_stentor_replay_files_t *f)
                 return NGX_ERROR;
             }
         }
+    }
+
+    /* whoever reads that it has ended does not look at it again */
+
+    if (ngx_stentor_replay_sync_names(f, f->dir) != NGX_OK) {
+        return ngx_stentor_replay_fail(f, "its directory cannot be synced");
     }
 
     f->plan.end_us = ngx_max(f->segments.end_us, 1);

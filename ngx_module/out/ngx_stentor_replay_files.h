@@ -132,8 +132,10 @@ uint64_t ngx_stentor_replay_bytes(ngx_stentor_replay_files_t *f);
 /*
  * The bare acts, in ngx_stentor_replay_io.c: a replay removed from the
  * directory home; the stream's directory opened, and made if it shall; bytes
- * written, read (a stn_replay_read_pt, data an int *); a small file put, and
- * got (which fails if it has size bytes or more); a reason kept.
+ * written, read (a stn_replay_read_pt, data an int *); a small file put, with
+ * its bytes on disk before its name if it shall be synced, and got (which fails
+ * if it has size bytes or more); the names in a directory synced; a reason
+ * kept.  Nothing is synced that is not to be by the configuration.
  */
 ngx_int_t ngx_stentor_replay_remove(int home, const char *start);
 int ngx_stentor_replay_home(ngx_stentor_replay_files_t *f, ngx_uint_t make);
@@ -142,7 +144,9 @@ ngx_int_t ngx_stentor_replay_write(int fd, const void *data, size_t len,
 int ngx_stentor_replay_read(void *data, uint64_t offset, uint8_t *buf,
     size_t len);
 ngx_int_t ngx_stentor_replay_put(ngx_stentor_replay_files_t *f,
-    const char *name, const void *data, size_t len);
+    const char *name, const void *data, size_t len, ngx_uint_t sync);
+ngx_int_t ngx_stentor_replay_sync_names(ngx_stentor_replay_files_t *f,
+    int dir);
 ssize_t ngx_stentor_replay_get(int dir, const char *name, u_char *buf,
     size_t size);
 ngx_int_t ngx_stentor_replay_fail(ngx_stentor_replay_files_t *f,

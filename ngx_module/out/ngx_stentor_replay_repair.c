@@ -221,7 +221,7 @@ ngx_stentor_replay_repair(ngx_stentor_replay_files_t *f)
         }
 
         if (rc != NGX_OK) {
-            return f->damaged ? NGX_ERROR
+            return f->what ? NGX_ERROR
                         : ngx_stentor_replay_fail(f, "it cannot be repaired");
         }
     }
@@ -353,10 +353,13 @@ ngx_stentor_replay_listed(ngx_stentor_replay_files_t *f, ngx_uint_t i,
     stn_buf_reset(&f->text);
 
     if (fd != -1 && fstat(fd, &st) == 0) {
-        text = stn_buf_reserve(&f->text, (size_t) st.st_size);
+        text = stn_buf_reserve(&f->text, (size_t) st.st_size + 1);
 
-        if (text && ngx_stentor_replay_read(&fd, 0, text, (size_t) st.st_size)
-                    == STN_OK)
+        if (text == NULL) {
+            ngx_set_errno(ENOMEM);
+
+        } else if (ngx_stentor_replay_read(&fd, 0, text, (size_t) st.st_size)
+                   == STN_OK)
         {
             *end = stn_replay_listed((char *) text, (size_t) st.st_size,
                                      media);
@@ -402,10 +405,19 @@ ngx_stentor_replay_open_file(ngx_stentor_replay_files_t *f, ngx_uint_t i,
     stn_replay_walk_init(w, ngx_stentor_replay_read, &file->fd, 0, 0);
     stn_buf_reset(&f->text);
 
-    if (file->fd == -1 || n == -1 || fstat(file->fd, &st) == -1
-        || stn_replay_head(&f->text, init, n) != STN_OK)
-    {
-        return NGX_ERROR;
+    if (file->fd == -1 || fstat(file->fd, &st) == -1) {
+        return ngx_stentor_replay_fail(f, "a media file cannot be opened");
+    }
+
+    if (n == -1) {
+        return ngx_stentor_replay_damage(f, ngx_errno,
+                                         "an init segment cannot be read");
+    }
+
+    if (stn_replay_head(&f->text, init, n) != STN_OK) {
+        return ngx_stentor_replay_damage(f, f->text.failed ? ENOMEM
+                                                           : NGX_EINVAL,
+                                         "an init segment is none");
     }
 
     /* whoever has died may have been about to complete it, or to begin */
@@ -544,13 +556,13 @@ ngx_stentor_replay_may_cut(ngx_stentor_replay_files_t *f, ngx_uint_t i,
 
 
 /* What is there is the matter, not that it cannot be had now: if it stays so,
- * the replay is not gone on with. */
+ * the replay is not gone on with.  But a node may be short of something. */
 
 static ngx_int_t
 ngx_stentor_replay_damage(ngx_stentor_replay_files_t *f, ngx_err_t err,
     const char *what)
 {
-    f->damaged = 1;
+    f->damaged = (err != ENOMEM && err != NGX_EMFILE && err != NGX_ENFILE);
     ngx_set_errno(err);
 
     return ngx_stentor_replay_fail(f, what);
