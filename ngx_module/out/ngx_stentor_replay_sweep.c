@@ -57,6 +57,8 @@ static void ngx_stentor_sweeper_walk(ngx_stentor_sweeper_t *sw, int dir,
     const char *path, ngx_uint_t depth);
 static void ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
     const char *path, const char *start);
+static ngx_uint_t ngx_stentor_sweeper_own(ngx_stentor_sweeper_t *sw,
+    ngx_str_t *stream);
 static void ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     ngx_stentor_replay_files_t *f);
 static void ngx_stentor_sweeper_add(ngx_stentor_sweeper_t *sw, int home,
@@ -242,6 +244,11 @@ ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
         stream.data[--stream.len] = '\0';
     }
 
+    if (!ngx_stentor_sweeper_own(sw, &stream)) {
+        ngx_free(f);
+        return;
+    }
+
     fd = dup(home);
     end_us = 0;
 
@@ -267,6 +274,18 @@ ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
     }
 
     ngx_free(f);
+}
+
+
+/* Below an application's directory there may be another one's, as live/a is
+ * below live: what becomes of that is not this one's to say. */
+
+static ngx_uint_t
+ngx_stentor_sweeper_own(ngx_stentor_sweeper_t *sw, ngx_str_t *stream)
+{
+    ngx_str_t  name;
+
+    return ngx_stentor_app_split(sw->replays->scf, stream, &name) == sw->app;
 }
 
 
