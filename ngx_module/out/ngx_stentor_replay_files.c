@@ -255,9 +255,13 @@ ngx_stentor_replay_append(ngx_stentor_replay_files_t *f,
 
     rc = stn_replay_log_add(&f->segments, part->records, offsets, f->file);
 
+    if (rc == STN_LIMIT) {
+        return NGX_DONE;
+    }
+
     if (rc != STN_OK) {
-        f->what = "it is as long as may be";
-        return NGX_DECLINED;
+        ngx_set_errno(ENOMEM);
+        return ngx_stentor_replay_fail(f, "out of memory");
     }
 
     for (i = 0; i < f->plan.conf.n; i++) {

@@ -104,8 +104,8 @@ ngx_int_t ngx_stentor_replay_format(ngx_stentor_replay_files_t *f,
     ngx_stentor_init_t *inits);
 
 /* Writes a part, whose records want their len only; its data is changed.
- * Likewise; NGX_DECLINED when it is none, or the replay is as long as may be:
- * see f->what. */
+ * Likewise; NGX_DECLINED when it is none; NGX_DONE when the replay is as long
+ * as may be, and the part has to begin another one. */
 ngx_int_t ngx_stentor_replay_append(ngx_stentor_replay_files_t *f,
     ngx_stentor_replay_part_t *part);
 

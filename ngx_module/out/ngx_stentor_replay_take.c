@@ -70,6 +70,10 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
             return NGX_ERROR;
         }
 
+        if (rc == NGX_AGAIN) {
+            continue;
+        }
+
         if (rc == NGX_DECLINED) {
 
             if (!ngx_stentor_writer_attached(w)) {
@@ -184,8 +188,9 @@ ngx_stentor_writer_plan(ngx_stentor_writer_t *w)
 }
 
 
-/* The next part.  Returns NGX_OK; NGX_DECLINED when it is lost; NGX_ERROR when
- * the disk has failed: it is still to be had. */
+/* The next part.  Returns NGX_OK; NGX_DECLINED when it is lost; NGX_AGAIN when
+ * it has to go to another replay; NGX_ERROR when the disk has failed: it is
+ * still to be had. */
 
 static ngx_int_t
 ngx_stentor_writer_part(ngx_stentor_writer_t *w)
@@ -427,6 +432,14 @@ ngx_stentor_writer_append(ngx_stentor_writer_t *w)
 
     if (rc == NGX_ERROR) {
         return ngx_stentor_writer_fail(w);
+    }
+
+    if (rc == NGX_DONE) {
+        ngx_log_error(NGX_LOG_NOTICE, &w->log, 0,
+                      "replay of stream \"%V\" of %s is as long as may be",
+                      &w->name, w->files.start);
+
+        return ngx_stentor_writer_end(w) == NGX_OK ? NGX_AGAIN : NGX_ERROR;
     }
 
     if (rc == NGX_DECLINED) {
