@@ -25,7 +25,8 @@ need(qw(ffmpeg ffprobe));
 my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
 chmod(0755, $dir);
 my $media = Stentor::Media::fixture(freq => 880);
-my $node = Stentor::Node->new(window => '8s', linger => '3s', stentor =>
+my $node = Stentor::Node->new(window => '8s', linger => '3s',
+    expected => qr/is\ set\ aside|fails:\ an\ init\ segment/x, stentor =>
     "application duo { replay $dir end=30s fsync=off; part_duration 200ms;"
     . ' linger 3s; rendition hi bitrate=96k;'
     . ' rendition lo bitrate=32k channels=1; }',
@@ -146,7 +147,36 @@ my $start = $orphan->make_up(seconds => 30, end => time() - 100,
 my $nothing = Stentor::Replay->new(dir => $dir, stream => 'live/nothing');
 my $empty = $nothing->make_up(seconds => 0, end => time() - 100,
                               init => $init, media => $media);
+
+# one of two renditions has lost its media
+my $half = Stentor::Replay->new(dir => $dir, stream => 'live/half');
+my $kept = $half->make_up(seconds => 30, end => time() - 100, init => $init,
+                          media => $media);
+Stentor::Node::spew($half->path($kept) . '/.plan',
+                    "StnReplay 1 1002667 6 10000000 0\naudio\nlow\n");
+my $half_size = -s $half->path($kept) . '/audio.m4a';
+
+# a part in the middle is bad, and listed
+my $bad = Stentor::Replay->new(dir => $dir, stream => 'live/bad');
+my $hurt = $bad->make_up(seconds => 30, end => time() - 100, init => $init,
+                         media => $media);
+my $file = $bad->path($hurt) . '/audio.m4a';
+my $bad_size = -s $file;
+open(my $f, '+<:raw', $file) or die "$file: $!\n";
+seek($f, $bad_size / 2, 0);
+print {$f} "\0" x 20000;
+close($f);
+Stentor::Node::spew($bad->path($hurt) . '/audio.m3u8',
+                    "#EXT-X-BYTERANGE:@{[ $bad_size - 2000 ]}\@2000\n"
+                    . "audio.m4a\n");
+
+# an init segment is none
+my $spoilt = Stentor::Replay->new(dir => $dir, stream => 'live/spoilt');
+my $spoilt_path = $spoilt->path($spoilt->make_up(seconds => 30,
+    end => time() - 5, init => $init, media => $media));
+Stentor::Node::spew("$spoilt_path/audio~init.mp4", "\0" x length($init));
 $node->start();
+my $again = broadcaster($node, name => 'spoilt', media => $media);
 ok($node->wait_until(sub {
     return ($orphan->playlist('audio', $start) // {})->{ended};
 }), 'one that was left is ended at the next start');
@@ -156,6 +186,20 @@ is($said->{said}, '', 'its file, too');
 cmp_ok($said->{duration}, '>', 29, 'of its length');
 ok($node->wait_until(sub { !-e $nothing->path($empty) }),
    'one that has nothing is removed');
+ok($node->wait_until(sub {
+    return $node->log() =~ qr/\[crit\].*live\/half.*is set aside/;
+}), 'one that has lost media is set aside, as the log says');
+is(-s $half->path($kept) . '/audio.m4a', $half_size,
+   'what there is of it stays as it is');
+ok($node->wait_until(sub {
+    return $node->log() =~ qr/\[crit\].*live\/bad.*is set aside/;
+}), 'so is one that is damaged where it is listed');
+is(-s $file, $bad_size, 'nothing is cut off');
+ok($node->wait_until(sub { -e "$spoilt_path/.plan.aside" }, 30),
+   'so is one whose init segment is none');
+ok($node->wait_until(sub { $spoilt->playlist() }, 30),
+   'and another one is written');
+$again->stop();
 
 $node->done('TERM');
 done_testing();

@@ -53,16 +53,23 @@ my ($old, @old) = replays('live/a/b', dir => "$dir",
                           ages => [5000, 4000, 3000, 200]);
 my ($other, @other) = replays('live/c', dir => "$dir", ages => [6000, 100]);
 my ($foreign, @foreign) = replays('else/c', dir => "$dir", ages => [6000]);
+my ($nested, @nested) = replays('live/nested/d', dir => "$dir",
+                                ages => [6000, 100]);
 mkdir("$dir/live/notes");
 Stentor::Node::spew("$dir/live/notes/mine.txt", 'hands off');
 
-my $node = Stentor::Node->new(window => '8s', linger => '1s',
-                              application => "replay $dir keep=1h end=10s;");
+my %below = (stentor =>
+             "application live/nested { replay $dir end=2h keep=30d; }");
+my $node = Stentor::Node->new(window => '8s', linger => '1s', %below,
+    application => "replay $dir keep=1h end=10s;");
 
 ok($node->wait_until(sub {
     return kept($old) eq "@old[2, 3]" && kept($other) eq $other[1];
 }, 30), 'those that are too old are removed');
 is(kept($foreign), $foreign[0], 'not those of other applications');
+is(kept($nested), "@nested", 'be they below the same directory');
+is($nested->playlist('audio', $_), undef, 'which are not ended, either')
+    for @nested;
 ok(-e "$dir/live/notes/mine.txt", 'nor what is no replay');
 is($node->status()->{replay}{removed}, 3, 'they are counted');
 
@@ -73,7 +80,7 @@ $node->wait_until(sub { $r->playlist() });
 $node->stop('TERM');
 
 my $size = -s $old->path($old[3]) . '/audio.m4a';
-my $small = Stentor::Node->new(window => '8s', linger => '1s',
+my $small = Stentor::Node->new(window => '8s', linger => '1s', %below,
     application => "replay $dir end=60s max_size=" . int(1.5 * $size) . ';');
 $b = broadcaster($small, media => $media);
 ok($small->wait_until(sub {

@@ -63,6 +63,8 @@ ngx_stentor_replays_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
     replays->slot = scf->worker.wake->slot;
     replays->log = cycle->log;
 
+    ngx_queue_init(&replays->all);
+
     replays->writers = ngx_calloc(scf->store->nstreams * sizeof(void *),
                                   cycle->log);
     if (replays->writers == NULL) {
@@ -87,13 +89,15 @@ void
 ngx_stentor_replays_exit(ngx_stentor_replays_t *replays)
 {
     int64_t                until;
-    ngx_uint_t             i;
+    ngx_queue_t           *q, *next;
     ngx_stentor_writer_t  *w;
 
-    for (i = 0; i < replays->store->nstreams; i++) {
-        if (replays->writers[i]) {
-            ngx_stentor_writer_quit(replays->writers[i]);
-        }
+    for (q = ngx_queue_head(&replays->all);
+         q != ngx_queue_sentinel(&replays->all);
+         q = ngx_queue_next(q))
+    {
+        ngx_stentor_writer_quit(ngx_queue_data(q, ngx_stentor_writer_t,
+                                               queue));
     }
 
     ngx_stentor_replays_quit(replays);
@@ -104,12 +108,12 @@ ngx_stentor_replays_exit(ngx_stentor_replays_t *replays)
 
     /* one that a disk does not let go of ends with the process */
 
-    for (i = 0; i < replays->store->nstreams; i++) {
-        w = replays->writers[i];
-
-        if (w == NULL) {
-            continue;
-        }
+    for (q = ngx_queue_head(&replays->all);
+         q != ngx_queue_sentinel(&replays->all);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        w = ngx_queue_data(q, ngx_stentor_writer_t, queue);
 
         if (ngx_stentor_replays_join(w->thread, until) == NGX_OK) {
             ngx_stentor_writer_free(w);
@@ -158,16 +162,22 @@ static void
 ngx_stentor_replays_timer(ngx_event_t *ev)
 {
     ngx_uint_t              i;
+    ngx_queue_t            *q, *next;
     ngx_stentor_replays_t  *replays;
 
     replays = ngx_stentor_container(ev, ngx_stentor_replays_t, timer);
 
+    for (q = ngx_queue_head(&replays->all);
+         q != ngx_queue_sentinel(&replays->all);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        ngx_stentor_writer_check(ngx_queue_data(q, ngx_stentor_writer_t,
+                                                queue));
+    }
+
     for (i = 0; i < replays->store->nstreams; i++) {
-
-        if (replays->writers[i]) {
-            ngx_stentor_writer_check(replays->writers[i]);
-
-        } else {
+        if (replays->writers[i] == NULL) {
             ngx_stentor_replays_look(replays,
                                  ngx_stentor_store_stream(replays->store, i));
         }
@@ -181,7 +191,9 @@ ngx_stentor_replays_timer(ngx_event_t *ev)
 
 /* What is being written is wanted from other nodes; hold audio that nothing has
  * been written of is not, or else a stream that never ends would come for ever
- * to whom nobody listens.  A thread that waits for a disk cannot tell. */
+ * to whom nobody listens.  A thread that waits for a disk cannot tell; when its
+ * stream has come to an end meanwhile, and the record is given to another one,
+ * that one has a writer of its own. */
 
 static void
 ngx_stentor_writer_check(ngx_stentor_writer_t *w)
@@ -200,7 +212,14 @@ ngx_stentor_writer_check(ngx_stentor_writer_t *w)
         return;
     }
 
-    if (ngx_stentor_load(&w->shown) != NGX_STENTOR_REPLAY_WAITING) {
+    if (!ngx_stentor_writer_named(w)) {
+
+        if (w->replays->writers[w->stream->index] == w) {
+            w->replays->writers[w->stream->index] = NULL;
+            ngx_stentor_writer_quit(w);
+        }
+
+    } else if (ngx_stentor_load(&w->shown) != NGX_STENTOR_REPLAY_WAITING) {
         w->stream->read_msec = ngx_current_msec;
     }
 
@@ -226,8 +245,8 @@ ngx_stentor_writer_stuck(ngx_stentor_writer_t *w, ngx_uint_t stuck)
     }
 
     w->stuck = stuck;
-    w->stream->replay = stuck ? NGX_STENTOR_REPLAY_ILL
-                              : ngx_stentor_load(&w->shown);
+    ngx_stentor_writer_status(w, stuck ? NGX_STENTOR_REPLAY_ILL
+                                       : ngx_stentor_load(&w->shown));
 
     ngx_stentor_writer_count(w, NGX_STENTOR_REPLAY_FAILING, stuck ? 1 : -1);
 
@@ -325,6 +344,12 @@ ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
 {
     ngx_stentor_writer_t  *w;
 
+    /* a disk that answers nobody has that many threads already */
+
+    if (replays->n == 2 * replays->store->nstreams) {
+        return;
+    }
+
     w = ngx_calloc(sizeof(ngx_stentor_writer_t), replays->log);
     if (w == NULL) {
         return;
@@ -345,6 +370,8 @@ ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
     stn_buf_init(&w->bytes, NGX_STENTOR_RENDITIONS * STN_REPLAY_PART_MAX);
 
     replays->writers[st->index] = w;
+    replays->n++;
+    ngx_queue_insert_tail(&replays->all, &w->queue);
 
     if (ngx_stentor_thread(&w->thread, ngx_stentor_writer_run, w) != 0) {
         ngx_stentor_writer_free(w);
@@ -355,7 +382,12 @@ ngx_stentor_writer_start(ngx_stentor_replays_t *replays,
 static void
 ngx_stentor_writer_free(ngx_stentor_writer_t *w)
 {
-    w->replays->writers[w->stream->index] = NULL;
+    if (w->replays->writers[w->stream->index] == w) {
+        w->replays->writers[w->stream->index] = NULL;
+    }
+
+    w->replays->n--;
+    ngx_queue_remove(&w->queue);
 
     pthread_cond_destroy(&w->cond);
     pthread_mutex_destroy(&w->mutex);
@@ -371,6 +403,27 @@ ngx_stentor_writer_quit(ngx_stentor_writer_t *w)
     w->quit = 1;
     pthread_cond_signal(&w->cond);
     pthread_mutex_unlock(&w->mutex);
+}
+
+
+ngx_uint_t
+ngx_stentor_writer_named(ngx_stentor_writer_t *w)
+{
+    ngx_stentor_stream_t  *st;
+
+    st = w->stream;
+
+    return st->name_len == w->name.len
+           && ngx_memcmp(st->name, w->name.data, w->name.len) == 0;
+}
+
+
+void
+ngx_stentor_writer_status(ngx_stentor_writer_t *w, ngx_atomic_uint_t shown)
+{
+    if (ngx_stentor_writer_named(w)) {
+        w->stream->replay = shown;
+    }
 }
 
 

@@ -37,7 +37,7 @@ static ngx_int_t ngx_stentor_replay_cut(ngx_stentor_replay_files_t *f);
 static ngx_int_t ngx_stentor_replay_complete(ngx_stentor_replay_files_t *f,
     ngx_uint_t i, unsigned file);
 static ngx_int_t ngx_stentor_replay_index(ngx_stentor_replay_files_t *f,
-    int fd, stn_buf_t *init, stn_buf_t *moov);
+    int fd, uint64_t size, stn_buf_t *init, stn_buf_t *moov);
 
 
 void
@@ -90,7 +90,12 @@ ngx_stentor_replay_begin(ngx_stentor_replay_files_t *f,
         return ngx_stentor_replay_fail(f, "its plan cannot be locked");
     }
 
-    return ngx_stentor_replay_plan(f);
+    if (ngx_stentor_replay_plan(f) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_stentor_replay_sync_names(f, f->home) == NGX_OK ? NGX_OK
+             : ngx_stentor_replay_fail(f, "its directory cannot be synced");
 }
 
 
@@ -172,6 +177,10 @@ ngx_stentor_replay_format(ngx_stentor_replay_files_t *f,
         ngx_memcpy(file->codecs, inits[i].codecs, sizeof(file->codecs));
     }
 
+    if (!same && ngx_stentor_replay_sync_names(f, f->dir) != NGX_OK) {
+        return ngx_stentor_replay_fail(f, "its directory cannot be synced");
+    }
+
     return NGX_OK;
 }
 
@@ -194,7 +203,9 @@ ngx_stentor_replay_create(ngx_stentor_replay_files_t *f, ngx_uint_t i,
 
     stn_replay_init_name(name, f->plan.names[i], f->file);
 
-    if (ngx_stentor_replay_put(f, name, init->data, init->len) != NGX_OK) {
+    /* playlists name it, and without it nobody can go on */
+
+    if (ngx_stentor_replay_put(f, name, init->data, init->len, 1) != NGX_OK) {
         return ngx_stentor_replay_fail(f, "an init segment cannot be written");
     }
 
@@ -244,9 +255,13 @@ ngx_stentor_replay_append(ngx_stentor_replay_files_t *f,
 
     rc = stn_replay_log_add(&f->segments, part->records, offsets, f->file);
 
+    if (rc == STN_LIMIT) {
+        return NGX_DONE;
+    }
+
     if (rc != STN_OK) {
-        f->what = "it is as long as may be";
-        return NGX_DECLINED;
+        ngx_set_errno(ENOMEM);
+        return ngx_stentor_replay_fail(f, "out of memory");
     }
 
     for (i = 0; i < f->plan.conf.n; i++) {
@@ -330,8 +345,10 @@ ngx_stentor_replay_tell(ngx_stentor_replay_files_t *f)
         stn_buf_reset(&f->text);
         (void) ngx_snprintf((u_char *) name, sizeof(name), "%s.m3u8%Z", rend);
 
-        if (stn_replay_playlist(&f->segments, i, rend, &f->text) != STN_OK
-            || ngx_stentor_replay_put(f, name, f->text.data, f->text.len)
+        if (stn_replay_playlist(&f->segments, i, f->start, rend, &f->text)
+            != STN_OK
+            || ngx_stentor_replay_put(f, name, f->text.data, f->text.len,
+                                      f->segments.ended)
                != NGX_OK)
         {
             return ngx_stentor_replay_fail(f, "a playlist cannot be written");
@@ -343,7 +360,7 @@ ngx_stentor_replay_tell(ngx_stentor_replay_files_t *f)
     if (stn_replay_chapters(&f->segments, (char *) f->stream.data, &f->text)
         != STN_OK
         || ngx_stentor_replay_put(f, "chapters.json", f->text.data,
-                                  f->text.len)
+                                  f->text.len, f->segments.ended)
            != NGX_OK)
     {
         return ngx_stentor_replay_fail(f, "the chapters cannot be written");
@@ -409,6 +426,8 @@ ngx_stentor_replay_variants(ngx_stentor_replay_files_t *f)
     ngx_stentor_replay_file_t  *file;
     stn_playlist_index_t        index;
     stn_playlist_variant_t      variants[NGX_STENTOR_RENDITIONS];
+    char                        names[NGX_STENTOR_RENDITIONS]
+                                     [STN_REPLAY_NAME_MAX];
 
     news = f->segments.ended;
 
@@ -419,7 +438,10 @@ ngx_stentor_replay_variants(ngx_stentor_replay_files_t *f)
             return NGX_OK;
         }
 
-        variants[i].rendition = f->plan.names[i];
+        (void) ngx_snprintf((u_char *) names[i], STN_REPLAY_NAME_MAX,
+                            "../%s/%s%Z", f->start, f->plan.names[i]);
+
+        variants[i].rendition = names[i];
         variants[i].codecs = file->codecs;
         stn_replay_bandwidth(&f->segments, i, &variants[i].bandwidth,
                              &variants[i].average);
@@ -446,7 +468,8 @@ ngx_stentor_replay_variants(ngx_stentor_replay_files_t *f)
         return NGX_ERROR;
     }
 
-    return ngx_stentor_replay_put(f, "index.m3u8", f->text.data, f->text.len);
+    return ngx_stentor_replay_put(f, "index.m3u8", f->text.data, f->text.len,
+                                  f->segments.ended);
 }
 
 
@@ -506,6 +529,12 @@ ngx_stentor_replay_end(ngx_stentor_replay_files_t *f)
         }
     }
 
+    /* whoever reads that it has ended does not look at it again */
+
+    if (ngx_stentor_replay_sync_names(f, f->dir) != NGX_OK) {
+        return ngx_stentor_replay_fail(f, "its directory cannot be synced");
+    }
+
     f->plan.end_us = ngx_max(f->segments.end_us, 1);
 
     return ngx_stentor_replay_plan(f);
@@ -519,7 +548,6 @@ static ngx_int_t
 ngx_stentor_replay_cut(ngx_stentor_replay_files_t *f)
 {
     char                        name[STN_REPLAY_NAME_MAX];
-    uint64_t                    size;
     unsigned                    last;
     ngx_uint_t                  i;
     stn_replay_log_t           *segments;
@@ -527,20 +555,6 @@ ngx_stentor_replay_cut(ngx_stentor_replay_files_t *f)
 
     segments = &f->segments;
     last = segments->segments[segments->nsegments - 1].file;
-
-    for (i = 0; i < f->plan.conf.n; i++) {
-        file = &f->files[i];
-        size = stn_replay_log_size(segments, i);
-
-        if (last == f->file && size < file->size) {
-
-            if (ftruncate(file->fd, (off_t) size) == -1) {
-                return NGX_ERROR;
-            }
-
-            file->size = size;
-        }
-    }
 
     for ( /* void */ ; f->file > last; f->file--) {
 
@@ -555,12 +569,27 @@ ngx_stentor_replay_cut(ngx_stentor_replay_files_t *f)
         }
     }
 
+    for (i = 0; i < f->plan.conf.n; i++) {
+        file = &f->files[i];
+
+        if (file->fd == -1) {
+            stn_replay_media_name(name, f->plan.names[i], last);
+            file->fd = openat(f->dir, name, O_RDWR|O_CLOEXEC);
+        }
+
+        file->size = stn_replay_log_size(segments, i, last);
+
+        if (file->fd == -1 || ftruncate(file->fd, (off_t) file->size) == -1) {
+            return NGX_ERROR;
+        }
+    }
+
     return NGX_OK;
 }
 
 
-/* Makes an ordinary file of a media file.  The head of its mdat comes last:
- * until then it is what it was. */
+/* Makes an ordinary file of a media file, whose parts end where the log says.
+ * The head of its mdat comes last: until then it is what it was. */
 
 static ngx_int_t
 ngx_stentor_replay_complete(ngx_stentor_replay_files_t *f, ngx_uint_t i,
@@ -583,7 +612,10 @@ ngx_stentor_replay_complete(ngx_stentor_replay_files_t *f, ngx_uint_t i,
     stn_buf_init(&moov, STN_REPLAY_INDEX_MAX);
 
     rc = (fd != -1 && n > 0 && stn_buf_put(&init, data, n) == STN_OK)
-         ? ngx_stentor_replay_index(f, fd, &init, &moov) : NGX_ERROR;
+         ? ngx_stentor_replay_index(f, fd,
+                                    stn_replay_log_size(&f->segments, i, file),
+                                    &init, &moov)
+         : NGX_ERROR;
 
     stn_buf_free(&init);
     stn_buf_free(&moov);
@@ -599,11 +631,10 @@ ngx_stentor_replay_complete(ngx_stentor_replay_files_t *f, ngx_uint_t i,
 
 static ngx_int_t
 ngx_stentor_replay_index(ngx_stentor_replay_files_t *f, int fd,
-    stn_buf_t *init, stn_buf_t *moov)
+    uint64_t size, stn_buf_t *init, stn_buf_t *moov)
 {
     int                rc;
     u_char             head[STN_REPLAY_ROOM];
-    uint64_t           size;
     struct stat        st;
     stn_replay_walk_t  w;
 
@@ -611,11 +642,18 @@ ngx_stentor_replay_index(ngx_stentor_replay_files_t *f, int fd,
         return NGX_ERROR;
     }
 
+    size = size ? size : init->len + STN_REPLAY_ROOM;
+
     stn_replay_walk_init(&w, ngx_stentor_replay_read, &fd,
                          init->len + STN_REPLAY_ROOM, (uint64_t) st.st_size);
 
     rc = stn_replay_index(&w, init->data, init->len, moov);
-    size = w.at;
+
+    /* playlists list what is behind a part that is bad by now */
+
+    if (rc == STN_OK && w.at != size) {
+        rc = STN_ERROR;
+    }
 
     stn_replay_walk_free(&w);
 
@@ -645,7 +683,7 @@ void
 ngx_stentor_replay_close(ngx_stentor_replay_files_t *f)
 {
     ngx_str_t    stream;
-    ngx_uint_t   i;
+    ngx_uint_t   i, tries;
     const char  *what;
 
     for (i = 0; i < NGX_STENTOR_RENDITIONS; i++) {
@@ -670,11 +708,13 @@ ngx_stentor_replay_close(ngx_stentor_replay_files_t *f)
     stn_buf_free(&f->text);
 
     what = f->what;
+    tries = f->tries;
     stream = f->stream;
 
     ngx_stentor_replay_init(f, f->conf, &stream, f->log);
 
     f->what = what;
+    f->tries = tries;
 }
 
 

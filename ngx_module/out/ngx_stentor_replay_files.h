@@ -24,6 +24,11 @@
 /* "20260101T200000Z", and a zero. */
 #define NGX_STENTOR_REPLAY_START  17
 
+/* A replay that is found damaged so many times is set aside: its plan is
+ * renamed to that. */
+#define NGX_STENTOR_REPLAY_TRIES  5
+#define NGX_STENTOR_REPLAY_ASIDE  ".plan.aside"
+
 
 /* A rendition's media file. */
 
@@ -55,6 +60,9 @@ typedef struct {
     stn_replay_log_t            segments;
     stn_buf_t                   text;
     const char                 *what;        /* that failed, in words */
+    ngx_uint_t                  damaged;     /* boolean: that is what is on
+                                                disk, which may stay so */
+    ngx_uint_t                  tries;       /* that found it damaged */
 } ngx_stentor_replay_files_t;
 
 
@@ -74,8 +82,8 @@ void ngx_stentor_replay_init(ngx_stentor_replay_files_t *f,
 /*
  * Opens the stream's newest replay if it has not ended, and repairs it.
  * Returns NGX_OK; NGX_DECLINED: there is none, and *end_us is where the last
- * one ended (Unix time; 0: there was none); NGX_AGAIN while somebody else has
- * it; NGX_ERROR with errno and f->what.
+ * one ended (Unix time; 0: there was none, or it was damaged and is set aside);
+ * NGX_AGAIN while somebody else has it; NGX_ERROR with errno and f->what.
  */
 ngx_int_t ngx_stentor_replay_resume(ngx_stentor_replay_files_t *f,
     int64_t *end_us);
@@ -96,8 +104,8 @@ ngx_int_t ngx_stentor_replay_format(ngx_stentor_replay_files_t *f,
     ngx_stentor_init_t *inits);
 
 /* Writes a part, whose records want their len only; its data is changed.
- * Likewise; NGX_DECLINED when it is none, or the replay is as long as may be:
- * see f->what. */
+ * Likewise; NGX_DECLINED when it is none; NGX_DONE when the replay is as long
+ * as may be, and the part has to begin another one. */
 ngx_int_t ngx_stentor_replay_append(ngx_stentor_replay_files_t *f,
     ngx_stentor_replay_part_t *part);
 
@@ -124,8 +132,10 @@ uint64_t ngx_stentor_replay_bytes(ngx_stentor_replay_files_t *f);
 /*
  * The bare acts, in ngx_stentor_replay_io.c: a replay removed from the
  * directory home; the stream's directory opened, and made if it shall; bytes
- * written, read (a stn_replay_read_pt, data an int *); a small file put, and
- * got (which fails if it has size bytes or more); a reason kept.
+ * written, read (a stn_replay_read_pt, data an int *); a small file put, with
+ * its bytes on disk before its name if it shall be synced, and got (which fails
+ * if it has size bytes or more); the names in a directory synced; a reason
+ * kept.  Nothing is synced that is not to be by the configuration.
  */
 ngx_int_t ngx_stentor_replay_remove(int home, const char *start);
 int ngx_stentor_replay_home(ngx_stentor_replay_files_t *f, ngx_uint_t make);
@@ -134,7 +144,9 @@ ngx_int_t ngx_stentor_replay_write(int fd, const void *data, size_t len,
 int ngx_stentor_replay_read(void *data, uint64_t offset, uint8_t *buf,
     size_t len);
 ngx_int_t ngx_stentor_replay_put(ngx_stentor_replay_files_t *f,
-    const char *name, const void *data, size_t len);
+    const char *name, const void *data, size_t len, ngx_uint_t sync);
+ngx_int_t ngx_stentor_replay_sync_names(ngx_stentor_replay_files_t *f,
+    int dir);
 ssize_t ngx_stentor_replay_get(int dir, const char *name, u_char *buf,
     size_t size);
 ngx_int_t ngx_stentor_replay_fail(ngx_stentor_replay_files_t *f,

@@ -103,7 +103,7 @@ ngx_stentor_replay_read(void *data, uint64_t offset, uint8_t *buf, size_t len)
 
 ngx_int_t
 ngx_stentor_replay_put(ngx_stentor_replay_files_t *f, const char *name,
-    const void *data, size_t len)
+    const void *data, size_t len, ngx_uint_t sync)
 {
     int        fd;
     char       beside[STN_REPLAY_NAME_MAX + 8];
@@ -117,7 +117,7 @@ ngx_stentor_replay_put(ngx_stentor_replay_files_t *f, const char *name,
     }
 
     if (ngx_stentor_replay_write(fd, data, len, 0) == NGX_OK
-        && (!f->segments.ended || !f->conf->fsync || fdatasync(fd) == 0)
+        && (!sync || !f->conf->fsync || fdatasync(fd) == 0)
         && renameat(f->dir, beside, f->dir, name) == 0)
     {
         (void) close(fd);
@@ -132,6 +132,16 @@ ngx_stentor_replay_put(ngx_stentor_replay_files_t *f, const char *name,
     ngx_set_errno(err);
 
     return NGX_ERROR;
+}
+
+
+/* There are file systems that do not know of it, and write names at once. */
+
+ngx_int_t
+ngx_stentor_replay_sync_names(ngx_stentor_replay_files_t *f, int dir)
+{
+    return f->conf->fsync && fsync(dir) == -1 && ngx_errno != NGX_EINVAL
+           ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -59,6 +59,8 @@ static void ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
     const char *path, const char *start);
 static int64_t ngx_stentor_sweeper_now(ngx_stentor_sweeper_t *sw,
     ngx_str_t *name);
+static ngx_uint_t ngx_stentor_sweeper_own(ngx_stentor_sweeper_t *sw,
+    ngx_str_t *stream);
 static void ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     ngx_stentor_replay_files_t *f);
 static void ngx_stentor_sweeper_add(ngx_stentor_sweeper_t *sw, int home,
@@ -244,10 +246,19 @@ ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
         stream.data[--stream.len] = '\0';
     }
 
+    if (!ngx_stentor_sweeper_own(sw, &stream)) {
+        ngx_free(f);
+        return;
+    }
+
     fd = dup(home);
     end_us = 0;
 
     ngx_stentor_replay_init(f, &sw->app->replay, &stream, &sw->log);
+
+    /* nobody waits for it: damage is damage */
+
+    f->tries = NGX_STENTOR_REPLAY_TRIES - 1;
 
     rc = (fd == -1) ? NGX_ERROR
                     : ngx_stentor_replay_open(f, fd, start, &end_us);
@@ -280,6 +291,18 @@ ngx_stentor_sweeper_now(ngx_stentor_sweeper_t *sw, ngx_str_t *name)
 
     return (st && ngx_stentor_load(&st->state) == NGX_STENTOR_OPEN)
            ? ngx_stentor_store_stream_now(st) : ngx_stentor_store_wall();
+}
+
+
+/* Below an application's directory there may be another one's, as live/a is
+ * below live: what becomes of that is not this one's to say. */
+
+static ngx_uint_t
+ngx_stentor_sweeper_own(ngx_stentor_sweeper_t *sw, ngx_str_t *stream)
+{
+    ngx_str_t  name;
+
+    return ngx_stentor_app_split(sw->replays->scf, stream, &name) == sw->app;
 }
 
 

@@ -53,6 +53,10 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
         first = ngx_max(first, ngx_stentor_load(&rend[i].first));
     }
 
+    if (!ngx_stentor_writer_attached(w)) {
+        return NGX_OK;
+    }
+
     if (w->reached && w->reached < first) {
         ngx_stentor_writer_lost(w, first - w->reached);
     }
@@ -66,9 +70,13 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
             return NGX_ERROR;
         }
 
+        if (rc == NGX_AGAIN) {
+            continue;
+        }
+
         if (rc == NGX_DECLINED) {
 
-            if (w->incarnation != ngx_stentor_load(&w->stream->incarnation)) {
+            if (!ngx_stentor_writer_attached(w)) {
                 return NGX_OK;
             }
 
@@ -95,7 +103,8 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
 
 
 /* Copies where the stream's rings lie, and checks that it was of one piece; a
- * stream that is opened anew has others. */
+ * stream that is opened anew has others, and a record that is free may become
+ * another stream's, which has no business here. */
 
 static ngx_uint_t
 ngx_stentor_writer_attach(ngx_stentor_writer_t *w)
@@ -115,7 +124,9 @@ ngx_stentor_writer_attach(ngx_stentor_writer_t *w)
     state = ngx_stentor_load(&st->state);
     n = ngx_min(st->nrenditions, NGX_STENTOR_RENDITIONS);
 
-    if ((state != NGX_STENTOR_OPEN && state != NGX_STENTOR_CLOSED) || n == 0) {
+    if ((state != NGX_STENTOR_OPEN && state != NGX_STENTOR_CLOSED) || n == 0
+        || !ngx_stentor_writer_named(w))
+    {
         return 0;
     }
 
@@ -138,6 +149,18 @@ ngx_stentor_writer_attach(ngx_stentor_writer_t *w)
     ngx_stentor_writer_plan(w);
 
     return 1;
+}
+
+
+/* To be asked behind whatever was copied from the record or its rings. */
+
+ngx_uint_t
+ngx_stentor_writer_attached(ngx_stentor_writer_t *w)
+{
+    ngx_stentor_fence();
+
+    return w->incarnation
+           && w->incarnation == ngx_stentor_load(&w->stream->incarnation);
 }
 
 
@@ -165,8 +188,9 @@ ngx_stentor_writer_plan(ngx_stentor_writer_t *w)
 }
 
 
-/* The next part.  Returns NGX_OK; NGX_DECLINED when it is lost; NGX_ERROR when
- * the disk has failed: it is still to be had. */
+/* The next part.  Returns NGX_OK; NGX_DECLINED when it is lost; NGX_AGAIN when
+ * it has to go to another replay; NGX_ERROR when the disk has failed: it is
+ * still to be had. */
 
 static ngx_int_t
 ngx_stentor_writer_part(ngx_stentor_writer_t *w)
@@ -233,7 +257,7 @@ ngx_stentor_writer_records(ngx_stentor_writer_t *w)
         w->part.inits[i] = record.init;
     }
 
-    return NGX_OK;
+    return ngx_stentor_writer_attached(w) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -347,6 +371,10 @@ ngx_stentor_writer_format(ngx_stentor_writer_t *w)
         }
     }
 
+    if (!ngx_stentor_writer_attached(w)) {
+        return NGX_DECLINED;
+    }
+
     return ngx_stentor_replay_format(&w->files, inits) == NGX_OK
            ? NGX_OK : ngx_stentor_writer_fail(w);
 }
@@ -390,8 +418,7 @@ ngx_stentor_writer_bytes(ngx_stentor_writer_t *w)
         p += record.len;
     }
 
-    return w->incarnation == ngx_stentor_load(&w->stream->incarnation)
-           ? NGX_OK : NGX_DECLINED;
+    return ngx_stentor_writer_attached(w) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -405,6 +432,14 @@ ngx_stentor_writer_append(ngx_stentor_writer_t *w)
 
     if (rc == NGX_ERROR) {
         return ngx_stentor_writer_fail(w);
+    }
+
+    if (rc == NGX_DONE) {
+        ngx_log_error(NGX_LOG_NOTICE, &w->log, 0,
+                      "replay of stream \"%V\" of %s is as long as may be",
+                      &w->name, w->files.start);
+
+        return ngx_stentor_writer_end(w) == NGX_OK ? NGX_AGAIN : NGX_ERROR;
     }
 
     if (rc == NGX_DECLINED) {

@@ -105,7 +105,8 @@ ngx_stentor_writer_step(ngx_stentor_writer_t *w)
 
     if (ngx_stentor_writer_take(w) == NGX_OK
         && state == NGX_STENTOR_CLOSED
-        && w->state == NGX_STENTOR_REPLAY_WRITING)
+        && w->state == NGX_STENTOR_REPLAY_WRITING
+        && ngx_stentor_writer_attached(w))
     {
         (void) ngx_stentor_writer_end(w);
     }
@@ -194,8 +195,7 @@ ngx_stentor_writer_owns(ngx_stentor_writer_t *w)
 
     if (ngx_stentor_load(&st->owner_pid) != (ngx_atomic_uint_t) ngx_pid
         || st->owner != w->replays->slot
-        || st->name_len != w->name.len
-        || ngx_memcmp(st->name, w->name.data, w->name.len) != 0)
+        || !ngx_stentor_writer_named(w))
     {
         return 0;
     }
@@ -236,7 +236,7 @@ static void
 ngx_stentor_writer_show(ngx_stentor_writer_t *w)
 {
     w->shown = w->failing ? NGX_STENTOR_REPLAY_ILL : w->state;
-    w->stream->replay = w->shown;
+    ngx_stentor_writer_status(w, w->shown);
 }
 
 

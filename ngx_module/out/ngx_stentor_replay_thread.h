@@ -21,6 +21,10 @@ typedef struct ngx_stentor_writer_s  ngx_stentor_writer_t;
 
 
 struct ngx_stentor_replays_s {
+    ngx_queue_t                 all;         /* writers: those that streams
+                                                have, and those that a disk
+                                                does not let go of */
+    ngx_uint_t                  n;           /* of them */
     ngx_stentor_writer_t      **writers;     /* by the index of their streams,
                                                 or NULL */
     ngx_stentor_conf_t         *scf;
@@ -40,6 +44,7 @@ struct ngx_stentor_replays_s {
 
 
 struct ngx_stentor_writer_s {
+    ngx_queue_t                 queue;
     ngx_stentor_replays_t      *replays;
     ngx_stentor_app_t          *app;
     ngx_stentor_stream_t       *stream;
@@ -93,6 +98,9 @@ struct ngx_stentor_writer_s {
 /* The thread's function; its argument is the writer. */
 void *ngx_stentor_writer_run(void *data);
 
+/* Whether the stream's rings are still those that the writer knows. */
+ngx_uint_t ngx_stentor_writer_attached(ngx_stentor_writer_t *w);
+
 /* Takes what is new in the store to disk.  Returns NGX_OK, or NGX_ERROR when
  * the disk has failed (told, and counted). */
 ngx_int_t ngx_stentor_writer_take(ngx_stentor_writer_t *w);
@@ -115,6 +123,14 @@ void ngx_stentor_replays_ended(ngx_stentor_replays_t *replays,
 
 /* It is well again. */
 void ngx_stentor_writer_well(ngx_stentor_writer_t *w);
+
+/* Whether the record is still the stream's whose writer this is, or a former
+ * one of it: another one may have been given it. */
+ngx_uint_t ngx_stentor_writer_named(ngx_stentor_writer_t *w);
+
+/* The status of the stream says so, if the record is still its own. */
+void ngx_stentor_writer_status(ngx_stentor_writer_t *w,
+    ngx_atomic_uint_t shown);
 
 /* Adds to a counter of the worker. */
 void ngx_stentor_writer_count(ngx_stentor_writer_t *w,

@@ -248,6 +248,7 @@ ngx_stentor_claim_name(ngx_stentor_store_t *store, ngx_stentor_stream_t *st,
     st->barred_ms = 0;
     st->taken_ms = 0;
     st->fights = 0;
+    st->replay = NGX_STENTOR_REPLAY_OFF;
     st->name_len = name->len;
     ngx_memcpy(st->name, name->data, name->len);
 

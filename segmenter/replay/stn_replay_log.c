@@ -354,15 +354,18 @@ stn_replay_log_end(stn_replay_log_t *log)
 
 
 uint64_t
-stn_replay_log_size(const stn_replay_log_t *log, unsigned i)
+stn_replay_log_size(const stn_replay_log_t *log, unsigned i, unsigned file)
 {
-    const stn_replay_piece_t  *piece;
+    size_t                       n;
+    const stn_replay_segment_t  *seg;
 
-    if (log->nsegments == 0) {
-        return 0;
+    for (n = log->nsegments; n; n--) {
+        seg = &log->segments[n - 1];
+
+        if (seg->file == file) {
+            return seg->pieces[i].offset + seg->pieces[i].len;
+        }
     }
 
-    piece = &log->segments[log->nsegments - 1].pieces[i];
-
-    return piece->offset + piece->len;
+    return 0;
 }

@@ -138,8 +138,10 @@ size_t stn_replay_log_listed(const stn_replay_log_t *log);
  * are complete. */
 void stn_replay_log_end(stn_replay_log_t *log);
 
-/* Where the replay ends in the last of rendition i's files. */
-uint64_t stn_replay_log_size(const stn_replay_log_t *log, unsigned i);
+/* Where the replay ends in rendition i's file of that number; 0: it has
+ * nothing there. */
+uint64_t stn_replay_log_size(const stn_replay_log_t *log, unsigned i,
+    unsigned file);
 
 
 #endif /* STN_REPLAY_LOG_H */

@@ -9,17 +9,21 @@
 #include "replay/stn_replay_text.h"
 #include "replay/stn_replay_index.h"
 #include "pack/stn_playlist.h"
+#include "stn_str.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 
 static void stn_replay_name(char *name, const char *rendition, unsigned file,
     const char *suffix);
 static void stn_replay_segment(const stn_replay_segment_t *seg, unsigned i,
-    const char *rendition, stn_buf_t *out);
+    const char *start, const char *rendition, stn_buf_t *out);
 static void stn_replay_map(const stn_replay_segment_t *seg, unsigned i,
-    const char *rendition, stn_buf_t *out);
+    const char *start, const char *rendition, stn_buf_t *out);
+static uint64_t stn_replay_range(const stn_str_t *line);
+static uint64_t stn_replay_number(const stn_str_t *word);
 static void stn_replay_chapter(const stn_replay_chapter_t *chapter,
     stn_buf_t *out);
 
@@ -76,7 +80,7 @@ stn_replay_target(const stn_replay_log_t *log)
 
 int
 stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
-    const char *rendition, stn_buf_t *out)
+    const char *start, const char *rendition, stn_buf_t *out)
 {
     size_t                       k, n;
     const stn_replay_segment_t  *seg;
@@ -98,7 +102,7 @@ stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
         }
 
         if (k == 0 || seg->file != seg[-1].file) {
-            stn_replay_map(seg, i, rendition, out);
+            stn_replay_map(seg, i, start, rendition, out);
         }
 
         if (k == 0 || seg->discontinuity) {
@@ -107,7 +111,7 @@ stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
             stn_buf_u8(out, '\n');
         }
 
-        stn_replay_segment(seg, i, rendition, out);
+        stn_replay_segment(seg, i, start, rendition, out);
     }
 
     if (log->ended) {
@@ -124,7 +128,7 @@ stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
 
 static void
 stn_replay_map(const stn_replay_segment_t *seg, unsigned i,
-    const char *rendition, stn_buf_t *out)
+    const char *start, const char *rendition, stn_buf_t *out)
 {
     char      name[STN_REPLAY_NAME_MAX];
     uint64_t  len;
@@ -132,14 +136,14 @@ stn_replay_map(const stn_replay_segment_t *seg, unsigned i,
     stn_replay_init_name(name, rendition, seg->file);
     len = seg->pieces[i].offset - STN_REPLAY_RECORD_LEN - STN_REPLAY_ROOM;
 
-    stn_buf_printf(out, "#EXT-X-MAP:URI=\"%s\",BYTERANGE=\"%" PRIu64
-                   "@0\"\n", name, len);
+    stn_buf_printf(out, "#EXT-X-MAP:URI=\"../%s/%s\",BYTERANGE=\"%" PRIu64
+                   "@0\"\n", start, name, len);
 }
 
 
 static void
 stn_replay_segment(const stn_replay_segment_t *seg, unsigned i,
-    const char *rendition, stn_buf_t *out)
+    const char *start, const char *rendition, stn_buf_t *out)
 {
     char                       name[STN_REPLAY_NAME_MAX];
     int64_t                    t;
@@ -150,9 +154,91 @@ stn_replay_segment(const stn_replay_segment_t *seg, unsigned i,
     stn_replay_media_name(name, rendition, seg->file);
 
     stn_buf_printf(out, "#EXTINF:%" PRId64 ".%05d,\n"
-                   "#EXT-X-BYTERANGE:%" PRIu32 "@%" PRIu64 "\n%s\n",
+                   "#EXT-X-BYTERANGE:%" PRIu32 "@%" PRIu64 "\n../%s/%s\n",
                    t / 100000, (int) (t % 100000), piece->len, piece->offset,
-                   name);
+                   start, name);
+}
+
+
+uint64_t
+stn_replay_listed(const char *text, size_t len, const char *media)
+{
+    size_t     n;
+    uint64_t   end, range;
+    stn_str_t  rest, line;
+
+    rest.data = text;
+    rest.len = len;
+    range = 0;
+    end = 0;
+
+    while (rest.len) {
+        (void) stn_str_cut(&rest, '\n', &line, &rest);
+
+        if (line.len && line.data[0] == '#') {
+            range = stn_max(range, stn_replay_range(&line));
+            continue;
+        }
+
+        n = media ? strlen(media) : 0;
+
+        if (n <= line.len
+            && (n == 0 || n == line.len || line.data[line.len - n - 1] == '/')
+            && memcmp(line.data + line.len - n, media ? media : "", n) == 0)
+        {
+            end = stn_max(end, range);
+        }
+
+        range = 0;
+    }
+
+    return end;
+}
+
+
+/* Where a byte range ends; 0: the line tells of none. */
+
+static uint64_t
+stn_replay_range(const stn_str_t *line)
+{
+    size_t     n;
+    stn_str_t  rest, size;
+
+    static const char  tag[] = "#EXT-X-BYTERANGE:";
+
+    n = sizeof(tag) - 1;
+
+    if (line->len < n || memcmp(line->data, tag, n) != 0) {
+        return 0;
+    }
+
+    rest.data = line->data + n;
+    rest.len = line->len - n;
+
+    if (!stn_str_cut(&rest, '@', &size, &rest)) {
+        return 0;
+    }
+
+    return stn_replay_number(&size) + stn_replay_number(&rest);
+}
+
+
+static uint64_t
+stn_replay_number(const stn_str_t *word)
+{
+    size_t    i;
+    uint64_t  n;
+
+    for (n = 0, i = 0; i < word->len && i < 18; i++) {
+
+        if (word->data[i] < '0' || word->data[i] > '9') {
+            break;
+        }
+
+        n = n * 10 + (uint64_t) (word->data[i] - '0');
+    }
+
+    return n;
 }
 
 

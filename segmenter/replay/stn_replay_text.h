@@ -31,10 +31,17 @@ unsigned stn_replay_target(const stn_replay_log_t *log);
 /*
  * Appends the media playlist of rendition i: of type EVENT, to which segments
  * are added only, begins with its first one for players that join, and ends
- * with the log.  Returns STN_OK, or the buffer's error.
+ * with the log.  It names the replay's directory, start, for it is also read
+ * through "latest", which becomes another one's.  Returns STN_OK, or the
+ * buffer's error.
  */
 int stn_replay_playlist(const stn_replay_log_t *log, unsigned i,
-    const char *rendition, stn_buf_t *out);
+    const char *start, const char *rendition, stn_buf_t *out);
+
+/* Where what a media playlist lists of that media file ends, the furthest of
+ * any file if media is NULL; 0: it lists nothing of it.  The text may be of an
+ * older version, or torn. */
+uint64_t stn_replay_listed(const char *text, size_t len, const char *media);
 
 /* Bits a second of rendition i: of its heaviest segment, and on average; 0:
  * nothing is listed yet. */

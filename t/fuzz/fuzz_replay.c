@@ -112,12 +112,13 @@ texts(stn_replay_log_t *log)
     stn_buf_t  out;
 
     stn_buf_init(&out, STN_REPLAY_TEXT_MAX);
-    stn_replay_playlist(log, 0, "audio", &out);
+    stn_replay_playlist(log, 0, "20260101T200000Z", "audio", &out);
+    stn_replay_listed((char *) out.data, out.len, "audio.m4a");
     stn_replay_chapters(log, "live/a", &out);
     stn_replay_bandwidth(log, 0, &peak, &average);
     check(peak >= average / 2);
     stn_replay_log_end(log);
-    stn_replay_playlist(log, 0, "audio", &out);
+    stn_replay_playlist(log, 0, "20260101T200000Z", "audio", &out);
     stn_replay_chapters(log, "live/a", &out);
     stn_buf_free(&out);
 }

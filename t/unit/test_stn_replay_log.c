@@ -12,6 +12,10 @@
 #include "replay/stn_replay_text.h"
 
 
+/* The directory of a replay. */
+#define START  "20251121T100006Z"
+
+
 typedef struct {
     stn_replay_log_t  log;
     uint64_t          at[STN_REPLAY_RENDITIONS];
@@ -161,7 +165,7 @@ holds_back_what_may_be_left_out(void **state)
     assert_int_equal(r.log.nsegments, 4);
     assert_int_equal(r.log.segments[3].pieces[0].len, 6 * 1064 - 64);
     chapters_are(&r, "L8 h13 L3");
-    assert_int_equal(stn_replay_log_size(&r.log, 0), 700 + 24 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 0), 700 + 24 * 1064);
 
     stn_replay_log_free(&r.log);
 }
@@ -181,8 +185,8 @@ cuts_a_segment_at_its_last_live_part(void **state)
     assert_int_equal(r.log.nsegments, 2);
     assert_int_equal(stn_replay_log_listed(&r.log), 2);
     assert_int_equal(r.log.segments[1].pieces[0].duration, 2 * REPLAY_PART);
-    assert_int_equal(stn_replay_log_size(&r.log, 0), 700 + 8 * 1064);
-    assert_int_equal(stn_replay_log_size(&r.log, 1), 900 + 8 * 564);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 0), 700 + 8 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 1, 0), 900 + 8 * 564);
     assert_int_equal(r.log.duration_us, 8 * 1002667 - 3);
 
     stn_replay_log_free(&r.log);
@@ -290,32 +294,74 @@ writes_playlists(void **state)
     stn_buf_init(&out, STN_REPLAY_TEXT_MAX);
 
     run(&r, "LLLLLL" "LL..LL" "LLLLLL" "|LL");
-    assert_int_equal(stn_replay_playlist(&r.log, 1, "48k", &out), STN_OK);
+    assert_int_equal(stn_replay_playlist(&r.log, 1, START, "48k", &out),
+                     STN_OK);
     stn_buf_u8(&out, 0);
     assert_string_equal((char *) out.data,
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:6\n"
         "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-INDEPENDENT-SEGMENTS\n"
         "#EXT-X-START:TIME-OFFSET=0\n"
-        "#EXT-X-MAP:URI=\"48k~init.mp4\",BYTERANGE=\"884@0\"\n"
+        "#EXT-X-MAP:URI=\"../" START "/48k~init.mp4\",BYTERANGE=\"884@0\"\n"
         "#EXT-X-PROGRAM-DATE-TIME:2025-11-21T10:00:06.570Z\n"
-        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:3320@964\n48k.m4a\n"
-        "#EXTINF:2.00533,\n#EXT-X-BYTERANGE:1064@4348\n48k.m4a\n"
+        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:3320@964\n../" START "/48k.m4a\n"
+        "#EXTINF:2.00533,\n#EXT-X-BYTERANGE:1064@4348\n../" START "/48k.m4a\n"
         "#EXT-X-DISCONTINUITY\n"
         "#EXT-X-PROGRAM-DATE-TIME:2025-11-21T10:00:16.597Z\n"
-        "#EXTINF:2.00533,\n#EXT-X-BYTERANGE:1064@5476\n48k.m4a\n"
-        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:3320@6604\n48k.m4a\n");
+        "#EXTINF:2.00533,\n#EXT-X-BYTERANGE:1064@5476\n../" START "/48k.m4a\n"
+        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:3320@6604\n../" START "/48k.m4a\n");
 
     stn_buf_reset(&out);
     run(&r, "LLLL");
     stn_replay_log_end(&r.log);
-    assert_int_equal(stn_replay_playlist(&r.log, 0, "128k", &out), STN_OK);
+    assert_int_equal(stn_replay_playlist(&r.log, 0, START, "128k", &out),
+                     STN_OK);
     stn_buf_u8(&out, 0);
     assert_non_null(strstr((char *) out.data,
         "#EXT-X-DISCONTINUITY\n"
-        "#EXT-X-MAP:URI=\"128k~2~init.mp4\",BYTERANGE=\"684@0\"\n"
+        "#EXT-X-MAP:URI=\"../" START "/128k~2~init.mp4\",BYTERANGE=\"684@0\"\n"
         "#EXT-X-PROGRAM-DATE-TIME:2025-11-21T10:00:24.618Z\n"
-        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:6320@764\n128k~2.m4a\n"
+        "#EXTINF:6.01600,\n#EXT-X-BYTERANGE:6320@764\n../" START "/128k~2.m4a\n"
         "#EXT-X-ENDLIST\n"));
+
+    stn_buf_free(&out);
+    stn_replay_log_free(&r.log);
+}
+
+
+static void
+tells_how_far_a_file_is_listed(void **state)
+{
+    run_t        r;
+    size_t       len;
+    stn_buf_t    out;
+    const char  *text;
+
+    (void) state;
+
+    begin(&r, 0);
+    stn_buf_init(&out, STN_REPLAY_TEXT_MAX);
+
+    run(&r, "LLLLLL" "|LLLLLL" "LL");
+    assert_int_equal(stn_replay_playlist(&r.log, 0, START, "128k", &out),
+                     STN_OK);
+    text = (char *) out.data;
+
+    assert_int_equal(stn_replay_listed(text, out.len, "128k.m4a"),
+                     700 + 6 * 1064);
+    assert_int_equal(stn_replay_listed(text, out.len, "128k~2.m4a"),
+                     700 + 6 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 0), 700 + 6 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 1), 700 + 8 * 1064);
+    assert_int_equal(stn_replay_log_size(&r.log, 0, 2), 0);
+
+    assert_int_equal(stn_replay_listed(text, out.len, "28k.m4a"), 0);
+    assert_int_equal(stn_replay_listed(text, out.len, "128k~3.m4a"), 0);
+    assert_int_equal(stn_replay_listed(text, out.len, NULL), 700 + 6 * 1064);
+
+    for (len = 0; len < out.len; len++) {
+        assert_in_range(stn_replay_listed(text, len, NULL), 0,
+                        700 + 6 * 1064);
+    }
 
     stn_buf_free(&out);
     stn_replay_log_free(&r.log);
@@ -389,7 +435,7 @@ takes_three_hours_and_a_day_and_no_more(void **state)
     assert_int_equal(rc, STN_LIMIT);
     assert_int_equal(r.log.nsegments, STN_REPLAY_SEGMENTS);
     assert_int_equal(stn_replay_log_listed(&r.log), STN_REPLAY_SEGMENTS);
-    assert_int_equal(stn_replay_playlist(&r.log, 0,
+    assert_int_equal(stn_replay_playlist(&r.log, 0, START,
                                          "abcdefghijklmnopqrstuvwxyz01234",
                                          &out), STN_OK);
 
@@ -531,6 +577,7 @@ main(void)
         cmocka_unit_test(tells_live_hold_dead_air_and_what_is_lost),
         cmocka_unit_test(keeps_chapters_within_bounds),
         cmocka_unit_test(writes_playlists),
+        cmocka_unit_test(tells_how_far_a_file_is_listed),
         cmocka_unit_test(writes_chapters),
         cmocka_unit_test(takes_three_hours_and_a_day_and_no_more),
         cmocka_unit_test(keeps_records_and_finds_them_broken),

@@ -74,6 +74,16 @@ sub story($self, $start = 'latest') {
 }
 
 
+# What a playlist calls a file of its own replay: it must be right wherever it
+# was loaded from.
+
+sub own($self, $uri, $start) {
+    my $own = readlink($self->path($start)) // $start;
+    return $uri =~ m{^\.\./\Q$own\E/([^/]+)$}
+           ? $1 : die "$self->{stream}: $uri in the playlist of $own\n";
+}
+
+
 # A playlist: {segments => [{file, at, len, duration, discontinuity, map}],
 # target, ended, text}; undef when there is none.
 
@@ -92,8 +102,9 @@ sub playlist($self, $rend = 'audio', $start = 'latest') {
             @s{qw(len at)} = ($1, $2);
 
         } elsif ($line =~ /^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)\@0"$/) {
-            $map = $1;
-            $p{inits}{$1} = $2;
+            my $len = $2;
+            $map = $self->own($1, $start);
+            $p{inits}{$map} = $len;
 
         } elsif ($line =~ /^#EXT-X-TARGETDURATION:(\d+)$/) {
             $p{target} = $1;
@@ -105,7 +116,8 @@ sub playlist($self, $rend = 'audio', $start = 'latest') {
             $p{ended} = 1;
 
         } elsif ($line !~ /^#/) {
-            push(@{ $p{segments} }, { %s, file => $line, map => $map });
+            push(@{ $p{segments} },
+                 { %s, file => $self->own($line, $start), map => $map });
             %s = ();
         }
     }
@@ -230,7 +242,7 @@ sub record(%r) {
     my $r = pack('N a4 a4 N Q> N N N Q> N N N N', 64, 'free', 'StnR',
                  ($r{live} // 1) | ($r{last} ? 4 : 0), $r{msn}, $r{part},
                  $r{rate}, 0, $r{pos}, $r{duration}, length($r{bytes}),
-                 Compress::Zlib::crc32($r{bytes}), 0);
+                 Compress::Zlib::crc32($r{bytes}), $r{lost_ms} // 0);
     return $r . pack('N', Compress::Zlib::crc32($r));
 }
 
@@ -251,14 +263,15 @@ sub part($time, @frames) {
 
 
 # Writes a replay of that many seconds whose last part ended at end (Unix
-# time), as a killed node leaves it.  init and media are of 48 kHz.
+# time), as a killed node leaves it.  init and media are of 48 kHz; with
+# scattered something is missing before each of its parts, of a second.
 
 sub make_up($self, %o) {
     my $frames = $o{media}{frames};
     my $parts = int($o{seconds} * 48000 / (47 * 1024));
     my $pos = int($o{end} * 48000) - $parts * 47 * 1024;
     my $start = POSIX::strftime('%Y%m%dT%H%M%SZ', gmtime($pos / 48000));
-    my $dir = $self->path($start);
+    my $dir = $self->path(".$start");
 
     File::Path::make_path($dir);
     Stentor::Node::spew("$dir/.plan",
@@ -277,11 +290,15 @@ sub make_up($self, %o) {
         print {$f} record(msn => 1000 + int($n / 6), part => $n % 6,
                           rate => 48000, pos => $pos + $n * 47 * 1024,
                           duration => 47 * 1024, last => $n % 6 == 5,
+                          lost_ms => $o{scattered} ? 1 : 0,
                           bytes => $bytes), $bytes;
     }
 
     print {$f} $o{torn} // '';
     close($f) or die "$dir: $!\n";
+
+    # nobody comes upon half of it
+    rename($dir, $self->path($start)) or die "$dir: $!\n";
 
     return $start;
 }
