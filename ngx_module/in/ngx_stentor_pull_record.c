@@ -264,7 +264,7 @@ ngx_stentor_pull_part(ngx_stentor_link_t *link, stn_relay_part_t *part)
 }
 
 
-/* The stream has been claimed, and has a part. */
+/* As long as the stream is the pull's to write. */
 
 static void
 ngx_stentor_pull_date(ngx_stentor_link_t *link, int64_t most_us)
@@ -274,6 +274,13 @@ ngx_stentor_pull_date(ngx_stentor_link_t *link, int64_t most_us)
     ngx_stentor_stream_t  *st;
 
     pull = link->data;
+
+    if (!pull->stream.entered
+        || !ngx_stentor_store_valid(&pull->stream.claim))
+    {
+        return;
+    }
+
     st = pull->stream.claim.stream;
     off = link->clock_us - (int64_t) ngx_stentor_load(&st->clock_us);
 

@@ -32,6 +32,7 @@ typedef struct {
     ngx_stentor_source_t        source;
     ngx_stentor_conf_t         *scf;
     ngx_msec_t                  media_timeout;
+    ngx_msec_t                  due;        /* when there must be audio */
     uint64_t                    bytes;      /* counted so far */
     uint64_t                    video_messages;
     uint64_t                    video_bytes;
@@ -70,6 +71,10 @@ ngx_int_t ngx_stream_stentor_rtmp_entered(ngx_stream_stentor_rtmp_t *ctx,
 /* Tells the broadcaster that the door has refused him, and closes a little
  * later.  Returns NGX_OK. */
 ngx_int_t ngx_stream_stentor_rtmp_reject(ngx_stream_stentor_rtmp_t *ctx);
+
+/* There must be audio within so many ms from now on, or the session ends. */
+void ngx_stream_stentor_rtmp_expect(ngx_stream_stentor_rtmp_t *ctx,
+    ngx_msec_t ms);
 
 /* Adds n to a counter of this worker. */
 void ngx_stream_stentor_rtmp_count(ngx_stream_stentor_rtmp_t *ctx,

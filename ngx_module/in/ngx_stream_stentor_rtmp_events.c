@@ -222,7 +222,7 @@ ngx_stream_stentor_rtmp_entered(ngx_stream_stentor_rtmp_t *ctx, ngx_int_t rc)
                   "broadcaster publishes stream \"%V/%V\"",
                   &ctx->source.app->name, &ctx->source.name);
 
-    ngx_add_timer(ctx->connection->read, ctx->media_timeout);
+    ngx_stream_stentor_rtmp_expect(ctx, ctx->media_timeout);
 
     return stn_rtmp_accept_publish(&ctx->rtmp) == STN_OK ? NGX_OK : NGX_ERROR;
 }
@@ -273,7 +273,7 @@ ngx_stream_stentor_rtmp_audio(ngx_stream_stentor_rtmp_t *ctx)
                                  &ctx->event.au);
 
     if (rc == NGX_OK) {
-        ngx_add_timer(ctx->connection->read, ctx->media_timeout);
+        ngx_stream_stentor_rtmp_expect(ctx, ctx->media_timeout);
 
     } else if (rc == NGX_AGAIN) {
         ngx_del_timer(ctx->connection->read);

@@ -16,8 +16,8 @@
 /* Buffers read from one session before others get their turn. */
 #define NGX_STREAM_STENTOR_RTMP_READS   16
 
-/* A timer that the event loop comes to so late tells of the event loop, which
- * has been stopped: what came meanwhile is to be read first. */
+/* When the event loop finds so late that there has been no audio, it has been
+ * stopped: what came meanwhile is to be read first. */
 #define NGX_STREAM_STENTOR_RTMP_LATE    1000
 
 
@@ -43,7 +43,7 @@ static ngx_int_t ngx_stream_stentor_rtmp_run(ngx_stream_stentor_rtmp_t *ctx);
 static ngx_int_t ngx_stream_stentor_rtmp_send(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_finish(ngx_stream_stentor_rtmp_t *ctx,
     ngx_int_t rc);
-static ngx_uint_t ngx_stream_stentor_rtmp_late(ngx_event_t *rev);
+static ngx_uint_t ngx_stream_stentor_rtmp_late(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_timeout(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_account(ngx_stream_stentor_rtmp_t *ctx);
 static void ngx_stream_stentor_rtmp_door(void *data, ngx_int_t rc);
@@ -289,7 +289,7 @@ ngx_stream_stentor_rtmp_read(ngx_event_t *rev)
         return;
     }
 
-    if (rev->timedout && !ngx_stream_stentor_rtmp_late(rev)) {
+    if (rev->timedout && !ngx_stream_stentor_rtmp_late(ctx)) {
         ngx_stream_stentor_rtmp_timeout(ctx);
         return;
     }
@@ -528,19 +528,30 @@ ngx_stream_stentor_rtmp_write(ngx_event_t *wev)
 }
 
 
-/* Whether the time-out may not be his fault: he gets a little more. */
+void
+ngx_stream_stentor_rtmp_expect(ngx_stream_stentor_rtmp_t *ctx, ngx_msec_t ms)
+{
+    ctx->due = ngx_current_msec + ms;
+
+    ngx_add_timer(ctx->connection->read, ms);
+}
+
+
+/* Whether it may not be his fault that there was no audio: he gets a little
+ * more time. */
 
 static ngx_uint_t
-ngx_stream_stentor_rtmp_late(ngx_event_t *rev)
+ngx_stream_stentor_rtmp_late(ngx_stream_stentor_rtmp_t *ctx)
 {
-    if ((ngx_msec_int_t) (ngx_current_msec - rev->timer.key)
-        < NGX_STREAM_STENTOR_RTMP_LATE)
+    if (!ctx->publishing || ctx->closing || ctx->ended
+        || (ngx_msec_int_t) (ngx_current_msec - ctx->due)
+           < NGX_STREAM_STENTOR_RTMP_LATE)
     {
         return 0;
     }
 
-    rev->timedout = 0;
-    ngx_add_timer(rev, NGX_STREAM_STENTOR_RTMP_LATE);
+    ctx->connection->read->timedout = 0;
+    ngx_stream_stentor_rtmp_expect(ctx, NGX_STREAM_STENTOR_RTMP_LATE);
 
     return 1;
 }
