@@ -79,7 +79,7 @@ sub fails($work, $function, $call, $notices) {
 
 $ordeal->up($table);
 
-for my $work (qw(listen join status rtmp key pull replay redis)) {
+for my $work (qw(listen join status rtmp ladder key pull replay redis)) {
     my @odd = $work{$work}->($ordeal);
 
     # a machine that has much to do may be too late for once
@@ -92,6 +92,7 @@ fails('join', 'ngx_http_stentor_admit_refuse', 'ngx_pnalloc', 1);
 fails('status', 'ngx_http_stentor_status_send', 'ngx_create_temp_buf', 1);
 fails('rtmp', 'ngx_stentor_thread', 'pthread_create', 1);
 fails('rtmp', 'ngx_stentor_claim_rings', 'ngx_slab_alloc_locked', 1);
+fails('ladder', 'stn_ladder_live_reserve', 'malloc', 1);
 fails('key', 'stn_digest_sha256', 'EVP_Digest', 1);
 fails('pull', 'ngx_stentor_fetch_begin', 'curl_easy_init', 1);
 fails('replay', 'ngx_stentor_replay_write', 'pwrite', 1);

@@ -548,6 +548,11 @@ stn_stream_next(stn_stream_t *s, int64_t now_us, stn_stream_parts_t *parts)
 
         rc = stn_stream_frame(s, now_us, &f);
 
+        if (rc < 0) {
+            return stn_stream_fail(s, rc, rc == STN_NOMEM ? "out of memory"
+                                          : "no more audio can be made");
+        }
+
         if (rc == STN_OK) {
             rc = stn_stream_pack(s, &f);
         }

@@ -138,7 +138,7 @@ int stn_stream_feed(stn_stream_t *s, const stn_au_t *au, int64_t now_us);
 /*
  * The next part of all renditions, if its time has come by now_us; its data
  * is valid until the next call.  Returns STN_OK; STN_AGAIN: nothing before
- * the next unit, or before s->due_us; STN_ERROR with s->reason.
+ * the next unit, or before s->due_us; STN_ERROR or STN_NOMEM with s->reason.
  */
 int stn_stream_next(stn_stream_t *s, int64_t now_us,
     stn_stream_parts_t *parts);
