@@ -17,10 +17,6 @@
 #include <time.h>
 
 
-/* Two replays of a stream do not begin in the same second; if it looks so,
- * the clock was set back, and these names are tried. */
-#define NGX_STENTOR_REPLAY_NAMES  100
-
 
 static ngx_int_t ngx_stentor_replay_directory(ngx_stentor_replay_files_t *f,
     int64_t start_us);
@@ -99,27 +95,32 @@ ngx_stentor_replay_begin(ngx_stentor_replay_files_t *f,
 }
 
 
+/* Whoever looks for the newest one goes by names.  So one that begins when the
+ * clock was set back, or in the second of the one before, is called as if it
+ * had begun right behind that. */
+
 static ngx_int_t
 ngx_stentor_replay_directory(ngx_stentor_replay_files_t *f, int64_t start_us)
 {
-    time_t      sec;
-    struct tm   tm;
-    ngx_uint_t  i;
+    char       last[NGX_STENTOR_REPLAY_START];
+    time_t     sec;
+    struct tm  tm;
 
-    for (i = 0; i < NGX_STENTOR_REPLAY_NAMES; i++) {
-        sec = (time_t) (start_us / 1000000 + i);
-        gmtime_r(&sec, &tm);
-        strftime(f->start, sizeof(f->start), "%Y%m%dT%H%M%SZ", &tm);
+    sec = (time_t) (start_us / 1000000);
+    ngx_memzero(&tm, sizeof(tm));
 
-        if (mkdirat(f->home, f->start, 0755) == 0) {
-            f->dir = openat(f->home, f->start,
-                            O_RDONLY|O_DIRECTORY|O_CLOEXEC);
-            break;
-        }
+    if (ngx_stentor_replay_newest(f->home, last) == NGX_OK
+        && strptime(last, NGX_STENTOR_REPLAY_NAME, &tm))
+    {
+        sec = ngx_max(sec, timegm(&tm) + 1);
+    }
 
-        if (ngx_errno != NGX_EEXIST) {
-            break;
-        }
+    gmtime_r(&sec, &tm);
+
+    if (strftime(f->start, sizeof(f->start), NGX_STENTOR_REPLAY_NAME, &tm)
+        && mkdirat(f->home, f->start, 0755) == 0)
+    {
+        f->dir = openat(f->home, f->start, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
     }
 
     return f->dir != -1 ? NGX_OK

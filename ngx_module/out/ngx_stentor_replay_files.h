@@ -21,8 +21,9 @@
 #include "replay/stn_replay_walk.h"
 
 
-/* "20260101T200000Z", and a zero. */
+/* "20260101T200000Z", and a zero; and as strftime() knows it. */
 #define NGX_STENTOR_REPLAY_START  17
+#define NGX_STENTOR_REPLAY_NAME   "%Y%m%dT%H%M%SZ"
 
 /* A replay that is found damaged so many times is set aside: its plan is
  * renamed to that. */
@@ -122,6 +123,10 @@ ngx_int_t ngx_stentor_replay_end(ngx_stentor_replay_files_t *f);
 
 /* Lets go of it, whatever state it is in. */
 void ngx_stentor_replay_close(ngx_stentor_replay_files_t *f);
+
+/* The start of the newest replay in a stream's directory, home.  Returns
+ * NGX_OK; NGX_DECLINED: there is none; NGX_ERROR. */
+ngx_int_t ngx_stentor_replay_newest(int home, char *start);
 
 /* Whether name is one of a replay's directory. */
 ngx_uint_t ngx_stentor_replay_is_start(const char *name);

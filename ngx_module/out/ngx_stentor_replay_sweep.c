@@ -295,9 +295,14 @@ static void
 ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     ngx_stentor_replay_files_t *f)
 {
-    if (ngx_stentor_store_now() - f->segments.mark.end_us / 1000
-        <= (int64_t) sw->app->replay.end)
-    {
+    int64_t  age;
+
+    /* one of the future is of a clock that was set back: nobody goes on with
+     * that, either */
+
+    age = ngx_stentor_store_now() - f->segments.mark.end_us / 1000;
+
+    if (ngx_abs(age) <= (int64_t) sw->app->replay.end) {
         return;
     }
 
