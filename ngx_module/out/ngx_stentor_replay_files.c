@@ -518,7 +518,13 @@ ngx_stentor_replay_end(ngx_stentor_replay_files_t *f)
         return ngx_stentor_replay_fail(f, "a media file cannot be cut");
     }
 
-    if (ngx_stentor_replay_tell(f) != NGX_OK) {
+    /* what listeners have been told is not taken back, whatever comes of it */
+
+    f->plan.over_us = ngx_max(f->segments.end_us, 1);
+
+    if (ngx_stentor_replay_plan(f) != NGX_OK
+        || ngx_stentor_replay_tell(f) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -536,7 +542,7 @@ ngx_stentor_replay_end(ngx_stentor_replay_files_t *f)
         return ngx_stentor_replay_fail(f, "its directory cannot be synced");
     }
 
-    f->plan.end_us = ngx_max(f->segments.end_us, 1);
+    f->plan.end_us = f->plan.over_us;
 
     return ngx_stentor_replay_plan(f);
 }
@@ -636,6 +642,7 @@ ngx_stentor_replay_index(ngx_stentor_replay_files_t *f, int fd,
 {
     int                rc;
     u_char             head[STN_REPLAY_ROOM];
+    ngx_err_t          err;
     struct stat        st;
     stn_replay_walk_t  w;
 
@@ -663,14 +670,24 @@ ngx_stentor_replay_index(ngx_stentor_replay_files_t *f, int fd,
         return NGX_ERROR;
     }
 
-    stn_replay_room(head, init->data, size);
-
     if (ngx_stentor_replay_write(fd, moov->data, moov->len, size) != NGX_OK
         || ftruncate(fd, (off_t) (size + moov->len)) == -1
-        || (f->conf->fsync && fdatasync(fd) == -1)
-        || ngx_stentor_replay_write(fd, head, sizeof(head),
-                                    stn_replay_room_at(init->data))
-           != NGX_OK
+        || (f->conf->fsync && fdatasync(fd) == -1))
+    {
+        /* half of it would be one too many for players */
+
+        err = ngx_errno;
+        (void) ftruncate(fd, (off_t) size);
+        ngx_set_errno(err);
+
+        return NGX_ERROR;
+    }
+
+    stn_replay_room(head, init->data, size);
+
+    if (ngx_stentor_replay_write(fd, head, sizeof(head),
+                                 stn_replay_room_at(init->data))
+        != NGX_OK
         || (f->conf->fsync && fdatasync(fd) == -1))
     {
         return NGX_ERROR;

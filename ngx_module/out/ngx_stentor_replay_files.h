@@ -81,7 +81,8 @@ void ngx_stentor_replay_init(ngx_stentor_replay_files_t *f,
     ngx_stentor_replay_conf_t *conf, ngx_str_t *stream, ngx_log_t *log);
 
 /*
- * Opens the stream's newest replay if it has not ended, and repairs it.
+ * Opens the stream's newest replay if it has not ended, and repairs it; one
+ * whose plan.over_us says that it is over can only be ended, once more.
  * Returns NGX_OK; NGX_DECLINED: there is none, and *end_us is where the last
  * one ended (Unix time; 0: there was none, or it was damaged and is set aside);
  * NGX_AGAIN while somebody else has it; NGX_ERROR with errno and f->what.

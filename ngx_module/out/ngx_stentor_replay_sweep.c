@@ -302,7 +302,8 @@ ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
 
     age = ngx_stentor_store_now() - f->segments.mark.end_us / 1000;
 
-    if (ngx_abs(age) <= (int64_t) sw->app->replay.end) {
+    if (f->plan.over_us == 0 && ngx_abs(age) <= (int64_t) sw->app->replay.end)
+    {
         return;
     }
 
