@@ -70,6 +70,7 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
 
     if (w->reached && w->reached < first) {
         ngx_stentor_writer_lost(w, first - w->reached);
+        w->reached = first;
     }
 
     w->next = ngx_max(w->next, first);
@@ -91,7 +92,9 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
                 return NGX_OK;
             }
 
-            ngx_stentor_writer_lost(w, 1);
+            if (w->next >= w->reached) {
+                ngx_stentor_writer_lost(w, 1);
+            }
         }
 
         w->next++;
