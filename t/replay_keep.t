@@ -96,11 +96,15 @@ my $latest = Stentor::Broadcaster->start(port => $small->port_rtmp(),
 $small->wait_stream('live/studio1/latest', sub ($st) {
     return $st && $st->{state} eq 'live';
 });
+my $hidden = broadcaster($small, media => $media, name => '.hidden');
 my $n = $small->stream('live/studio1')->{parts};
 $small->wait_stream('live/studio1', sub ($st) { $st->{parts} > $n + 5 });
 is($small->stream('live/studio1/latest')->{replay}, 'off',
    'a stream called "latest" is not written');
-$_->stop() for $b, $latest;
+is($small->stream('live/.hidden')->{replay}, 'off',
+   'nor one whose name begins with a dot');
+ok(!-e "$dir/live/.hidden", 'it has no directory');
+$_->stop() for $b, $latest, $hidden;
 $small->done('TERM');
 
 # --- a directory that is not there yet: told before it is needed
