@@ -49,6 +49,7 @@ static const char *ngx_stentor_replay_param(ngx_stentor_replay_conf_t *conf,
 ngx_stentor_replays_t *
 ngx_stentor_replays_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
 {
+    pthread_condattr_t      attr;
     ngx_stentor_replays_t  *replays;
 
     /* what a thread may still use when the worker has not waited for it */
@@ -72,7 +73,10 @@ ngx_stentor_replays_create(ngx_cycle_t *cycle, ngx_stentor_conf_t *scf)
     }
 
     pthread_mutex_init(&replays->mutex, NULL);
-    pthread_cond_init(&replays->cond, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&replays->cond, &attr);
+    pthread_condattr_destroy(&attr);
 
     replays->timer.handler = ngx_stentor_replays_timer;
     replays->timer.data = scf->worker.wake->connection;
