@@ -100,17 +100,23 @@ grows(1, 'written');
 
 # --- full
 
-my $filler = $node->disk() . '/filler';
-open(my $f, '>:raw', $filler) or die "$filler: $!\n";
-1 while (syswrite($f, 'x' x 4096) // 0) == 4096;
-close($f);
+sub filler() { return $node->disk() . '/filler' }
 
+sub fill() {
+    open(my $f, '>:raw', filler()) or die filler() . ": $!\n";
+    1 while (syswrite($f, 'x' x 4096) // 0) == 4096;
+    close($f);
+}
+
+sub lost() { return $node->status()->{replay}{lost} }
+
+fill();
 fails('full');
 plays('full');
 conforms('the playlist is good', $r->violations());
-unlink($filler) or die "$filler: $!\n";
+unlink(filler()) or die filler() . ": $!\n";
 recovers('room again');
-is($node->status()->{replay}{lost}, 0, 'and nothing is lost');
+is(lost(), 0, 'and nothing is lost');
 unlike($r->story(), qr/lost/, 'not even a gap: ' . $r->story());
 
 # --- read-only: whoever has a file open for writing keeps a disk from that, so
@@ -152,7 +158,7 @@ sub hang($seconds) {
 
 hang(6);
 recovers('it answers');
-is($node->status()->{replay}{lost}, 0, 'nothing is lost');
+is(lost(), 0, 'nothing is lost');
 
 hang(20);
 ok($node->wait_status(sub ($s) { $s->{replay}{lost} > 0 }),
@@ -163,6 +169,20 @@ recovers('it answers');
 like($r->story(), qr/^live [\d.]+, lost [\d.]+, live/,
      'with a gap: ' . $r->story());
 plays('with a gap');
+
+# --- full for longer than parts wait, and tried again all the while
+
+my $before = lost();
+fill();
+my $from = $node->stream('live/studio1')->{parts};
+$node->wait_stream('live/studio1', sub ($st) { $st->{parts} >= $from + 125 },
+                   50);
+fails('full for long');
+unlink(filler()) or die filler() . ": $!\n";
+recovers('room again');
+my ($gap) = $r->story() =~ /lost ([\d.]+), live [\d.]+$/;
+my $seconds = (lost() - $before) * 0.2;
+cmp_ok(abs($seconds - $gap), '<', 1, "what is lost is counted once: $gap s");
 
 # --- and live?
 

@@ -55,12 +55,18 @@ my ($other, @other) = replays('live/c', dir => "$dir", ages => [6000, 100]);
 my ($foreign, @foreign) = replays('else/c', dir => "$dir", ages => [6000]);
 my ($nested, @nested) = replays('live/nested/d', dir => "$dir",
                                 ages => [6000, 100]);
+
+# one that somebody has put something of his own into
+my ($mixed, @mixed) = replays('live/mixed', dir => "$dir", ages => [5500]);
+my $extra = $mixed->path($mixed[0]) . '/extra';
+mkdir($extra) or die "$extra: $!\n";
 mkdir("$dir/live/notes");
 Stentor::Node::spew("$dir/live/notes/mine.txt", 'hands off');
 
 my %below = (stentor =>
              "application live/nested { replay $dir end=2h keep=30d; }");
 my $node = Stentor::Node->new(window => '8s', linger => '1s', %below,
+    expected => qr/cannot\ be\ removed/x,
     application => "replay $dir keep=1h end=10s;");
 
 ok($node->wait_until(sub {
@@ -71,7 +77,17 @@ is(kept($nested), "@nested", 'be they below the same directory');
 is($nested->playlist('audio', $_), undef, 'which are not ended, either')
     for @nested;
 ok(-e "$dir/live/notes/mine.txt", 'nor what is no replay');
+ok($node->wait_until(sub {
+    return $node->log() =~ /\[crit\].*live\/mixed.*cannot be removed/;
+}, 30), 'one that cannot be removed is told of');
+ok(-e $mixed->path($mixed[0]) . '/.plan', 'what is left of it is known');
+ok(!-e $mixed->path($mixed[0]) . '/audio.m4a', 'there is as little as may be');
 is($node->status()->{replay}{removed}, 3, 'they are counted');
+rmdir($extra) or die "$extra: $!\n";
+ok($node->wait_until(sub { kept($mixed) eq '' }, 30),
+   'it is tried again: removed');
+my @told = $node->log() =~ /(cannot be removed)/g;
+is(scalar(@told), 1, 'told of once');
 
 # what is being written stays, and what is left is not too much
 $b = broadcaster($node, media => $media);
@@ -96,11 +112,15 @@ my $latest = Stentor::Broadcaster->start(port => $small->port_rtmp(),
 $small->wait_stream('live/studio1/latest', sub ($st) {
     return $st && $st->{state} eq 'live';
 });
+my $hidden = broadcaster($small, media => $media, name => '.hidden');
 my $n = $small->stream('live/studio1')->{parts};
 $small->wait_stream('live/studio1', sub ($st) { $st->{parts} > $n + 5 });
 is($small->stream('live/studio1/latest')->{replay}, 'off',
    'a stream called "latest" is not written');
-$_->stop() for $b, $latest;
+is($small->stream('live/.hidden')->{replay}, 'off',
+   'nor one whose name begins with a dot');
+ok(!-e "$dir/live/.hidden", 'it has no directory');
+$_->stop() for $b, $latest, $hidden;
 $small->done('TERM');
 
 # --- a directory that is not there yet: told before it is needed

@@ -310,7 +310,8 @@ ngx_stentor_replays_look(ngx_stentor_replays_t *replays,
 }
 
 
-/* A stream must not be named as what lies in another one's directory. */
+/* A stream must not be named as what lies in another one's directory, nor as
+ * what is hidden: that is not served, and nobody sweeps it. */
 
 static ngx_uint_t
 ngx_stentor_replays_fit(ngx_str_t *name)
@@ -327,7 +328,7 @@ ngx_stentor_replays_fit(ngx_str_t *name)
 
         ngx_cpystrn((u_char *) level, p, len + 1);
 
-        if (ngx_strcmp(level, "latest") == 0
+        if (level[0] == '.' || ngx_strcmp(level, "latest") == 0
             || ngx_stentor_replay_is_start(level))
         {
             return 0;

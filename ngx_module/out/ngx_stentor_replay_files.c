@@ -17,10 +17,6 @@
 #include <time.h>
 
 
-/* Two replays of a stream do not begin in the same second; if it looks so,
- * the clock was set back, and these names are tried. */
-#define NGX_STENTOR_REPLAY_NAMES  100
-
 
 static ngx_int_t ngx_stentor_replay_directory(ngx_stentor_replay_files_t *f,
     int64_t start_us);
@@ -99,27 +95,32 @@ ngx_stentor_replay_begin(ngx_stentor_replay_files_t *f,
 }
 
 
+/* Whoever looks for the newest one goes by names.  So one that begins when the
+ * clock was set back, or in the second of the one before, is called as if it
+ * had begun right behind that. */
+
 static ngx_int_t
 ngx_stentor_replay_directory(ngx_stentor_replay_files_t *f, int64_t start_us)
 {
-    time_t      sec;
-    struct tm   tm;
-    ngx_uint_t  i;
+    char       last[NGX_STENTOR_REPLAY_START];
+    time_t     sec;
+    struct tm  tm;
 
-    for (i = 0; i < NGX_STENTOR_REPLAY_NAMES; i++) {
-        sec = (time_t) (start_us / 1000000 + i);
-        gmtime_r(&sec, &tm);
-        strftime(f->start, sizeof(f->start), "%Y%m%dT%H%M%SZ", &tm);
+    sec = (time_t) (start_us / 1000000);
+    ngx_memzero(&tm, sizeof(tm));
 
-        if (mkdirat(f->home, f->start, 0755) == 0) {
-            f->dir = openat(f->home, f->start,
-                            O_RDONLY|O_DIRECTORY|O_CLOEXEC);
-            break;
-        }
+    if (ngx_stentor_replay_newest(f->home, last) == NGX_OK
+        && strptime(last, NGX_STENTOR_REPLAY_NAME, &tm))
+    {
+        sec = ngx_max(sec, timegm(&tm) + 1);
+    }
 
-        if (ngx_errno != NGX_EEXIST) {
-            break;
-        }
+    gmtime_r(&sec, &tm);
+
+    if (strftime(f->start, sizeof(f->start), NGX_STENTOR_REPLAY_NAME, &tm)
+        && mkdirat(f->home, f->start, 0755) == 0)
+    {
+        f->dir = openat(f->home, f->start, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
     }
 
     return f->dir != -1 ? NGX_OK
@@ -517,7 +518,13 @@ ngx_stentor_replay_end(ngx_stentor_replay_files_t *f)
         return ngx_stentor_replay_fail(f, "a media file cannot be cut");
     }
 
-    if (ngx_stentor_replay_tell(f) != NGX_OK) {
+    /* what listeners have been told is not taken back, whatever comes of it */
+
+    f->plan.over_us = ngx_max(f->segments.end_us, 1);
+
+    if (ngx_stentor_replay_plan(f) != NGX_OK
+        || ngx_stentor_replay_tell(f) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -535,7 +542,7 @@ ngx_stentor_replay_end(ngx_stentor_replay_files_t *f)
         return ngx_stentor_replay_fail(f, "its directory cannot be synced");
     }
 
-    f->plan.end_us = ngx_max(f->segments.end_us, 1);
+    f->plan.end_us = f->plan.over_us;
 
     return ngx_stentor_replay_plan(f);
 }
@@ -635,6 +642,7 @@ ngx_stentor_replay_index(ngx_stentor_replay_files_t *f, int fd,
 {
     int                rc;
     u_char             head[STN_REPLAY_ROOM];
+    ngx_err_t          err;
     struct stat        st;
     stn_replay_walk_t  w;
 
@@ -662,14 +670,24 @@ ngx_stentor_replay_index(ngx_stentor_replay_files_t *f, int fd,
         return NGX_ERROR;
     }
 
-    stn_replay_room(head, init->data, size);
-
     if (ngx_stentor_replay_write(fd, moov->data, moov->len, size) != NGX_OK
         || ftruncate(fd, (off_t) (size + moov->len)) == -1
-        || (f->conf->fsync && fdatasync(fd) == -1)
-        || ngx_stentor_replay_write(fd, head, sizeof(head),
-                                    stn_replay_room_at(init->data))
-           != NGX_OK
+        || (f->conf->fsync && fdatasync(fd) == -1))
+    {
+        /* half of it would be one too many for players */
+
+        err = ngx_errno;
+        (void) ftruncate(fd, (off_t) size);
+        ngx_set_errno(err);
+
+        return NGX_ERROR;
+    }
+
+    stn_replay_room(head, init->data, size);
+
+    if (ngx_stentor_replay_write(fd, head, sizeof(head),
+                                 stn_replay_room_at(init->data))
+        != NGX_OK
         || (f->conf->fsync && fdatasync(fd) == -1))
     {
         return NGX_ERROR;

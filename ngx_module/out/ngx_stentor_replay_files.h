@@ -21,8 +21,9 @@
 #include "replay/stn_replay_walk.h"
 
 
-/* "20260101T200000Z", and a zero. */
+/* "20260101T200000Z", and a zero; and as strftime() knows it. */
 #define NGX_STENTOR_REPLAY_START  17
+#define NGX_STENTOR_REPLAY_NAME   "%Y%m%dT%H%M%SZ"
 
 /* A replay that is found damaged so many times is set aside: its plan is
  * renamed to that. */
@@ -80,7 +81,8 @@ void ngx_stentor_replay_init(ngx_stentor_replay_files_t *f,
     ngx_stentor_replay_conf_t *conf, ngx_str_t *stream, ngx_log_t *log);
 
 /*
- * Opens the stream's newest replay if it has not ended, and repairs it.
+ * Opens the stream's newest replay if it has not ended, and repairs it; one
+ * whose plan.over_us says that it is over can only be ended, once more.
  * Returns NGX_OK; NGX_DECLINED: there is none, and *end_us is where the last
  * one ended (Unix time; 0: there was none, or it was damaged and is set aside);
  * NGX_AGAIN while somebody else has it; NGX_ERROR with errno and f->what.
@@ -122,6 +124,10 @@ ngx_int_t ngx_stentor_replay_end(ngx_stentor_replay_files_t *f);
 
 /* Lets go of it, whatever state it is in. */
 void ngx_stentor_replay_close(ngx_stentor_replay_files_t *f);
+
+/* The start of the newest replay in a stream's directory, home.  Returns
+ * NGX_OK; NGX_DECLINED: there is none; NGX_ERROR. */
+ngx_int_t ngx_stentor_replay_newest(int home, char *start);
 
 /* Whether name is one of a replay's directory. */
 ngx_uint_t ngx_stentor_replay_is_start(const char *name);

@@ -14,6 +14,13 @@
 #include <sys/stat.h>
 
 
+/* Files are removed in so many turns. */
+#define NGX_STENTOR_REPLAY_TURNS  3
+
+
+static ngx_uint_t ngx_stentor_replay_turn(const char *name);
+
+
 /* The directory above all of them is the operator's: one that is not there is
  * a disk that is not there, and must not be made up on another one. */
 
@@ -180,13 +187,18 @@ ngx_stentor_replay_fail(ngx_stentor_replay_files_t *f, const char *what)
 }
 
 
-/* All of its files; whoever reads one of them reads on. */
+/* All of its files; whoever reads one of them reads on.  First what leads to
+ * the others, last what says that it is a replay that has ended: whatever
+ * fails on the way, it can be tried again. */
 
 ngx_int_t
 ngx_stentor_replay_remove(int home, const char *start)
 {
     int             fd;
     DIR            *dir;
+    ngx_err_t       err;
+    ngx_int_t       rc;
+    ngx_uint_t      turn;
     struct dirent  *de;
 
     fd = openat(home, start, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
@@ -201,11 +213,50 @@ ngx_stentor_replay_remove(int home, const char *start)
         return NGX_ERROR;
     }
 
-    while ((de = readdir(dir))) {
-        (void) unlinkat(fd, de->d_name, 0);
+    rc = NGX_OK;
+    err = 0;
+
+    for (turn = 0; turn < NGX_STENTOR_REPLAY_TURNS && rc == NGX_OK; turn++) {
+        rewinddir(dir);
+
+        while ((de = readdir(dir))) {
+            if (ngx_stentor_replay_turn(de->d_name) == turn
+                && unlinkat(fd, de->d_name, 0) == -1
+                && ngx_errno != NGX_ENOENT)
+            {
+                err = ngx_errno;
+                rc = NGX_ERROR;
+            }
+        }
     }
 
     (void) closedir(dir);
 
+    if (rc != NGX_OK) {
+        ngx_set_errno(err);
+        return NGX_ERROR;
+    }
+
     return unlinkat(home, start, AT_REMOVEDIR) == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+/* When a file is removed; what is none of these is no file. */
+
+static ngx_uint_t
+ngx_stentor_replay_turn(const char *name)
+{
+    size_t  len;
+
+    len = ngx_strlen(name);
+
+    if (ngx_strcmp(name, ".") == 0 || ngx_strcmp(name, "..") == 0) {
+        return NGX_STENTOR_REPLAY_TURNS;
+    }
+
+    if (len > 5 && ngx_strcmp(name + len - 5, ".m3u8") == 0) {
+        return 0;
+    }
+
+    return ngx_strcmp(name, ".plan") == 0 ? NGX_STENTOR_REPLAY_TURNS - 1 : 1;
 }

@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 
 
-static ngx_int_t ngx_stentor_replay_newest(int home, char *start);
 static ngx_int_t ngx_stentor_replay_get_plan(ngx_stentor_replay_files_t *f,
     int64_t *end_us);
 static ngx_int_t ngx_stentor_replay_repair(ngx_stentor_replay_files_t *f);
@@ -80,7 +79,7 @@ ngx_stentor_replay_resume(ngx_stentor_replay_files_t *f, int64_t *end_us)
 
 /* They are named so that the newest is the last. */
 
-static ngx_int_t
+ngx_int_t
 ngx_stentor_replay_newest(int home, char *start)
 {
     int             fd;

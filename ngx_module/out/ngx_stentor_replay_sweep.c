@@ -23,6 +23,9 @@
 /* Replays of an application that are kept account of. */
 #define NGX_STENTOR_SWEEP_MAX  100000
 
+/* What stays wrong is told once in so many sweeps: an hour's. */
+#define NGX_STENTOR_SWEEP_TELL  360
+
 /* Levels of directories that names may have. */
 #define NGX_STENTOR_SWEEP_DEPTH  (NGX_STENTOR_NAME_MAX / 2)
 
@@ -47,6 +50,8 @@ typedef struct {
     ngx_uint_t              n;
     ngx_uint_t              size;        /* of ended, allocated */
     off_t                   total;
+    ngx_uint_t              trouble;     /* boolean: in this sweep; */
+    ngx_uint_t              troubles;    /* sweeps in a row before, with some */
 } ngx_stentor_sweeper_t;
 
 
@@ -67,6 +72,9 @@ static void ngx_stentor_sweeper_add(ngx_stentor_sweeper_t *sw, int home,
     const char *path, const char *start, int64_t end_us);
 static off_t ngx_stentor_sweeper_size(int home, const char *start);
 static void ngx_stentor_sweeper_remove(ngx_stentor_sweeper_t *sw);
+static void ngx_stentor_sweeper_take(ngx_stentor_sweeper_t *sw,
+    ngx_stentor_sweep_t *s, int home, const char *why);
+static ngx_uint_t ngx_stentor_sweeper_tells(ngx_stentor_sweeper_t *sw);
 static int ngx_stentor_sweeper_order(const void *one, const void *two);
 
 
@@ -86,6 +94,8 @@ ngx_stentor_sweeper_run(void *data)
     app = replays->scf->apps.elts;
 
     do {
+        sw.trouble = 0;
+
         for (i = 0; i < replays->scf->apps.nelts; i++) {
 
             if (app[i].replay.dir.len == 0) {
@@ -100,6 +110,9 @@ ngx_stentor_sweeper_run(void *data)
                 (void) close(lock);
             }
         }
+
+        sw.troubles = sw.trouble ? sw.troubles + 1 : 0;
+
     } while (!ngx_stentor_sweeper_sleep(replays));
 
     ngx_free(sw.ended);
@@ -312,9 +325,15 @@ static void
 ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     ngx_stentor_replay_files_t *f)
 {
-    if (ngx_stentor_sweeper_now(sw, &f->stream)
-        - f->segments.mark.end_us / 1000
-        <= (int64_t) sw->app->replay.end)
+    int64_t  age;
+
+    /* one of the future is of a clock that was set back: nobody goes on with
+     * that, either */
+
+    age = ngx_stentor_sweeper_now(sw, &f->stream)
+          - f->segments.mark.end_us / 1000;
+
+    if (f->plan.over_us == 0 && ngx_abs(age) <= (int64_t) sw->app->replay.end)
     {
         return;
     }
@@ -324,9 +343,13 @@ ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     f->shown = 1;
 
     if (ngx_stentor_replay_end(f) != NGX_OK) {
-        ngx_log_error(NGX_LOG_CRIT, &sw->log, ngx_errno,
-                      "replay of stream \"%V\" of %s cannot be ended: %s",
-                      &f->stream, f->start, f->what);
+
+        if (ngx_stentor_sweeper_tells(sw)) {
+            ngx_log_error(NGX_LOG_CRIT, &sw->log, ngx_errno,
+                          "replay of stream \"%V\" of %s cannot be ended: %s",
+                          &f->stream, f->start, f->what);
+        }
+
         return;
     }
 
@@ -342,12 +365,19 @@ ngx_stentor_sweeper_add(ngx_stentor_sweeper_t *sw, int home,
 {
     ngx_stentor_sweep_t  *s;
 
-    if (sw->n == sw->size) {
+    if (sw->n == NGX_STENTOR_SWEEP_MAX) {
 
-        if (sw->size == NGX_STENTOR_SWEEP_MAX) {
-            return;
+        if (ngx_stentor_sweeper_tells(sw)) {
+            ngx_log_error(NGX_LOG_WARN, &sw->log, 0,
+                          "application \"%V\" has more replays than are kept "
+                          "account of, %d", &sw->app->name,
+                          NGX_STENTOR_SWEEP_MAX);
         }
 
+        return;
+    }
+
+    if (sw->n == sw->size) {
         s = realloc(sw->ended, (2 * sw->size + 64) * sizeof(*s));
         if (s == NULL) {
             return;
@@ -446,15 +476,48 @@ ngx_stentor_sweeper_remove(ngx_stentor_sweeper_t *sw)
             continue;
         }
 
-        if (ngx_stentor_replay_remove(home, s->start) == NGX_OK) {
-            sw->total -= s->size;
-            ngx_stentor_store_count(sw->replays->store, sw->replays->slot,
-                                    NGX_STENTOR_REPLAY_REMOVED, 1);
-            ngx_log_error(NGX_LOG_NOTICE, &sw->log, 0,
-                          "replay \"%V/%s%s\" is removed: %s", &sw->app->name,
-                          s->path, s->start, old ? "too old" : "too much");
-        }
+        ngx_stentor_sweeper_take(sw, s, home, old ? "too old" : "too much");
 
         (void) close(home);
     }
+}
+
+
+/* Of one that cannot be removed there may be less. */
+
+static void
+ngx_stentor_sweeper_take(ngx_stentor_sweeper_t *sw, ngx_stentor_sweep_t *s,
+    int home, const char *why)
+{
+    ngx_err_t  err;
+
+    if (ngx_stentor_replay_remove(home, s->start) == NGX_OK) {
+        sw->total -= s->size;
+        ngx_stentor_store_count(sw->replays->store, sw->replays->slot,
+                                NGX_STENTOR_REPLAY_REMOVED, 1);
+        ngx_log_error(NGX_LOG_NOTICE, &sw->log, 0,
+                      "replay \"%V/%s%s\" is removed: %s", &sw->app->name,
+                      s->path, s->start, why);
+        return;
+    }
+
+    err = ngx_errno;
+    sw->total -= s->size - ngx_stentor_sweeper_size(home, s->start);
+
+    if (ngx_stentor_sweeper_tells(sw)) {
+        ngx_log_error(NGX_LOG_CRIT, &sw->log, err,
+                      "replay \"%V/%s%s\" cannot be removed: %s",
+                      &sw->app->name, s->path, s->start, why);
+    }
+}
+
+
+/* Something is wrong, and most likely stays so. */
+
+static ngx_uint_t
+ngx_stentor_sweeper_tells(ngx_stentor_sweeper_t *sw)
+{
+    sw->trouble = 1;
+
+    return sw->troubles % NGX_STENTOR_SWEEP_TELL == 0;
 }

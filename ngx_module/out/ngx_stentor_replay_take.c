@@ -14,12 +14,19 @@
 /* What two rates make of the same time may differ by so much. */
 #define NGX_STENTOR_WRITER_SLACK_US  1000
 
+/* A stream whose newest part is so much older than what its replay has lives by
+ * a clock that was set back.  Another upstream, or a standby, may be behind by
+ * less. */
+#define NGX_STENTOR_WRITER_BACK_US  10000000
+
 /* Silence is a chapter from so long on, where "dead_air" does not say. */
 #define NGX_STENTOR_WRITER_DEAD_MS  10000
 
 
 static ngx_uint_t ngx_stentor_writer_attach(ngx_stentor_writer_t *w);
 static void ngx_stentor_writer_plan(ngx_stentor_writer_t *w);
+static ngx_int_t ngx_stentor_writer_clock(ngx_stentor_writer_t *w,
+    ngx_atomic_uint_t head);
 static ngx_int_t ngx_stentor_writer_part(ngx_stentor_writer_t *w);
 static ngx_int_t ngx_stentor_writer_records(ngx_stentor_writer_t *w);
 static ngx_int_t ngx_stentor_writer_wants(ngx_stentor_writer_t *w);
@@ -57,8 +64,13 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
         return NGX_OK;
     }
 
+    if (ngx_stentor_writer_clock(w, head) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (w->reached && w->reached < first) {
         ngx_stentor_writer_lost(w, first - w->reached);
+        w->reached = first;
     }
 
     w->next = ngx_max(w->next, first);
@@ -80,7 +92,9 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
                 return NGX_OK;
             }
 
-            ngx_stentor_writer_lost(w, 1);
+            if (w->next >= w->reached) {
+                ngx_stentor_writer_lost(w, 1);
+            }
         }
 
         w->next++;
@@ -185,6 +199,52 @@ ngx_stentor_writer_plan(ngx_stentor_writer_t *w)
         ngx_cpystrn((u_char *) w->plan.names[i], (u_char *) w->rends[i].name,
                     sizeof(w->plan.names[i]));
     }
+}
+
+
+/* What a replay has already is told by time, and so nothing would be written
+ * until a clock that was set back is where it was: there is another replay
+ * instead.  Returns NGX_OK, or NGX_ERROR when the one before could not be
+ * ended. */
+
+static ngx_int_t
+ngx_stentor_writer_clock(ngx_stentor_writer_t *w, ngx_atomic_uint_t head)
+{
+    int64_t               end_us, last_us;
+    ngx_stentor_record_t  record;
+
+    if (head == 0
+        || ngx_stentor_store_record(w->replays->store, &w->rends[0].ring,
+                                    head - 1, &record)
+           != NGX_OK
+        || record.rate == 0
+        || !ngx_stentor_writer_attached(w))
+    {
+        return NGX_OK;
+    }
+
+    end_us = stn_rescale(record.pos + record.duration, 1000000, record.rate);
+    last_us = (w->state == NGX_STENTOR_REPLAY_WRITING)
+              ? w->files.segments.end_us : w->after_us;
+
+    if (end_us + NGX_STENTOR_WRITER_BACK_US >= last_us) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, &w->log, 0,
+                  "stream \"%V\" is %L s behind its replay: a clock was set "
+                  "back, another one is to begin", &w->name,
+                  (last_us - end_us) / 1000000);
+
+    if (w->state == NGX_STENTOR_REPLAY_WRITING
+        && ngx_stentor_writer_end(w) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    w->after_us = 0;
+
+    return NGX_OK;
 }
 
 

@@ -133,6 +133,11 @@ ngx_stentor_writer_look(ngx_stentor_writer_t *w)
     case NGX_OK:
         ngx_stentor_writer_go(w, NGX_STENTOR_REPLAY_WRITING);
 
+        if (w->files.plan.over_us) {
+            (void) ngx_stentor_writer_end(w);
+            break;
+        }
+
         /* what the disk has not kept may still be in the store */
 
         w->next = 0;

@@ -21,6 +21,7 @@
 
 static int stn_replay_plan_head(const stn_str_t *line,
     stn_replay_plan_t *plan);
+static int64_t stn_replay_plan_time(const stn_str_t *line, const char *word);
 static int64_t stn_replay_plan_number(stn_str_t *rest, int64_t max);
 static int stn_replay_plan_name(const stn_str_t *line,
     stn_replay_plan_t *plan);
@@ -42,6 +43,10 @@ stn_replay_plan_put(stn_buf_t *out, const stn_replay_plan_t *plan)
         stn_buf_printf(out, "%s\n", plan->names[i]);
     }
 
+    if (plan->over_us) {
+        stn_buf_printf(out, "over %" PRId64 "\n", plan->over_us);
+    }
+
     if (plan->end_us) {
         stn_buf_printf(out, "end %" PRId64 "\n", plan->end_us);
     }
@@ -53,7 +58,7 @@ stn_replay_plan_put(stn_buf_t *out, const stn_replay_plan_t *plan)
 int
 stn_replay_plan_get(const char *text, size_t len, stn_replay_plan_t *plan)
 {
-    stn_str_t  rest, line, end;
+    stn_str_t  rest, line;
 
     memset(plan, 0, sizeof(*plan));
 
@@ -70,16 +75,21 @@ stn_replay_plan_get(const char *text, size_t len, stn_replay_plan_t *plan)
     while (rest.len) {
         (void) stn_str_cut(&rest, '\n', &line, &rest);
 
-        if (line.len > 4 && memcmp(line.data, "end ", 4) == 0) {
-            end.data = line.data + 4;
-            end.len = line.len - 4;
-            plan->end_us = stn_replay_plan_number(&end, INT64_MAX / 2);
+        if (plan->over_us == 0) {
+            plan->over_us = stn_replay_plan_time(&line, "over ");
 
-            return plan->end_us > 0 && rest.len == 0 && plan->conf.n
-                   ? STN_OK : STN_ERROR;
+            if (plan->over_us) {
+                continue;
+            }
         }
 
-        if (stn_replay_plan_name(&line, plan) != STN_OK) {
+        plan->end_us = stn_replay_plan_time(&line, "end ");
+
+        if (plan->end_us) {
+            return rest.len == 0 && plan->conf.n ? STN_OK : STN_ERROR;
+        }
+
+        if (plan->over_us || stn_replay_plan_name(&line, plan) != STN_OK) {
             return STN_ERROR;
         }
     }
@@ -117,6 +127,29 @@ stn_replay_plan_head(const stn_str_t *line, stn_replay_plan_t *plan)
     plan->conf.trim = (trim == 1);
 
     return STN_OK;
+}
+
+
+/* What a line of that word says; 0: it is none, or says nothing. */
+
+static int64_t
+stn_replay_plan_time(const stn_str_t *line, const char *word)
+{
+    size_t     n;
+    int64_t    us;
+    stn_str_t  rest;
+
+    n = strlen(word);
+
+    if (line->len <= n || memcmp(line->data, word, n) != 0) {
+        return 0;
+    }
+
+    rest.data = line->data + n;
+    rest.len = line->len - n;
+    us = stn_replay_plan_number(&rest, INT64_MAX / 2);
+
+    return rest.len == 0 ? stn_max(us, 0) : 0;
 }
 
 

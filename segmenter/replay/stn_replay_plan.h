@@ -9,7 +9,8 @@
  *     StnReplay 1 PART_US PARTS DEAD_US TRIM
  *     RENDITION
  *     ...
- *     end END_US              (once it has ended)
+ *     over END_US             (before listeners are told that it has ended)
+ *     end END_US              (once all of its files are complete)
  */
 
 #ifndef STN_REPLAY_PLAN_H
@@ -25,7 +26,8 @@
 typedef struct {
     stn_replay_conf_t  conf;
     char               names[STN_REPLAY_RENDITIONS][STN_REPLAY_REND_MAX];
-    int64_t            end_us;       /* Unix time; 0: it has not ended */
+    int64_t            over_us;      /* Unix time; 0: it has not ended, */
+    int64_t            end_us;       /* 0: or it is still to be completed */
 } stn_replay_plan_t;
 
 

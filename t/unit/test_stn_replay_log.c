@@ -517,11 +517,22 @@ keeps_plans(void **state)
     assert_memory_equal(&a, &b, sizeof(a));
     assert_int_equal(stn_replay_plan_same(&a, &b), 1);
 
+    /* over, and then complete */
+
     stn_buf_reset(&out);
-    a.end_us = INT64_C(1795668971520000);
+    a.over_us = INT64_C(1795668971520000);
     assert_int_equal(stn_replay_plan_put(&out, &a), STN_OK);
     assert_int_equal(stn_replay_plan_get((char *) out.data, out.len, &b),
                      STN_OK);
+    assert_int_equal(b.over_us, a.over_us);
+    assert_int_equal(b.end_us, 0);
+
+    stn_buf_reset(&out);
+    a.end_us = a.over_us;
+    assert_int_equal(stn_replay_plan_put(&out, &a), STN_OK);
+    assert_int_equal(stn_replay_plan_get((char *) out.data, out.len, &b),
+                     STN_OK);
+    assert_int_equal(b.over_us, a.over_us);
     assert_int_equal(b.end_us, a.end_us);
 
     /* torn, it may say that it has not ended, but nothing else */
@@ -551,6 +562,11 @@ refuses_plans_that_lead_elsewhere(void **state)
         "StnReplay 1 1 6 0 0\n../a\n", "StnReplay 1 1 6 0 0\n..\n",
         "StnReplay 1 1 6 0 0\na\nend \n", "StnReplay 1 1 6 0 0\na\nend 0\n",
         "StnReplay 1 1 6 0 0\na\nend 7\nb\n", "StnReplay 1 1 6 0 0\na~2\n",
+        "StnReplay 1 1 6 0 0\na\nover 7\nb\n",
+        "StnReplay 1 1 6 0 0\nover 7\n",
+        "StnReplay 1 1 6 0 0\na\nover 7\nover 8\n",
+        "StnReplay 1 1 6 0 0\na\nover 0\n",
+        "StnReplay 1 1 6 0 0\na\nover 7 8\n",
         "StnReplay 1 1 6 0 0\na\n\nb\n", "StnReplay 1 -1 6 0 0\na\n",
         "StnReplay 1 1 6 0 0\na\"b\n",
         "StnReplay 1 1 6 0 0\na\na\na\na\na\na\na\na\na\n",
