@@ -26,8 +26,14 @@
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
 
+#include <malloc.h>
+
 
 #define NGX_STENTOR_ZONE_MIN  (8 * 1024 * 1024)
+
+/* What malloc keeps of memory that was given back, for each of its arenas, and
+ * from what size on it keeps nothing. */
+#define NGX_STENTOR_KEPT_MEMORY  (1024 * 1024)
 
 /* Until a worker that could not begin makes way for the next one. */
 #define NGX_STENTOR_AGAIN_MS  200
@@ -36,6 +42,7 @@
 static void *ngx_stentor_create_conf(ngx_cycle_t *cycle);
 static char *ngx_stentor_init_conf(ngx_cycle_t *cycle, void *conf);
 static ngx_int_t ngx_stentor_init_module(ngx_cycle_t *cycle);
+static void ngx_stentor_worker_memory(void);
 static ngx_int_t ngx_stentor_worker_open(ngx_cycle_t *cycle,
     ngx_stentor_conf_t *scf);
 static ngx_int_t ngx_stentor_worker_streams(ngx_cycle_t *cycle,
@@ -453,8 +460,25 @@ ngx_stentor_worker_init(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_stentor_worker_memory();
+
     return ngx_stentor_worker_open(cycle, scf) == NGX_OK
            ? NGX_OK : ngx_stentor_worker_fail(cycle);
+}
+
+
+/* Threads of streams come and go, each of them with some MB in whichever of
+ * malloc's arenas it is given.  By itself malloc learns from blocks of MB, as
+ * encoders have them, to keep twice as much in each arena, for good: a worker
+ * would grow for hours, to ten times of what it uses. */
+
+static void
+ngx_stentor_worker_memory(void)
+{
+#ifdef M_TRIM_THRESHOLD
+    (void) mallopt(M_TRIM_THRESHOLD, NGX_STENTOR_KEPT_MEMORY);
+    (void) mallopt(M_MMAP_THRESHOLD, NGX_STENTOR_KEPT_MEMORY);
+#endif
 }
 
 
