@@ -20,6 +20,7 @@
 
 static ngx_int_t ngx_stentor_replay_directory(ngx_stentor_replay_files_t *f,
     int64_t start_us);
+static ngx_int_t ngx_stentor_replay_claim(ngx_stentor_replay_files_t *f);
 static ngx_int_t ngx_stentor_replay_plan(ngx_stentor_replay_files_t *f);
 static ngx_int_t ngx_stentor_replay_create(ngx_stentor_replay_files_t *f,
     ngx_uint_t i, ngx_stentor_init_t *init);
@@ -63,6 +64,8 @@ ngx_int_t
 ngx_stentor_replay_begin(ngx_stentor_replay_files_t *f,
     stn_replay_plan_t *plan, int64_t start_us)
 {
+    ngx_err_t  err;
+
     f->plan = *plan;
     f->plan.end_us = 0;
     stn_replay_log_init(&f->segments, &plan->conf);
@@ -78,20 +81,17 @@ ngx_stentor_replay_begin(ngx_stentor_replay_files_t *f,
         return NGX_ERROR;
     }
 
-    f->lock = openat(f->dir, ".plan", O_RDWR|O_CREAT|O_CLOEXEC, 0644);
-
-    /* the sweeper may be looking at it, for a moment */
-
-    if (f->lock == -1 || flock(f->lock, LOCK_EX) == -1) {
-        return ngx_stentor_replay_fail(f, "its plan cannot be locked");
+    if (ngx_stentor_replay_claim(f) == NGX_OK) {
+        return NGX_OK;
     }
 
-    if (ngx_stentor_replay_plan(f) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    /* it is tried again, and is not to leave a directory each time */
 
-    return ngx_stentor_replay_sync_names(f, f->home) == NGX_OK ? NGX_OK
-             : ngx_stentor_replay_fail(f, "its directory cannot be synced");
+    err = ngx_errno;
+    (void) ngx_stentor_replay_remove(f->home, f->start);
+    ngx_set_errno(err);
+
+    return NGX_ERROR;
 }
 
 
@@ -117,14 +117,39 @@ ngx_stentor_replay_directory(ngx_stentor_replay_files_t *f, int64_t start_us)
 
     gmtime_r(&sec, &tm);
 
-    if (strftime(f->start, sizeof(f->start), NGX_STENTOR_REPLAY_NAME, &tm)
-        && mkdirat(f->home, f->start, 0755) == 0)
+    if (strftime(f->start, sizeof(f->start), NGX_STENTOR_REPLAY_NAME, &tm) == 0
+        || mkdirat(f->home, f->start, 0755) == -1)
     {
-        f->dir = openat(f->home, f->start, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+        return ngx_stentor_replay_fail(f, "its directory cannot be made");
     }
 
-    return f->dir != -1 ? NGX_OK
-                  : ngx_stentor_replay_fail(f, "its directory cannot be made");
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stentor_replay_claim(ngx_stentor_replay_files_t *f)
+{
+    f->dir = openat(f->home, f->start, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (f->dir == -1) {
+        return ngx_stentor_replay_fail(f, "its directory cannot be opened");
+    }
+
+    f->lock = openat(f->dir, ".plan", O_RDWR|O_CREAT|O_CLOEXEC, 0644);
+
+    /* the sweeper may be looking at it, for a moment */
+
+    if (f->lock == -1 || flock(f->lock, LOCK_EX) == -1) {
+        return ngx_stentor_replay_fail(f, "its plan cannot be locked");
+    }
+
+    if (ngx_stentor_replay_plan(f) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_stentor_replay_sync_names(f, f->home) == NGX_OK ? NGX_OK
+             : ngx_stentor_replay_fail(f, "its directory cannot be synced");
 }
 
 
