@@ -38,7 +38,7 @@ my @VARIANTS = (
 
 # So much slower than alone a machine may be for what went wrong to count, and
 # so often an evening is tried.
-use constant { SLOW => 1.5, TRIES => 3 };
+use constant { SLOW => 1.5, TRIES => 2 };
 
 
 sub begin($name, @options) {

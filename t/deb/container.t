@@ -36,6 +36,9 @@ require 'syscall.ph';
 
 use constant CLONE_NEWNET => 0x40000000;
 
+# where those lie in a stage whom npm is to trust as it does here
+use constant AUTHORITIES => '/authorities.pem';
+
 # after it a runtime kills what it has told to stop
 use constant STOPS => 10;
 
@@ -79,9 +82,16 @@ my %DO = (
         my ($version, $name) = $rest =~ /debian:(\S+)-slim(?: AS (\w+))?$/
             or die "FROM $rest\n";
         $version =~ s/\$\{(\w+)\}/$arg{$1}/;
-        %image = (c => Stentor::Chroot->new($SUITE{$version}), dir => '/');
-        $stage{$name} = $image{c} if $name;
-        $image{c}->install();                # its resolv.conf
+
+        # what a stage that is thrown away installs is there: it takes minutes
+        my $c = Stentor::Chroot->new($SUITE{$version},
+            $name ? Stentor::Chroot::build_packages() : ());
+
+        %image = (c => $c, dir => '/');
+        $stage{$name} = $c if $name;
+        $c->install() if !$name;                # for its resolv.conf
+        system('cp', $ENV{NODE_EXTRA_CA_CERTS}, $c->dir() . AUTHORITIES)
+            if $ENV{NODE_EXTRA_CA_CERTS};
     },
     WORKDIR => sub ($rest) { $image{dir} = $rest },
     COPY => sub ($rest) {
@@ -99,6 +109,8 @@ my %DO = (
             or die "COPY $rest: $?\n";
     },
     RUN => sub ($rest) {
+        local $ENV{NODE_EXTRA_CA_CERTS} = AUTHORITIES
+            if $ENV{NODE_EXTRA_CA_CERTS};
         note($image{c}->must("cd $image{dir} && { $rest; }"));
     },
     map { my $name = $_; $name => sub ($rest) { $image{$name} = $rest } }

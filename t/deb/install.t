@@ -59,11 +59,7 @@ my $aac = Stentor::Encoder::long_tone();
 # Builds the package in a chroot of its own: (its path, what lintian said).
 
 sub build($suite) {
-    my ($setup) = Stentor::Node::slurp("$TOP/scripts/setup")
-        =~ /^want='(.*?)'/ms;
-    my ($more) = Stentor::Node::slurp("$TOP/scripts/setup")
-        =~ /^deb\)\s+want="\$want (.*?)"/ms;
-    my $c = Stentor::Chroot->new($suite, split(' ', "$setup $more"));
+    my $c = Stentor::Chroot->new($suite, Stentor::Chroot::build_packages());
 
     # without what was built here, chroots among it
     my ($rc, $said) = $c->run('mkdir -p /root/tree/build && cd /mnt'

@@ -49,6 +49,17 @@ sub new($class, $suite, @packages) {
 }
 
 
+# What "scripts/setup deb" installs to build the package with.
+
+sub build_packages() {
+    my $setup = Stentor::Node::slurp("$Stentor::Node::TOP/scripts/setup");
+    my ($want) = $setup =~ /^want='(.*?)'/ms;
+    my ($more) = $setup =~ /^deb\)\s+want="\$want (.*?)"/ms;
+
+    return split(' ', "$want $more");
+}
+
+
 sub copy($from, $to) {
     system('cp', '-a', "$from/.", $to) == 0 or die "cp: $?\n";
 }
