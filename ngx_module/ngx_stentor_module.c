@@ -26,8 +26,6 @@
 #include "store/ngx_stentor_reader.h"
 #include "store/ngx_stentor_wake.h"
 
-#include <malloc.h>
-
 
 #define NGX_STENTOR_ZONE_MIN  (8 * 1024 * 1024)
 
