@@ -717,6 +717,8 @@ sub said($self, $mark) {
             or next;
         $text =~ s/,? (?:client|while|stream|context|upstream): .*//;
         $text =~ s/\(\d+: [^)]*\)//;
+        $text =~ s/ in \/\S+$//;
+        $text =~ s/\Q$self->{dir}\E\S*/.../g;
         $text =~ s/"[^"]*"/"..."/g;
         $text =~ s/\b\d[\d.:]*(?:T\d+Z)?\b/N/g;
         $line{"$level: " . $text =~ s/^stentor: //r =~ s/\s+$//r}++;
