@@ -29,7 +29,8 @@ use constant HOURS3 => 3 * 3600;
 my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
 chmod(0755, $dir);
 my $media = Stentor::Media::fixture(freq => 880, bitrate => '64k');
-my $node = Stentor::Node->new(window => '8s', linger => '2s',
+my $node = Stentor::Node->new(part_duration => '1s', window => '36s',
+    linger => '2s',
     application => "replay $dir;", Stentor::Replay::location($dir));
 my $r = Stentor::Replay->new(node => $node, dir => $dir);
 

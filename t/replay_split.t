@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # A replay that becomes as long as one may be: another one goes on with the
-# very next part.
+# very next part.  So it does when segments are to be of another length.
 
 use v5.36;
 
@@ -59,6 +59,23 @@ is(scalar(@{ $r->playlist('audio', $start)->{segments} }), SEGMENTS,
 is($r->chapters($next)->{start}, $r->chapters($start)->{end},
    'the other one goes on where it ends');
 is($node->status()->{replay}{lost}, 0, 'nothing is lost');
+
+# --- segments are to be shorter from now on
+
+my $target = $r->playlist('audio', $next)->{target};
+$node->kill_it();
+$b->kill_it();
+$node->{part_duration} = '700ms';
+$node->write_conf();
+$node->start();
+$b = broadcaster($node, media => $media);
+ok($node->wait_until(sub { $r->starts() == 3 && $r->playlist()->{ended} == 0
+                           && readlink($r->path()) ne $next }, 40),
+   'of another grid: another one');
+is($r->playlist('audio', $next)->{ended}, 1, 'that of before has ended');
+is($r->playlist('audio', $next)->{target}, $target, 'as it was');
+isnt($r->playlist()->{target}, $target, 'the other one is of its own length');
+conforms('both are good', $r->violations('audio', $next), $r->violations());
 
 $b->stop();
 $node->done('TERM');

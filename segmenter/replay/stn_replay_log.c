@@ -187,6 +187,13 @@ stn_replay_log_longest(const stn_replay_conf_t *conf)
 }
 
 
+unsigned
+stn_replay_log_target(const stn_replay_conf_t *conf)
+{
+    return (unsigned) ((stn_replay_log_longest(conf) + 500000) / 1000000);
+}
+
+
 /* What lies between two parts of a segment, a record, is served along. */
 
 static void

@@ -128,8 +128,10 @@ int stn_replay_log_counts(const stn_replay_conf_t *conf,
 int stn_replay_log_add(stn_replay_log_t *log, const stn_replay_record_t *r,
     const uint64_t *offsets, unsigned file);
 
-/* How long a segment may become, in microseconds. */
+/* How long a segment may become, in microseconds; and so EXT-X-TARGETDURATION
+ * in seconds. */
 int64_t stn_replay_log_longest(const stn_replay_conf_t *conf);
+unsigned stn_replay_log_target(const stn_replay_conf_t *conf);
 
 /* Segments that a playlist may list by now: they will not change. */
 size_t stn_replay_log_listed(const stn_replay_log_t *log);

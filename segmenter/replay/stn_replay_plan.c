@@ -220,7 +220,9 @@ stn_replay_plan_same(const stn_replay_plan_t *a, const stn_replay_plan_t *b)
 {
     unsigned  i;
 
-    if (a->conf.n != b->conf.n) {
+    if (a->conf.n != b->conf.n || a->conf.parts != b->conf.parts
+        || stn_replay_log_target(&a->conf) != stn_replay_log_target(&b->conf))
+    {
         return 0;
     }
 

@@ -39,8 +39,12 @@ int stn_replay_plan_put(stn_buf_t *out, const stn_replay_plan_t *plan);
 int stn_replay_plan_get(const char *text, size_t len,
     stn_replay_plan_t *plan);
 
-/* Whether a replay of the one plan may be gone on with by the other: its
- * renditions are the same.  Returns 1 or 0. */
+/*
+ * Whether a replay of the one plan may be gone on with by the other: renditions
+ * and the grid of segments are the same.  Its longest segment was told with the
+ * first one, and must not change.  (Parts of another sample rate are longer or
+ * shorter by less than that.)  Returns 1 or 0.
+ */
 int stn_replay_plan_same(const stn_replay_plan_t *a,
     const stn_replay_plan_t *b);
 

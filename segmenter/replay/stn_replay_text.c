@@ -60,21 +60,22 @@ unsigned
 stn_replay_target(const stn_replay_log_t *log)
 {
     size_t                       i;
-    int64_t                      us, longest;
+    int64_t                      us;
+    unsigned                     target;
     const stn_replay_segment_t  *seg;
 
-    longest = stn_replay_log_longest(&log->conf);
+    target = stn_replay_log_target(&log->conf);
 
-    /* of another grid, before the configuration was changed */
+    /* parts of another sample rate may be longer */
 
     for (i = 0; i < log->nsegments; i++) {
         seg = &log->segments[i];
         us = stn_rescale(seg->pieces[0].duration, 1000000,
                          seg->pieces[0].rate);
-        longest = stn_max(longest, us);
+        target = stn_max(target, (unsigned) ((us + 500000) / 1000000));
     }
 
-    return (unsigned) ((longest + 500000) / 1000000);
+    return target;
 }
 
 

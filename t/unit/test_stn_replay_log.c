@@ -422,6 +422,7 @@ takes_three_hours_and_a_day_and_no_more(void **state)
 
     assert_int_equal(stn_replay_log_listed(&r.log), 1800);
     assert_int_equal(stn_replay_target(&r.log), 6);
+    assert_int_equal(stn_replay_log_target(&r.log.conf), 6);
     stn_replay_bandwidth(&r.log, 0, &peak, &average);
     assert_in_range(peak, 8400, 8500);
     assert_int_equal(peak, average);
@@ -543,8 +544,21 @@ keeps_plans(void **state)
         }
     }
 
+    b = a;
     strcpy(b.names[1], "other");
     assert_int_equal(stn_replay_plan_same(&a, &b), 0);
+
+    /* of another grid; and of another sample rate */
+
+    b = a;
+    b.conf.parts = 5;
+    assert_int_equal(stn_replay_plan_same(&a, &b), 0);
+    b = a;
+    b.conf.part_us = 2005333;
+    assert_int_equal(stn_replay_plan_same(&a, &b), 0);
+    b = a;
+    b.conf.part_us = 998459;
+    assert_int_equal(stn_replay_plan_same(&a, &b), 1);
     stn_buf_free(&out);
 }
 
