@@ -28,7 +28,7 @@ need(qw(ffmpeg redis-server));
 plan(skip_all => 'needs libfaketime')
     if !Stentor::Node::has(Stentor::Node::libfaketime(), 'libfaketime');
 
-my $NEAR = $ENV{STENTOR_ASAN} ? 5 : 3;
+my $NEAR = 10;
 my $NAME = 'live/studio1';
 my $media = Stentor::Media::fixture(freq => 880);
 my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
