@@ -240,8 +240,12 @@ ngx_stentor_writer_go(ngx_stentor_writer_t *w,
 static void
 ngx_stentor_writer_show(ngx_stentor_writer_t *w)
 {
-    w->shown = w->failing ? NGX_STENTOR_REPLAY_ILL : w->state;
-    ngx_stentor_writer_status(w, w->shown);
+    ngx_stentor_replay_e  shown;
+
+    shown = w->failing ? NGX_STENTOR_REPLAY_ILL : w->state;
+
+    ngx_stentor_save(&w->shown, shown);
+    ngx_stentor_writer_status(w, shown);
 }
 
 
