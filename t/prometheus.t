@@ -77,9 +77,13 @@ my $file = File::Temp->new(SUFFIX => '.m4a');
 system(qw(ffmpeg -nostdin -loglevel error -y -f lavfi -i sine=440:r=48000
           -t 90 -ac 2 -c:a aac), $file->filename()) == 0 or die "no $file\n";
 
+my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
+chmod(0755, $dir);
 my $c = Stentor::Cluster->new(part_duration => '200ms',
-    expected => qr/\[error\].*Redis/, node => { origin => {
-        application => 'stream studio1;', srt => ['latency=150ms'],
+    expected => qr/\[error\].*Redis|"replay"\ is\ not\ there/x,
+    node => { origin => {
+        application => "stream studio1; replay $dir/later;",
+        srt => ['latency=150ms'],
     } });
 my ($origin, $edge) = ($c->origin(), $c->edge());
 my %at = map { ($_->{id} => '127.0.0.1:' . $_->port_http()) } $origin, $edge;
@@ -168,6 +172,11 @@ sub wait_alert($what, @alert) {
            || diag(explain([ $p->firing() ]));
 }
 
+
+wait_alert('a disk is not there', 'StentorReplayFailing',
+           instance => $at{'origin-1'});
+mkdir("$dir/later") or die "$dir: $!\n";
+ok($p->wait(sub { !fires('StentorReplayFailing') }), 'it is over when it is');
 
 $b->kill_it();
 wait_alert('a broadcaster is killed', 'StentorSourceLost',

@@ -148,6 +148,11 @@ my $nothing = Stentor::Replay->new(dir => $dir, stream => 'live/nothing');
 my $empty = $nothing->make_up(seconds => 0, end => time() - 100,
                               init => $init, media => $media);
 
+# somebody was killed when he had made a directory
+my $hollow = $nothing->path('20200101T000000Z');
+mkdir($hollow) or die "$hollow: $!\n";
+utime(time() - 3600, time() - 3600, $hollow);
+
 # one of two renditions has lost its media
 my $half = Stentor::Replay->new(dir => $dir, stream => 'live/half');
 my $kept = $half->make_up(seconds => 30, end => time() - 100, init => $init,
@@ -184,8 +189,15 @@ conforms('it is good', $orphan->violations('audio', $start));
 $said = Stentor::Replay::probe($orphan->path($start) . '/audio.m4a');
 is($said->{said}, '', 'its file, too');
 cmp_ok($said->{duration}, '>', 29, 'of its length');
+my ($codecs) = map { /(CODECS="[^"]+")/ }
+               Stentor::Node::slurp($r->path() . '/index.m3u8');
+like(Stentor::Node::slurp($orphan->path($start) . '/index.m3u8') // '',
+     qr/\Q$codecs\E.*\n\.\.\/$start\/audio\.m3u8$/,
+     'it has an index, with its codec');
+is(readlink($orphan->path()), $start, 'and is the latest');
 ok($node->wait_until(sub { !-e $nothing->path($empty) }),
    'one that has nothing is removed');
+ok($node->wait_until(sub { !-e $hollow }), 'so is an empty directory');
 ok($node->wait_until(sub {
     return $node->log() =~ qr/\[crit\].*live\/half.*is set aside/;
 }), 'one that has lost media is set aside, as the log says');

@@ -46,6 +46,8 @@ sub replays($stream, %o) {
 
 sub kept($r) { return join(' ', $r->starts()) }
 
+my $size;
+
 
 my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
 chmod(0755, $dir);
@@ -60,6 +62,11 @@ my ($nested, @nested) = replays('live/nested/d', dir => "$dir",
 my ($mixed, @mixed) = replays('live/mixed', dir => "$dir", ages => [5500]);
 my $extra = $mixed->path($mixed[0]) . '/extra';
 mkdir($extra) or die "$extra: $!\n";
+
+# one that is to be ended later, and is of some size
+my $waiting = Stentor::Replay->new(dir => $dir, stream => 'live/nested/e');
+my ($waits) = $waiting->make_up(seconds => 600, end => time() - 100,
+                                init => $init, media => $media);
 mkdir("$dir/live/notes");
 Stentor::Node::spew("$dir/live/notes/mine.txt", 'hands off');
 
@@ -89,13 +96,29 @@ ok($node->wait_until(sub { kept($mixed) eq '' }, 30),
 my @told = $node->log() =~ /(cannot be removed)/g;
 is(scalar(@told), 1, 'told of once');
 
+# between two sweeps, which the end of something that is too old tells of
+
+sub swept() {
+    my ($r) = replays('live/old', dir => "$dir", ages => [5000]);
+    ok($node->wait_until(sub { kept($r) eq '' }, 30), 'it sweeps');
+    my $read = 0;
+    $read += (Stentor::Node::slurp("/proc/$_/io") =~ /^rchar: (\d+)/)[0]
+        for $node->worker_pids();
+    return $read;
+}
+
+$size = -swept() + swept();
+cmp_ok($size, '<', (-s $waiting->path($waits) . '/audio.m4a') / 4,
+       "what waits for its end is not read each time: $size");
+is($waiting->playlist('audio', $waits), undef, 'it still waits');
+
 # what is being written stays, and what is left is not too much
 $b = broadcaster($node, media => $media);
 my $r = Stentor::Replay->new(dir => $dir);
 $node->wait_until(sub { $r->playlist() });
 $node->stop('TERM');
 
-my $size = -s $old->path($old[3]) . '/audio.m4a';
+$size = -s $old->path($old[3]) . '/audio.m4a';
 my $small = Stentor::Node->new(window => '8s', linger => '1s', %below,
     application => "replay $dir end=60s max_size=" . int(1.5 * $size) . ';');
 $b = broadcaster($small, media => $media);

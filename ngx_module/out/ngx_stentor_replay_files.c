@@ -442,8 +442,7 @@ ngx_stentor_replay_sync(ngx_stentor_replay_files_t *f)
 }
 
 
-/* Only when a bandwidth has grown, and at the end.  Whoever ends what he does
- * not know the codecs of leaves it as it is. */
+/* Only when a bandwidth has grown, and at the end. */
 
 static ngx_int_t
 ngx_stentor_replay_variants(ngx_stentor_replay_files_t *f)
@@ -459,10 +458,6 @@ ngx_stentor_replay_variants(ngx_stentor_replay_files_t *f)
 
     for (i = 0; i < f->plan.conf.n; i++) {
         file = &f->files[i];
-
-        if (file->id == 0) {
-            return NGX_OK;
-        }
 
         (void) ngx_snprintf((u_char *) names[i], STN_REPLAY_NAME_MAX,
                             "../%s/%s%Z", f->start, f->plan.names[i]);

@@ -9,6 +9,7 @@
  */
 
 #include "ngx_stentor_replay_files.h"
+#include "replay/stn_replay_codecs.h"
 #include "replay/stn_replay_index.h"
 
 #include <dirent.h>
@@ -431,6 +432,7 @@ ngx_stentor_replay_open_file(ngx_stentor_replay_files_t *f, ngx_uint_t i,
     file->time = 0;
     file->id = 0;
     file->init = stn_replay_crc(0, init, n);
+    (void) stn_replay_codecs(init, n, file->codecs);
 
     stn_replay_walk_init(w, ngx_stentor_replay_read, &file->fd, f->text.len,
                          ngx_max((uint64_t) st.st_size, f->text.len));

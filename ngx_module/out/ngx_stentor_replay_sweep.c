@@ -26,6 +26,15 @@
 /* What stays wrong is told once in so many sweeps: an hour's. */
 #define NGX_STENTOR_SWEEP_TELL  360
 
+/* Those that are to end later are remembered: to find out again takes a walk
+ * along all of their parts.  One whose end fails is tried again after so long,
+ * ms. */
+#define NGX_STENTOR_SWEEP_WAITS  256
+#define NGX_STENTOR_SWEEP_AGAIN  60000
+
+/* A directory that is empty for so many seconds is none that is being begun. */
+#define NGX_STENTOR_SWEEP_EMPTY  60
+
 /* Levels of directories that names may have. */
 #define NGX_STENTOR_SWEEP_DEPTH  (NGX_STENTOR_NAME_MAX / 2)
 
@@ -41,6 +50,16 @@ typedef struct {
 } ngx_stentor_sweep_t;
 
 
+/* A replay that is not looked at for a while, by its plan as it is. */
+
+typedef struct {
+    dev_t                   dev;
+    ino_t                   ino;
+    struct timespec         written;
+    int64_t                 until_ms;    /* of ngx_stentor_writer_now() */
+} ngx_stentor_sweep_wait_t;
+
+
 typedef struct {
     ngx_stentor_replays_t  *replays;
     ngx_stentor_app_t      *app;
@@ -50,6 +69,7 @@ typedef struct {
     ngx_uint_t              n;
     ngx_uint_t              size;        /* of ended, allocated */
     off_t                   total;
+    ngx_stentor_sweep_wait_t  waits[NGX_STENTOR_SWEEP_WAITS];   /* by inode */
     ngx_uint_t              trouble;     /* boolean: in this sweep; */
     ngx_uint_t              troubles;    /* sweeps in a row before, with some */
 } ngx_stentor_sweeper_t;
@@ -66,7 +86,12 @@ static int64_t ngx_stentor_sweeper_now(ngx_stentor_sweeper_t *sw,
     ngx_str_t *name);
 static ngx_uint_t ngx_stentor_sweeper_own(ngx_stentor_sweeper_t *sw,
     ngx_str_t *stream);
-static void ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
+static ngx_uint_t ngx_stentor_sweeper_waits(ngx_stentor_sweeper_t *sw,
+    int home, const char *start);
+static void ngx_stentor_sweeper_wait(ngx_stentor_sweeper_t *sw, int plan,
+    int64_t ms);
+static void ngx_stentor_sweeper_clear(int home, const char *start);
+static int64_t ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     ngx_stentor_replay_files_t *f);
 static void ngx_stentor_sweeper_add(ngx_stentor_sweeper_t *sw, int home,
     const char *path, const char *start, int64_t end_us);
@@ -247,6 +272,10 @@ ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
     ngx_str_t                    stream;
     ngx_stentor_replay_files_t  *f;
 
+    if (ngx_stentor_sweeper_waits(sw, home, start)) {
+        return;
+    }
+
     f = ngx_alloc(sizeof(ngx_stentor_replay_files_t), &sw->log);
     if (f == NULL) {
         return;
@@ -277,14 +306,19 @@ ngx_stentor_sweeper_look(ngx_stentor_sweeper_t *sw, int home,
                     : ngx_stentor_replay_open(f, fd, start, &end_us);
 
     if (rc == NGX_OK) {
-        ngx_stentor_sweeper_end(sw, f);
+        ngx_stentor_sweeper_wait(sw, f->lock, ngx_stentor_sweeper_end(sw, f));
         ngx_stentor_replay_close(f);
 
     } else if (fd != -1) {
         (void) close(fd);
     }
 
-    if (rc == NGX_DECLINED && end_us) {
+    if (rc == NGX_DECLINED && end_us == 0) {
+        ngx_stentor_sweeper_clear(home, start);
+
+    } else if (rc == NGX_DECLINED
+               && (f->conf->keep || f->conf->max_size))
+    {
         ngx_stentor_sweeper_add(sw, home, path, start, end_us);
     }
 
@@ -319,28 +353,89 @@ ngx_stentor_sweeper_own(ngx_stentor_sweeper_t *sw, ngx_str_t *stream)
 }
 
 
-/* One that has not ended, and that no writer has: he may come yet. */
+static ngx_uint_t
+ngx_stentor_sweeper_waits(ngx_stentor_sweeper_t *sw, int home,
+    const char *start)
+{
+    char                       name[NGX_STENTOR_REPLAY_START + 8];
+    struct stat                st;
+    ngx_stentor_sweep_wait_t  *wait;
+
+    (void) ngx_sprintf((u_char *) name, "%s/.plan%Z", start);
+
+    if (fstatat(home, name, &st, 0) == -1) {
+        return 0;
+    }
+
+    wait = &sw->waits[st.st_ino % NGX_STENTOR_SWEEP_WAITS];
+
+    return wait->dev == st.st_dev && wait->ino == st.st_ino
+           && wait->written.tv_sec == st.st_mtim.tv_sec
+           && wait->written.tv_nsec == st.st_mtim.tv_nsec
+           && ngx_stentor_writer_now() < wait->until_ms;
+}
+
 
 static void
+ngx_stentor_sweeper_wait(ngx_stentor_sweeper_t *sw, int plan, int64_t ms)
+{
+    struct stat                st;
+    ngx_stentor_sweep_wait_t  *wait;
+
+    if (ms <= 0 || fstat(plan, &st) == -1) {
+        return;
+    }
+
+    wait = &sw->waits[st.st_ino % NGX_STENTOR_SWEEP_WAITS];
+
+    wait->dev = st.st_dev;
+    wait->ino = st.st_ino;
+    wait->written = st.st_mtim;
+    wait->until_ms = ngx_stentor_writer_now() + ms;
+}
+
+
+/* Whoever was to begin it has died when it had a directory, and no more.  One
+ * that has anything in it stays. */
+
+static void
+ngx_stentor_sweeper_clear(int home, const char *start)
+{
+    struct stat  st;
+
+    if (fstatat(home, start, &st, AT_SYMLINK_NOFOLLOW) == 0
+        && ngx_abs(time(NULL) - st.st_mtime) > NGX_STENTOR_SWEEP_EMPTY)
+    {
+        (void) unlinkat(home, start, AT_REMOVEDIR);
+    }
+}
+
+
+/* One that has not ended, and that no writer has: he may come yet.  Returns for
+ * how many ms it is not to be looked at again. */
+
+static int64_t
 ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
     ngx_stentor_replay_files_t *f)
 {
-    int64_t  age;
+    char     last[NGX_STENTOR_REPLAY_START];
+    int64_t  age, end;
 
     /* one of the future is of a clock that was set back: nobody goes on with
      * that, either */
 
     age = ngx_stentor_sweeper_now(sw, &f->stream)
           - f->segments.mark.end_us / 1000;
+    end = (int64_t) sw->app->replay.end;
 
-    if (f->plan.over_us == 0 && ngx_abs(age) <= (int64_t) sw->app->replay.end)
-    {
-        return;
+    if (f->plan.over_us == 0 && ngx_abs(age) <= end) {
+        return end - age;
     }
 
-    /* it is not the latest one by that it is ended now */
+    /* one that another has followed is not the latest by that it is ended */
 
-    f->shown = 1;
+    f->shown = (ngx_stentor_replay_newest(f->home, last) != NGX_OK
+                || ngx_strcmp(last, f->start) != 0);
 
     if (ngx_stentor_replay_end(f) != NGX_OK) {
 
@@ -350,12 +445,14 @@ ngx_stentor_sweeper_end(ngx_stentor_sweeper_t *sw,
                           &f->stream, f->start, f->what);
         }
 
-        return;
+        return NGX_STENTOR_SWEEP_AGAIN;
     }
 
     if (f->segments.nsegments) {
         ngx_stentor_replays_ended(sw->replays, sw->app, f);
     }
+
+    return 0;
 }
 
 
@@ -392,7 +489,8 @@ ngx_stentor_sweeper_add(ngx_stentor_sweeper_t *sw, int home,
     ngx_cpystrn((u_char *) s->path, (u_char *) path, sizeof(s->path));
     ngx_memcpy(s->start, start, sizeof(s->start));
     s->end_us = end_us;
-    s->size = ngx_stentor_sweeper_size(home, start);
+    s->size = sw->app->replay.max_size ? ngx_stentor_sweeper_size(home, start)
+                                       : 0;
 
     sw->total += s->size;
 }
@@ -502,7 +600,10 @@ ngx_stentor_sweeper_take(ngx_stentor_sweeper_t *sw, ngx_stentor_sweep_t *s,
     }
 
     err = ngx_errno;
-    sw->total -= s->size - ngx_stentor_sweeper_size(home, s->start);
+
+    if (s->size) {
+        sw->total -= s->size - ngx_stentor_sweeper_size(home, s->start);
+    }
 
     if (ngx_stentor_sweeper_tells(sw)) {
         ngx_log_error(NGX_LOG_CRIT, &sw->log, err,

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stn_format.h"
+#include "replay/stn_replay_codecs.h"
 #include "replay/stn_replay_index.h"
 #include "replay/stn_replay_plan.h"
 #include "replay/stn_replay_text.h"
@@ -61,10 +63,13 @@ plan(const uint8_t *data, size_t len)
 static void
 init(const uint8_t *data, size_t len)
 {
+    char       codecs[STN_FORMAT_CODECS_MAX];
     uint8_t    room[STN_REPLAY_ROOM];
     stn_buf_t  out;
 
     stn_buf_init(&out, 1024 * 1024);
+    check((stn_replay_codecs(data, len, codecs) == STN_OK)
+          == (codecs[0] != '\0'));
 
     if (stn_replay_head(&out, data, len) == STN_OK) {
         check(out.len == len + STN_REPLAY_ROOM);

@@ -8,6 +8,8 @@
 
 #include "replay_util.h"
 
+#include "replay/stn_replay_codecs.h"
+
 #include <libavformat/avformat.h>
 
 
@@ -164,6 +166,53 @@ refuses_parts_that_are_none(void **state)
                      STN_ERROR);
 
     replay_close(&f);
+}
+
+
+/* What stn_cmaf makes of a config, cut off anywhere, and as another codec. */
+
+static void
+names_the_codec_of_an_init_segment(void **state)
+{
+    char          codecs[STN_FORMAT_CODECS_MAX];
+    size_t        i, n;
+    stn_buf_t    *out;
+    stn_cmaf_t   *muxer;
+    stn_format_t  format;
+
+    static const char *const  configs[] = { "1190", "2b118800", "eb118800" };
+
+    (void) state;
+
+    for (i = 0; i < stn_nelems(configs); i++) {
+        media_format_hex(&format, configs[i]);
+        muxer = stn_cmaf_open(&format);
+        assert_non_null(muxer);
+        out = stn_cmaf_out(muxer);
+
+        assert_int_equal(stn_replay_codecs(out->data, out->len, codecs),
+                         STN_OK);
+        assert_string_equal(codecs, format.codecs);
+
+        for (n = 0; n < out->len; n++) {
+            assert_int_equal(stn_replay_codecs(out->data, n, codecs),
+                             STN_ERROR);
+            assert_string_equal(codecs, "");
+        }
+
+        for (n = 0; memcmp(out->data + n, "mp4a", 4) != 0; n++) { /* void */ }
+
+        memcpy(out->data + n, "Opus", 4);
+        assert_int_equal(stn_replay_codecs(out->data, out->len, codecs),
+                         STN_OK);
+        assert_string_equal(codecs, "Opus");
+
+        memcpy(out->data + n, "fLaC", 4);
+        assert_int_equal(stn_replay_codecs(out->data, out->len, codecs),
+                         STN_ERROR);
+
+        stn_cmaf_close(muxer);
+    }
 }
 
 
@@ -356,6 +405,7 @@ main(void)
         cmocka_unit_test(finds_every_damage_near_the_end),
         cmocka_unit_test(reads_only_what_is_new_as_a_whole),
         cmocka_unit_test(refuses_parts_that_are_none),
+        cmocka_unit_test(names_the_codec_of_an_init_segment),
         cmocka_unit_test(is_an_ordinary_file_of_three_hours),
         cmocka_unit_test(is_a_file_to_play_while_it_grows)
     };
