@@ -51,9 +51,11 @@ sub start($class, %o) {
     $running{$pid} = $self;
 
     my $said = $self->said($Stentor::RTMP::TIMEOUT) // 'nothing';
-    die "broadcaster: $said\n" if $said !~ /^ready/;
+    return $self if $said =~ /^ready/;
 
-    return $self;
+    # or he would publish when it is too late
+    $self->kill_it();
+    die "broadcaster: $said\n";
 }
 
 

@@ -190,7 +190,10 @@ sub listen($self, $who) {
 
 sub see_off($self, $name) {
     my $c = delete $self->{crowds}{$name};
-    $self->tally($name, $c->{crowd}->end());
+
+    # who is told to go before he has begun has nothing to tell
+    my $all = eval { $c->{crowd}->end() };
+    $all ? $self->tally($name, $all) : $self->{failed}{crowd}++;
 }
 
 
