@@ -581,7 +581,8 @@ ngx_stentor_live_leaves(ngx_stentor_live_t *live)
     /* one that has never been born makes no parts to wait for */
 
     if ((live->stream.begun && !live->idle) || live->stream.present
-        || live->taken.count || !stn_stream_drained(&live->stream))
+        || live->coming || live->taken.count
+        || !stn_stream_drained(&live->stream))
     {
         return 0;
     }
@@ -687,12 +688,14 @@ ngx_stentor_live_over(ngx_stentor_live_t *live)
 }
 
 
-/* Whether it has gone on long enough without a source. */
+/* Whether it has gone on long enough without a source; one whose format has no
+ * hold audio yet is on his way in. */
 
 static ngx_uint_t
 ngx_stentor_live_lingered(ngx_stentor_live_t *live)
 {
     return live->claim.stream->opened_by == NGX_STENTOR_BY_BROADCASTER
+           && !live->coming
            && stn_stream_drained(&live->stream)
            && ngx_stentor_live_deserted(live);
 }
@@ -763,6 +766,13 @@ ngx_stentor_live_end(ngx_stentor_live_t *live)
     }
 
     stn_stream_free(&live->stream);
+
+    /* nobody comes to one that ends by itself; if he does, he has to be told */
+
+    if (live->outcome == NGX_STENTOR_LIVE_NONE) {
+        ngx_stentor_live_fail(live, NGX_STENTOR_LIVE_CLOSED,
+                              "the stream has come to its end");
+    }
 
     pthread_mutex_lock(&live->mutex);
     live->ended = 1;
