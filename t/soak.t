@@ -115,7 +115,8 @@ is(Stentor::Gauge::process(0), undef, 'a process that is gone');
 need(qw(ffmpeg redis-server openssl));
 
 my $dir = File::Temp->newdir('stentor-XXXXXX', TMPDIR => 1);
-my $said = `$^X $FindBin::Bin/../scripts/soak --minutes 0.5 --quiet --json $dir/json 2>&1`;
+my $soak = "$FindBin::Bin/../scripts/soak --minutes 0.5 --quiet";
+my $said = `$^X $soak --json $dir/json 2>&1`;
 my $status = $? >> 8;
 my $json = eval {
     JSON::PP::decode_json(Stentor::Node::slurp("$dir/json"));

@@ -96,9 +96,10 @@ sub free_port($proto = 'tcp') {
 # nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
 # zone; log (error_log level), connections (of a worker), reuseport (each
 # worker its own socket), slow_threads (new threads begin up to so many ms
-# late), slow_loop (its event loops are so many ms late, and threads wait as long
-# as there is the node's file slow), slow_disk (it does not answer as long as
-# there is that file), disk => [directory, mount options] (a tmpfs of its own, see disk()),
+# late), slow_loop (its event loops are so many ms late, and threads wait as
+# long as there is the node's file slow), slow_disk (it does not answer as long
+# as there is that file), disk => [directory, mount options] (a tmpfs of its
+# own, see disk()),
 # hosts => lines of an /etc/hosts of its own (see may_mount()),
 # clock => seconds (its wall clock is libfaketime's, so far off: set_clock()),
 # tsan => 1 (it runs under ThreadSanitizer: Stentor::Tsan); snippets: main,
@@ -238,7 +239,8 @@ sub set_clock($self, $seconds) {
 sub wall($self) { return time() + ($self->{clock} // 0) }
 
 
-# The library that makes threads, event loops or a disk slow, built when it is not there.
+# The library that makes threads, event loops or a disk slow, built when it is
+# not there.
 
 sub slow($what) {
     my $so = "$TOP/build/t/slow_$what.so";
