@@ -356,7 +356,9 @@ ngx_stentor_live_take(ngx_stentor_live_t *live)
         live->taken = live->units;
         live->units = units;
 
-        live->room = live->full;
+        /* what it is told stands until it has looked, be that much later */
+
+        live->room |= live->full;
         live->full = 0;
     }
 

@@ -96,8 +96,10 @@ sub free_port($proto = 'tcp') {
 # nginx.conf: workers, part_duration, segment_parts, window, grace, linger,
 # zone; log (error_log level), connections (of a worker), reuseport (each
 # worker its own socket), slow_threads (new threads begin up to so many ms
-# late), slow_disk (it does not answer as long as there is the node's file
-# slow), disk => [directory, mount options] (a tmpfs of its own, see disk()),
+# late), slow_loop (its event loops are so many ms late, and threads wait as
+# long as there is the node's file slow), slow_disk (it does not answer as long
+# as there is that file), disk => [directory, mount options] (a tmpfs of its
+# own, see disk()),
 # hosts => lines of an /etc/hosts of its own (see may_mount()),
 # clock => seconds (its wall clock is libfaketime's, so far off: set_clock()),
 # tsan => 1 (it runs under ThreadSanitizer: Stentor::Tsan); snippets: main,
@@ -181,6 +183,7 @@ sub environment($self) {
     chomp(@preload = map { scalar(`gcc -print-file-name=$_`) }
                      qw(libasan.so libstdc++.so.6)) if $ENV{STENTOR_ASAN};
     push(@preload, slow('threads')) if $self->{slow_threads};
+    push(@preload, slow('loop')) if $self->{slow_loop};
     push(@preload, slow('disk')) if $self->{slow_disk};
     push(@preload, libtsan()) if $self->{tsan};
     push(@preload, libfaketime()) if defined $self->{clock};
@@ -189,6 +192,8 @@ sub environment($self) {
     return (LD_PRELOAD => join(' ', @preload),
             STENTOR_FAULT => $self->{faults} ? $self->{faults}->path() : '',
             SLOW_THREADS => $self->{slow_threads} // 0,
+            $self->{slow_loop} ? (SLOW_LOOP => $self->{slow_loop},
+                                  SLOW_WAITS => "$self->{dir}/slow") : (),
             $self->{slow_disk} ? (SLOW_DISK => "$self->{dir}/slow") : (),
             defined $self->{clock} ? $self->clock_environment() : (),
             ASAN_OPTIONS => $ENV{ASAN_OPTIONS} // 'detect_leaks=0',
@@ -234,7 +239,8 @@ sub set_clock($self, $seconds) {
 sub wall($self) { return time() + ($self->{clock} // 0) }
 
 
-# The library that makes threads or a disk slow, built when it is not there.
+# The library that makes threads, event loops or a disk slow, built when it is
+# not there.
 
 sub slow($what) {
     my $so = "$TOP/build/t/slow_$what.so";

@@ -464,7 +464,7 @@ sub dirt($self) {
 
 sub stop($self) {
     my $ok = $self->{twin}->stop();
-    $ok = $self->{cluster}->stop() && $ok;
+    $ok = $self->{cluster}->stop('QUIT') && $ok;
     $self->{hook}->stop();
 
     return $ok;
