@@ -99,7 +99,7 @@ my %DO = (
         my ($what, $to) = split(' ', $rest);
         my $dir = $image{c}->dir();
         my $source = $from ? $stage{$from}->dir()
-                           : $image{context} //= context($image{c});
+                           : ($image{context} //= context($image{c}));
 
         # where it goes is made; a directory's content is what is copied
         my $path = $to =~ m{/$} ? $to : $what eq '.' ? "$to/"
