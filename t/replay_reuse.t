@@ -43,18 +43,16 @@ sub grows($r, $n, $what) {
     }, 40), $what);
 }
 
-# He comes until there is a place for him.
+# He comes until there is a place for him; each time he waits for it a little.
 
 sub insists($name, $media) {
-    my $b;
-
     return $node->wait_until(sub {
-        return $b if $b && $node->stream("live/$name");
-        $b->kill_it() if $b;
-        $b = Stentor::Broadcaster->start(port => $node->port_rtmp(),
-                                         name => $name, media => $media);
+        my $b = Stentor::Broadcaster->start(port => $node->port_rtmp(),
+                                            name => $name, media => $media);
+        return $b if $node->wait_until(sub { $node->stream("live/$name") }, 3);
+        $b->kill_it();
         return 0;
-    }) || die "$name is not let in\n";
+    }, 60) || die "$name is not let in\n";
 }
 
 
