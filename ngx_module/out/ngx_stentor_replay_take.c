@@ -27,6 +27,10 @@ static ngx_uint_t ngx_stentor_writer_attach(ngx_stentor_writer_t *w);
 static void ngx_stentor_writer_plan(ngx_stentor_writer_t *w);
 static ngx_int_t ngx_stentor_writer_clock(ngx_stentor_writer_t *w,
     ngx_atomic_uint_t head);
+static ngx_uint_t ngx_stentor_writer_span(ngx_stentor_writer_t *w,
+    ngx_atomic_uint_t *first, ngx_atomic_uint_t *head);
+static ngx_int_t ngx_stentor_writer_parts(ngx_stentor_writer_t *w,
+    ngx_atomic_uint_t head);
 static ngx_int_t ngx_stentor_writer_part(ngx_stentor_writer_t *w);
 static ngx_int_t ngx_stentor_writer_records(ngx_stentor_writer_t *w);
 static ngx_int_t ngx_stentor_writer_wants(ngx_stentor_writer_t *w);
@@ -42,25 +46,12 @@ static void ngx_stentor_writer_lost(ngx_stentor_writer_t *w, int64_t n);
 ngx_int_t
 ngx_stentor_writer_take(ngx_stentor_writer_t *w)
 {
-    ngx_int_t                 rc;
-    ngx_uint_t                i;
-    ngx_atomic_uint_t         head, first;
-    ngx_stentor_rendition_t  *rend;
+    ngx_int_t          rc;
+    ngx_atomic_uint_t  head, first;
 
-    if (!ngx_stentor_writer_attach(w)) {
-        return NGX_OK;
-    }
-
-    rend = w->stream->renditions;
-    head = ngx_stentor_load(&rend[0].head);
-    first = 0;
-
-    for (i = 0; i < w->plan.conf.n; i++) {
-        head = ngx_min(head, ngx_stentor_load(&rend[i].head));
-        first = ngx_max(first, ngx_stentor_load(&rend[i].first));
-    }
-
-    if (!ngx_stentor_writer_attached(w)) {
+    if (!ngx_stentor_writer_attach(w)
+        || !ngx_stentor_writer_span(w, &first, &head))
+    {
         return NGX_OK;
     }
 
@@ -74,6 +65,58 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
     }
 
     w->next = ngx_max(w->next, first);
+
+    rc = ngx_stentor_writer_parts(w, head);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DONE ? NGX_OK : NGX_ERROR;
+    }
+
+    if (w->state == NGX_STENTOR_REPLAY_WRITING
+        && ngx_stentor_replay_news(&w->files))
+    {
+        if (ngx_stentor_replay_tell(&w->files) != NGX_OK) {
+            return ngx_stentor_writer_fail(w);
+        }
+
+        w->behind = 0;
+        ngx_stentor_writer_well(w);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The parts that all renditions have: from the first to before the head.
+ * Returns whether they are still the stream's. */
+
+static ngx_uint_t
+ngx_stentor_writer_span(ngx_stentor_writer_t *w, ngx_atomic_uint_t *first,
+    ngx_atomic_uint_t *head)
+{
+    ngx_uint_t                i;
+    ngx_stentor_rendition_t  *rend;
+
+    rend = w->stream->renditions;
+    *head = ngx_stentor_load(&rend[0].head);
+    *first = 0;
+
+    for (i = 0; i < w->plan.conf.n; i++) {
+        *head = ngx_min(*head, ngx_stentor_load(&rend[i].head));
+        *first = ngx_max(*first, ngx_stentor_load(&rend[i].first));
+    }
+
+    return ngx_stentor_writer_attached(w);
+}
+
+
+/* Takes all before the head, one after another.  Returns NGX_OK, NGX_DONE when
+ * the stream is not the one that it was, or NGX_ERROR. */
+
+static ngx_int_t
+ngx_stentor_writer_parts(ngx_stentor_writer_t *w, ngx_atomic_uint_t head)
+{
+    ngx_int_t  rc;
 
     while (w->next < head) {
         rc = ngx_stentor_writer_part(w);
@@ -89,7 +132,7 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
         if (rc == NGX_DECLINED) {
 
             if (!ngx_stentor_writer_attached(w)) {
-                return NGX_OK;
+                return NGX_DONE;
             }
 
             if (w->next >= w->reached) {
@@ -99,17 +142,6 @@ ngx_stentor_writer_take(ngx_stentor_writer_t *w)
 
         w->next++;
         w->reached = ngx_max(w->reached, w->next);
-    }
-
-    if (w->state == NGX_STENTOR_REPLAY_WRITING
-        && ngx_stentor_replay_news(&w->files))
-    {
-        if (ngx_stentor_replay_tell(&w->files) != NGX_OK) {
-            return ngx_stentor_writer_fail(w);
-        }
-
-        w->behind = 0;
-        ngx_stentor_writer_well(w);
     }
 
     return NGX_OK;

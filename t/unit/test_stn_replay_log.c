@@ -493,6 +493,35 @@ keeps_records_and_finds_them_broken(void **state)
 }
 
 
+/* A plan of two renditions. */
+
+static void
+make_plan(stn_replay_plan_t *plan)
+{
+    memset(plan, 0, sizeof(*plan));
+    plan->conf.n = 2;
+    plan->conf.part_us = 1002667;
+    plan->conf.parts = 6;
+    plan->conf.dead_us = 10000000;
+    plan->conf.trim = 1;
+    strcpy(plan->names[0], "128k");
+    strcpy(plan->names[1], "end");
+}
+
+
+/* Writes a plan and reads it again; its text stays in out. */
+
+static void
+write_and_read(stn_buf_t *out, const stn_replay_plan_t *plan,
+    stn_replay_plan_t *read)
+{
+    stn_buf_reset(out);
+    assert_int_equal(stn_replay_plan_put(out, plan), STN_OK);
+    assert_int_equal(stn_replay_plan_get((char *) out->data, out->len, read),
+                     STN_OK);
+}
+
+
 static void
 keeps_plans(void **state)
 {
@@ -502,37 +531,21 @@ keeps_plans(void **state)
 
     (void) state;
 
-    memset(&a, 0, sizeof(a));
-    a.conf.n = 2;
-    a.conf.part_us = 1002667;
-    a.conf.parts = 6;
-    a.conf.dead_us = 10000000;
-    a.conf.trim = 1;
-    strcpy(a.names[0], "128k");
-    strcpy(a.names[1], "end");
-
     stn_buf_init(&out, STN_REPLAY_PLAN_MAX);
-    assert_int_equal(stn_replay_plan_put(&out, &a), STN_OK);
-    assert_int_equal(stn_replay_plan_get((char *) out.data, out.len, &b),
-                     STN_OK);
+
+    make_plan(&a);
+    write_and_read(&out, &a, &b);
     assert_memory_equal(&a, &b, sizeof(a));
-    assert_int_equal(stn_replay_plan_same(&a, &b), 1);
 
     /* over, and then complete */
 
-    stn_buf_reset(&out);
     a.over_us = INT64_C(1795668971520000);
-    assert_int_equal(stn_replay_plan_put(&out, &a), STN_OK);
-    assert_int_equal(stn_replay_plan_get((char *) out.data, out.len, &b),
-                     STN_OK);
+    write_and_read(&out, &a, &b);
     assert_int_equal(b.over_us, a.over_us);
     assert_int_equal(b.end_us, 0);
 
-    stn_buf_reset(&out);
     a.end_us = a.over_us;
-    assert_int_equal(stn_replay_plan_put(&out, &a), STN_OK);
-    assert_int_equal(stn_replay_plan_get((char *) out.data, out.len, &b),
-                     STN_OK);
+    write_and_read(&out, &a, &b);
     assert_int_equal(b.over_us, a.over_us);
     assert_int_equal(b.end_us, a.end_us);
 
@@ -544,7 +557,21 @@ keeps_plans(void **state)
         }
     }
 
+    stn_buf_free(&out);
+}
+
+
+static void
+compares_plans(void **state)
+{
+    stn_replay_plan_t  a, b;
+
+    (void) state;
+
+    make_plan(&a);
     b = a;
+    assert_int_equal(stn_replay_plan_same(&a, &b), 1);
+
     strcpy(b.names[1], "other");
     assert_int_equal(stn_replay_plan_same(&a, &b), 0);
 
@@ -559,7 +586,6 @@ keeps_plans(void **state)
     b = a;
     b.conf.part_us = 998459;
     assert_int_equal(stn_replay_plan_same(&a, &b), 1);
-    stn_buf_free(&out);
 }
 
 
@@ -612,6 +638,7 @@ main(void)
         cmocka_unit_test(takes_three_hours_and_a_day_and_no_more),
         cmocka_unit_test(keeps_records_and_finds_them_broken),
         cmocka_unit_test(keeps_plans),
+        cmocka_unit_test(compares_plans),
         cmocka_unit_test(refuses_plans_that_lead_elsewhere)
     };
 
